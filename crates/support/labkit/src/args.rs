@@ -1,0 +1,102 @@
+//! `--host`, `--port` and `--quiet`, the same in every lab.
+
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use anyhow::{Context, ensure};
+
+/// The host and port that a program listens on or connects to; `PORT` is the default port.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Endpoint<const PORT: u16> {
+    /// Address or name; a server given 0.0.0.0 or :: can be reached from other machines
+    #[arg(long, default_value = "127.0.0.1")]
+    pub host: String,
+    /// Port; a server given 0 takes any free one
+    #[arg(long, default_value_t = PORT)]
+    pub port: u16,
+}
+
+impl<const PORT: u16> Endpoint<PORT> {
+    /// Resolves the host: at least one address, the IPv4 ones first.
+    ///
+    /// `localhost` is both 127.0.0.1 and ::1. A listener binds the first that works, so
+    /// IPv4 comes first: more peers can reach it.
+    ///
+    /// # Errors
+    ///
+    /// When the host has no address or cannot be looked up.
+    pub fn addrs(&self) -> anyhow::Result<Vec<SocketAddr>> {
+        // In a URL an IPv6 address stands in brackets: [::1].
+        let host = self.host.trim_start_matches('[').trim_end_matches(']');
+        let mut addrs: Vec<SocketAddr> = (host, self.port)
+            .to_socket_addrs()
+            .with_context(|| format!("cannot find the host {:?}", self.host))?
+            .collect();
+        ensure!(!addrs.is_empty(), "the host {:?} has no address", self.host);
+        addrs.sort_by_key(SocketAddr::is_ipv6);
+        Ok(addrs)
+    }
+}
+
+impl<const PORT: u16> fmt::Display for Endpoint<PORT> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') && !self.host.starts_with('[') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// `--quiet`, and the lines that it silences.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct Console {
+    /// Print no line per client
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Console {
+    /// Prints one line on stdout, unless the program was started with `--quiet`.
+    pub fn line(self, line: fmt::Arguments<'_>) {
+        if !self.quiet {
+            println!("{line}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(host: &str) -> Endpoint<8080> {
+        Endpoint {
+            host: host.to_owned(),
+            port: 8080,
+        }
+    }
+
+    #[test]
+    fn localhost_is_ipv4_first() {
+        let addrs = endpoint("localhost").addrs().unwrap();
+        assert!(addrs[0].is_ipv4(), "{addrs:?}");
+    }
+
+    #[test]
+    fn an_ipv6_address_may_stand_in_brackets() {
+        for host in ["::1", "[::1]"] {
+            let addrs = endpoint(host).addrs().unwrap();
+            assert_eq!(addrs, ["[::1]:8080".parse().unwrap()]);
+            assert_eq!(endpoint(host).to_string(), "[::1]:8080");
+        }
+    }
+
+    #[test]
+    fn an_unknown_host_is_named_in_the_error() {
+        let error = endpoint("no-such-host.invalid").addrs().unwrap_err();
+        assert!(
+            error.to_string().contains("no-such-host.invalid"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! The little that every lab shares and no lab teaches: the arguments, Ctrl-C, the
+//! one-line error report, and what a server does when it has too many clients.
+//!
+//! Nothing here listens, accepts or serves: those calls are the lessons, and stand
+//! in each lab's own `main.rs`.
+
+mod args;
+mod overload;
+mod report;
+mod text;
+
+use std::io::Read;
+use std::net::{Shutdown, TcpStream};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+pub use args::{Console, Endpoint};
+pub use overload::{Overload, Slot, Slots};
+pub use report::{reason, run, run_client};
+pub use text::printable;
+
+/// Returns a channel that receives one message per Ctrl-C (SIGINT) or SIGTERM.
+///
+/// From this call on the signals no longer end the program by themselves, so a
+/// server asks for it first, before anybody can see its ready line.
+///
+/// # Errors
+///
+/// When the handler cannot be set, which the system allows once per process.
+pub fn ctrl_c() -> anyhow::Result<mpsc::Receiver<()>> {
+    let (sender, interrupted) = mpsc::channel();
+    ctrlc::set_handler(move || {
+        // Nobody listens any more only when the program already ends.
+        let _ = sender.send(());
+    })
+    .context("cannot watch for Ctrl-C")?;
+    Ok(interrupted)
+}
+
+/// How long [`lingering_close`] waits for the peer to close its side.
+const LINGER_TIME: Duration = Duration::from_secs(1);
+/// How many bytes [`lingering_close`] throws away for a peer that keeps talking.
+const LINGER_BYTES: usize = 1024 * 1024;
+
+/// Closes a connection so that the peer can read the last reply.
+///
+/// A socket that is closed while unread bytes wait in it sends RST instead of FIN, and an
+/// RST makes the peer's kernel throw away what it has received but not yet read: our
+/// reply (RFC 1122 §4.2.2.13, RFC 9112 §9.6). So: end the sending side, read on until
+/// the peer closes too, and give up after a second or a mebibyte.
+pub fn lingering_close(mut stream: TcpStream) {
+    let give_up = Instant::now() + LINGER_TIME;
+    if stream.shutdown(Shutdown::Write).is_err() {
+        return; // The peer is gone already.
+    }
+    let mut buf = [0; 4096];
+    let mut drained = 0;
+    while drained < LINGER_BYTES {
+        let left = give_up.saturating_duration_since(Instant::now());
+        // A timeout of zero is an error: the time is up.
+        if stream.set_read_timeout(Some(left)).is_err() {
+            return;
+        }
+        match stream.read(&mut buf) {
+            Ok(0) | Err(_) => return,
+            Ok(len) => drained += len,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a server does when more clients come than it can take.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::reason;
+
+/// A number of places for clients, shared by all threads of a server.
+#[derive(Clone, Debug)]
+pub struct Slots {
+    taken: Arc<AtomicUsize>,
+    limit: usize,
+}
+
+/// One client's place, given back when it is dropped.
+#[derive(Debug)]
+pub struct Slot {
+    taken: Arc<AtomicUsize>,
+}
+
+impl Slots {
+    /// Makes room for `limit` clients at a time.
+    pub fn new(limit: usize) -> Self {
+        Slots {
+            taken: Arc::new(AtomicUsize::new(0)),
+            limit,
+        }
+    }
+
+    /// Takes a place, or returns `None` at once when all are taken.
+    pub fn take(&self) -> Option<Slot> {
+        let one_more = |taken| (taken < self.limit).then_some(taken + 1);
+        self.taken
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
+            .ok()
+            .map(|_| Slot {
+                taken: Arc::clone(&self.taken),
+            })
+    }
+
+    /// Returns how many places are taken.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.taken.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// How long an accept loop rests after an error, so that it does not spin.
+const REST: Duration = Duration::from_millis(50);
+
+/// Keeps an accept loop alive when `accept` fails.
+///
+/// With no file descriptor left, `accept` fails at once, again and again, while the
+/// clients wait in the backlog and learn nothing. So one descriptor is held in reserve:
+/// it is given up to accept the waiting client and close it, which tells it to go, and
+/// taken back.
+#[derive(Debug)]
+pub struct Overload {
+    reserve: Option<TcpListener>,
+}
+
+impl Overload {
+    /// Sets one descriptor aside, a second one for the same listening socket.
+    pub fn new(listener: &TcpListener) -> Self {
+        Overload {
+            reserve: listener.try_clone().ok(),
+        }
+    }
+
+    /// Reports a failed `accept` on stderr, turns a waiting client away if descriptors
+    /// are short, and rests for 50 ms.
+    pub fn shed(&mut self, listener: &TcpListener, error: &io::Error) {
+        // The client left before it was accepted: nothing is wrong here.
+        if error.kind() == io::ErrorKind::ConnectionAborted {
+            return;
+        }
+        eprintln!("cannot accept a connection: {}", reason(error));
+        if self.reserve.take().is_some() {
+            // Another thread may have accepted the waiting client: do not block for one.
+            if listener.set_nonblocking(true).is_ok() {
+                drop(listener.accept());
+                let _ = listener.set_nonblocking(false);
+            }
+        }
+        self.reserve = listener.try_clone().ok();
+        thread::sleep(REST);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_free_again_after_its_client() {
+        let slots = Slots::new(2);
+        let first = slots.take();
+        let second = slots.take();
+        assert!(first.is_some() && second.is_some());
+        assert!(slots.take().is_none());
+        drop(first);
+        assert_eq!(slots.taken(), 1);
+        assert!(slots.take().is_some());
+    }
+}
