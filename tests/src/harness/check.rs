@@ -1,0 +1,327 @@
+//! What a check is, how it can end, and what a failure says.
+
+use std::fmt::{self, Write as _};
+use std::io;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Exam;
+use super::transcript::escape;
+
+/// One requirement on one lab step.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// `STEP.what_it_requires`, unique in the course and stable for ever.
+    pub id: &'static str,
+    /// The requirement as the rest of a sentence that begins with the step's name.
+    pub title: &'static str,
+    /// What a pass is worth.
+    pub points: u32,
+    /// Ids of checks of the same step, declared earlier, that must pass first.
+    pub needs: &'static [&'static str],
+    /// The longest that the check may take.
+    pub deadline: Duration,
+    /// Up to three hints of growing strength.
+    pub hints: &'static [&'static str],
+    /// Where the sheet teaches it: `labs/04_tcp.md#step-1`.
+    pub sheet: &'static str,
+    /// A command that shows the requirement by hand, against the default port.
+    pub by_hand: &'static str,
+    /// The check measures time or watches for silence, so a failure is confirmed by a
+    /// second run before it counts.
+    pub timing: bool,
+    /// Passes, or says why not.
+    pub function: fn(&mut Exam) -> Verdict,
+}
+
+impl Check {
+    /// Makes a check worth one point with a deadline of 30 s.
+    pub fn new(
+        id: &'static str,
+        title: &'static str,
+        function: fn(&mut Exam) -> Verdict,
+    ) -> Self {
+        Check {
+            id,
+            title,
+            points: 1,
+            needs: &[],
+            deadline: Duration::from_secs(30),
+            hints: &[],
+            sheet: "",
+            by_hand: "",
+            timing: false,
+            function,
+        }
+    }
+
+    /// The lab step, which is also its package: the id up to the dot.
+    pub fn step(&self) -> &'static str {
+        self.id.split('.').next().unwrap_or(self.id)
+    }
+
+    /// Sets what a pass is worth.
+    pub fn points(mut self, points: u32) -> Self {
+        self.points = points;
+        self
+    }
+
+    /// Names the checks without which this one says nothing.
+    pub fn needs(mut self, ids: &'static [&'static str]) -> Self {
+        self.needs = ids;
+        self
+    }
+
+    /// Allows the check another time than 30 s.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Sets up to three hints of growing strength.
+    pub fn hints(mut self, hints: &'static [&'static str]) -> Self {
+        self.hints = hints;
+        self
+    }
+
+    /// Says where the sheet teaches it.
+    pub fn sheet(mut self, anchor: &'static str) -> Self {
+        self.sheet = anchor;
+        self
+    }
+
+    /// Gives a command that shows the requirement by hand.
+    pub fn by_hand(mut self, command: &'static str) -> Self {
+        self.by_hand = command;
+        self
+    }
+
+    /// Marks a check that measures time or watches for silence.
+    pub fn timing(mut self) -> Self {
+        self.timing = true;
+        self
+    }
+}
+
+/// How a check function ends.
+pub type Verdict = Result<(), Stop>;
+
+/// Why a check function did not reach its end.
+#[derive(Clone, Debug)]
+pub enum Stop {
+    /// The program does not meet the requirement.
+    Failed(Box<Failure>),
+    /// The grader could not find out: never counted against the student.
+    Error(String),
+}
+
+impl Stop {
+    /// The grader's own trouble with `what`.
+    pub fn grader(what: impl fmt::Display, error: &io::Error) -> Self {
+        Stop::Error(format!("{what}: {error}"))
+    }
+}
+
+/// What was expected of a program and what came.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What was expected, as a sentence or as escaped bytes.
+    pub expected: String,
+    /// What came.
+    pub got: String,
+    /// The likely cause, where it is recognised.
+    pub cause: Option<String>,
+    /// What ran and what was said, set by the exam: the conversation and the end of stderr.
+    pub conversation: String,
+}
+
+impl Failure {
+    /// Makes the failure "expected this, got that".
+    pub fn new(expected: impl Into<String>, got: impl Into<String>) -> Self {
+        Failure {
+            expected: expected.into(),
+            got: got.into(),
+            ..Failure::default()
+        }
+    }
+
+    /// Makes the failure for bytes that differ, with the first differing byte marked.
+    pub fn bytes(expected: &[u8], got: &[u8]) -> Self {
+        let same = expected.iter().zip(got).take_while(|(a, b)| a == b).count();
+        let mut failure = Failure::new(mark(expected, same), mark(got, same));
+        failure.cause = likely_cause(expected, got);
+        failure
+    }
+
+    /// Adds the likely cause.
+    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Stop::Failed(Box::new(failure))
+    }
+}
+
+/// Shows bytes around position `at` with a mark in front of the byte at it.
+fn mark(bytes: &[u8], at: usize) -> String {
+    const AROUND: usize = 100;
+    let from = at.saturating_sub(AROUND);
+    let (before, after) = bytes.split_at(at.min(bytes.len()));
+    let before = before.get(from..).unwrap_or_default();
+    let shown = after.get(..AROUND).unwrap_or(after);
+    let mut text = String::new();
+    if from > 0 {
+        let _ = write!(text, "({from} bytes) …");
+    }
+    text.push_str(&escape(before));
+    if after.is_empty() && before.is_empty() {
+        text.push_str("nothing");
+    } else if after.is_empty() {
+        text.push_str("»end«");
+    } else {
+        text.push('»');
+        text.push_str(&escape(shown));
+        if shown.len() < after.len() {
+            let _ = write!(text, "… ({} bytes in all)", bytes.len());
+        }
+    }
+    text
+}
+
+/// Recognises the usual ways in which a reply goes wrong.
+fn likely_cause(expected: &[u8], got: &[u8]) -> Option<String> {
+    let trimmed = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_lowercase();
+    let cause = if got.is_empty() {
+        return None; // Whether it was silence or the end, the caller knows.
+    } else if got.len() > expected.len() && got.starts_with(expected) {
+        match got.get(expected.len()..) {
+            Some(b"\n" | b"\r\n") => "a line end is added to the reply",
+            _ => "more bytes come than the reply has",
+        }
+    } else if got.len() < expected.len() && expected.starts_with(got) {
+        "the reply is cut"
+    } else if got.starts_with(b"b'") || got.starts_with(b"b\"") {
+        "the text form of a bytes object is sent instead of the bytes"
+    } else if trimmed(expected) == trimmed(got) {
+        "only letter case or white space differs: send the bytes as they came"
+    } else if got.windows(3).any(|window| window == "\u{fffd}".as_bytes()) {
+        "the bytes were turned into text and back, which loses what is not UTF-8"
+    } else {
+        return None;
+    };
+    Some(cause.to_owned())
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// The program meets the requirement.
+    Passed,
+    /// It does not.
+    Failed,
+    /// A check that this one needs did not pass.
+    Blocked,
+    /// The grader could not run it.
+    Error,
+}
+
+/// What came of one check.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The check's id.
+    pub id: String,
+    /// The check's lab step.
+    pub step: String,
+    /// The check's title.
+    pub title: String,
+    /// What a pass is worth.
+    pub points: u32,
+    /// How it ended.
+    pub status: Status,
+    /// What was wrong, when it failed.
+    pub failure: Option<Failure>,
+    /// The id that blocked it, or the grader's own error.
+    pub note: Option<String>,
+    /// How long it took, in milliseconds.
+    pub millis: u64,
+    /// Where the sheet teaches it.
+    pub sheet: String,
+    /// A command that shows the requirement by hand.
+    pub by_hand: String,
+}
+
+impl Outcome {
+    /// The points that it earns.
+    pub fn score(&self) -> u32 {
+        if self.status == Status::Passed {
+            self.points
+        } else {
+            0
+        }
+    }
+
+    /// The feedback of a check that did not pass, the same text in every report:
+    /// requirement, conversation, expected and got, cause, sheet, command.
+    pub fn feedback(&self) -> String {
+        let mut text = format!("{} {}\n", self.step, self.title);
+        if let Some(failure) = &self.failure {
+            if !failure.conversation.is_empty() {
+                text.push('\n');
+                text.push_str(&failure.conversation);
+                text.push('\n');
+            }
+            let _ = writeln!(text, "expected: {}", failure.expected);
+            let _ = writeln!(text, "got:      {}", failure.got);
+            if let Some(cause) = &failure.cause {
+                let _ = writeln!(text, "likely:   {cause}");
+            }
+        }
+        match (&self.note, self.status) {
+            (Some(id), Status::Blocked) => {
+                let _ = writeln!(text, "blocked:  first comes {id}");
+            }
+            (Some(note), _) => {
+                let _ = writeln!(text, "note:     {note}");
+            }
+            (None, _) => {}
+        }
+        if !self.sheet.is_empty() {
+            let _ = writeln!(text, "sheet:    {}", self.sheet);
+        }
+        if !self.by_hand.is_empty() {
+            let _ = writeln!(text, "by hand:  {}", self.by_hand);
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_differing_byte_is_marked() {
+        let failure = Failure::bytes(b"Hello! You are #2", b"Hello! You are #1");
+        assert_eq!(failure.expected, "Hello! You are #»2");
+        assert_eq!(failure.got, "Hello! You are #»1");
+    }
+
+    #[test]
+    fn an_added_line_end_is_recognised() {
+        let failure = Failure::bytes(b"accepted", b"accepted\n");
+        assert_eq!(failure.cause.unwrap(), "a line end is added to the reply");
+        assert_eq!(failure.expected, "accepted»end«");
+    }
+
+    #[test]
+    fn a_changed_letter_case_is_recognised() {
+        let failure = Failure::bytes(b"  aB ", b"ab");
+        assert!(failure.cause.unwrap().contains("letter case"));
+    }
+}

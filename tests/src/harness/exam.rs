@@ -1,0 +1,412 @@
+//! What a check function works with: start programs, play their peers.
+
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::check::{Failure, Stop};
+use super::conn::{Listener, Udp};
+use super::kernel::Protocol;
+use super::lock;
+use super::program::{Program, Ready, Start};
+use super::target::Prepared;
+use super::transcript::Transcript;
+
+/// How long a program may take from its start until it listens.
+const START_PATIENCE: Duration = Duration::from_secs(12);
+/// How often another port is tried when one was lost to somebody else.
+const PORT_TRIES: u32 = 5;
+
+/// One check under way: it starts programs of its lab step and plays their peers.
+#[derive(Debug)]
+pub struct Exam {
+    step: String,
+    prepared: Arc<Prepared>,
+    rng: fastrand::Rng,
+    deadline: Instant,
+    transcript: Transcript,
+    dir: TempDir,
+    ports: Mutex<Vec<u16>>,
+}
+
+impl Exam {
+    pub(super) fn new(
+        step: &str,
+        prepared: &Arc<Prepared>,
+        seed: u64,
+        deadline: Duration,
+    ) -> Result<Exam, Stop> {
+        let dir = tempfile::Builder::new()
+            .prefix("lab-")
+            .tempdir()
+            .map_err(|error| Stop::grader("cannot make a working directory", &error))?;
+        Ok(Exam {
+            step: step.to_owned(),
+            prepared: Arc::clone(prepared),
+            rng: fastrand::Rng::with_seed(seed),
+            deadline: Instant::now() + deadline,
+            transcript: Transcript::default(),
+            dir,
+            ports: Mutex::default(),
+        })
+    }
+
+    /// Starts the step's program as a TCP server on a free port of 127.0.0.1 and
+    /// waits until it listens.
+    ///
+    /// # Errors
+    ///
+    /// A failure when it does not listen.
+    pub fn server(&self) -> Result<Program, Stop> {
+        self.launch().server()
+    }
+
+    /// Starts the step's program as a UDP server on a free port of 127.0.0.1 and
+    /// waits until it has its socket.
+    ///
+    /// # Errors
+    ///
+    /// A failure when it has none.
+    pub fn udp_server(&self) -> Result<Program, Stop> {
+        self.launch().udp_server()
+    }
+
+    /// Starts the step's program as a client of `addr`.
+    ///
+    /// # Errors
+    ///
+    /// A failure when it cannot be started.
+    pub fn client(&self, addr: SocketAddr) -> Result<Program, Stop> {
+        self.launch().client(addr)
+    }
+
+    /// Starts the step's program as a command-line tool with these arguments, without a
+    /// host and port, and ends its standard input.
+    ///
+    /// # Errors
+    ///
+    /// A failure when it cannot be started.
+    pub fn tool(&self, args: &[&str]) -> Result<Program, Stop> {
+        let mut program = self.launch().args(args).program()?;
+        program.close_stdin();
+        Ok(program)
+    }
+
+    /// Prepares a start with more arguments, environment or limits.
+    pub fn launch(&self) -> Launch<'_> {
+        Launch {
+            exam: self,
+            host: "127.0.0.1".to_owned(),
+            port: None,
+            args: Vec::new(),
+            env: Vec::new(),
+            open_files: None,
+        }
+    }
+
+    /// Plays a TCP server on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// The grader's own.
+    pub fn listener(&self) -> Result<Listener, Stop> {
+        self.listener_on("127.0.0.1")
+    }
+
+    /// Plays a TCP server on a free port of this host.
+    ///
+    /// # Errors
+    ///
+    /// The grader's own.
+    pub fn listener_on(&self, host: &str) -> Result<Listener, Stop> {
+        Listener::bind(host, self.deadline, &self.transcript)
+    }
+
+    /// Plays a UDP peer on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// The grader's own.
+    pub fn udp(&self) -> Result<Udp, Stop> {
+        self.udp_named("")
+    }
+
+    /// Plays one of several UDP peers, with a name for the transcript.
+    ///
+    /// # Errors
+    ///
+    /// The grader's own.
+    pub fn udp_named(&self, name: &str) -> Result<Udp, Stop> {
+        let label = if name.is_empty() {
+            String::new()
+        } else {
+            format!("{name}: ")
+        };
+        Udp::bind("127.0.0.1", &label, self.deadline, &self.transcript)
+    }
+
+    /// Random numbers from the run's seed and the check's id.
+    pub fn rng(&mut self) -> &mut fastrand::Rng {
+        &mut self.rng
+    }
+
+    /// A random word of `len` ASCII letters and digits.
+    pub fn word(&mut self, len: usize) -> String {
+        (0..len).map(|_| self.rng.alphanumeric()).collect()
+    }
+
+    /// `len` random bytes of all values.
+    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
+        std::iter::repeat_with(|| self.rng.u8(..))
+            .take(len)
+            .collect()
+    }
+
+    /// Writes a line of the grader's own into the conversation.
+    pub fn note(&self, text: &str) {
+        self.transcript.note(text);
+    }
+
+    /// The working directory of all programs of this check: fresh, removed at its end.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// A port of 127.0.0.1 on which nobody listened a moment ago.
+    ///
+    /// # Errors
+    ///
+    /// The grader's own, when there is none.
+    pub fn unused_addr(&self) -> Result<SocketAddr, Stop> {
+        let ip = IpAddr::from([127, 0, 0, 1]);
+        Ok(SocketAddr::new(ip, free_port(ip, Protocol::Tcp)?))
+    }
+
+    /// The end of the check's time.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// The ports that programs of this check were told.
+    pub(super) fn ports(&self) -> Vec<u16> {
+        lock(&self.ports).clone()
+    }
+
+    pub(super) fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// Puts what a submission's folder holds into the working directory, as links, so
+    /// that a program that deletes its working directory harms itself only.
+    fn fill_dir(&self) -> Result<(), Stop> {
+        let error = |error| Stop::grader("cannot set up the working directory", &error);
+        std::fs::create_dir_all(self.dir.path()).map_err(error)?;
+        let Some(folder) = self.prepared.folder(&self.step) else {
+            return Ok(());
+        };
+        for entry in std::fs::read_dir(folder).map_err(error)? {
+            let entry = entry.map_err(error)?;
+            let link = self.dir.path().join(entry.file_name());
+            if link.symlink_metadata().is_ok() {
+                continue;
+            }
+            #[cfg(unix)]
+            std::os::unix::fs::symlink(entry.path(), link).map_err(error)?;
+            #[cfg(not(unix))]
+            if entry.path().is_file() {
+                std::fs::copy(entry.path(), link).map_err(error)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A start of the step's program, not yet done.
+#[derive(Clone, Debug)]
+pub struct Launch<'a> {
+    exam: &'a Exam,
+    host: String,
+    port: Option<u16>,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    open_files: Option<u32>,
+}
+
+impl Launch<'_> {
+    /// Tells the program another host than 127.0.0.1.
+    pub fn host(mut self, host: &str) -> Self {
+        self.host = host.to_owned();
+        self
+    }
+
+    /// Tells the program this port instead of a free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, arg: &str) -> Self {
+        self.args.push(arg.to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
+        self
+    }
+
+    /// Sets an environment variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Limits the number of open files (`ulimit -n`).
+    pub fn open_files(mut self, limit: u32) -> Self {
+        self.open_files = Some(limit);
+        self
+    }
+
+    /// Starts it and waits until it listens (TCP).
+    ///
+    /// # Errors
+    ///
+    /// A failure when it does not listen.
+    pub fn server(self) -> Result<Program, Stop> {
+        self.ready(Protocol::Tcp)
+    }
+
+    /// Starts it and waits until it has its UDP socket.
+    ///
+    /// # Errors
+    ///
+    /// A failure when it has none.
+    pub fn udp_server(self) -> Result<Program, Stop> {
+        self.ready(Protocol::Udp)
+    }
+
+    fn ready(self, protocol: Protocol) -> Result<Program, Stop> {
+        let ip = self.ip();
+        for _ in 0..PORT_TRIES {
+            let port = match self.port {
+                Some(port) => port,
+                None => free_port(ip, protocol)?,
+            };
+            let mut program = self.start(Some(SocketAddr::new(ip, port)))?;
+            match program.wait_ready(protocol, START_PATIENCE)? {
+                Ready::Listening => {
+                    self.exam.transcript.note("it listens");
+                    return Ok(program);
+                }
+                // Lost to another process between choosing and binding: not its fault.
+                Ready::PortTaken => {}
+            }
+        }
+        Err(Stop::Error(
+            "another program listens on the port".to_owned(),
+        ))
+    }
+
+    /// Starts it as a client of `addr`.
+    ///
+    /// # Errors
+    ///
+    /// A failure when it cannot be started.
+    pub fn client(self, addr: SocketAddr) -> Result<Program, Stop> {
+        self.start(Some(addr))
+    }
+
+    /// Starts it without a host and port, as a command-line tool; its standard input
+    /// stays open.
+    ///
+    /// # Errors
+    ///
+    /// A failure when it cannot be started.
+    pub fn program(self) -> Result<Program, Stop> {
+        self.start(None)
+    }
+
+    /// Starts it with a host and port and waits for nothing: for starts that are meant
+    /// to fail.
+    ///
+    /// # Errors
+    ///
+    /// A failure when it cannot be started.
+    pub fn unready(self) -> Result<Program, Stop> {
+        let ip = self.ip();
+        let port = match self.port {
+            Some(port) => port,
+            None => free_port(ip, Protocol::Tcp)?,
+        };
+        self.start(Some(SocketAddr::new(ip, port)))
+    }
+
+    fn ip(&self) -> IpAddr {
+        // A name is resolved by the program; the grader connects over IPv4.
+        self.host.parse().unwrap_or(IpAddr::from([127, 0, 0, 1]))
+    }
+
+    fn start(&self, addr: Option<SocketAddr>) -> Result<Program, Stop> {
+        let exam = self.exam;
+        // A client of ours gets the address; a server may be told a name.
+        let host = match addr {
+            Some(addr) if self.host == "127.0.0.1" => addr.ip().to_string(),
+            _ => self.host.clone(),
+        };
+        let endpoint = addr.map(|addr| (host.as_str(), addr.port()));
+        let Some(words) = exam.prepared.words(&exam.step, endpoint, &self.args) else {
+            let failure = match exam.prepared.broken(&exam.step) {
+                Some(message) => Failure::new("it compiles", message),
+                None => Failure::new("a program for this step", "there is none"),
+            };
+            return Err(failure.into());
+        };
+        exam.fill_dir()?;
+        lock(&exam.ports).extend(addr.map(|addr| addr.port()));
+        Program::start(&Start {
+            name: &exam.step,
+            words: &words,
+            dir: exam.dir.path(),
+            env: &self.env,
+            open_files: self.open_files,
+            addr: addr.unwrap_or(SocketAddr::new(self.ip(), 0)),
+            deadline: exam.deadline,
+            transcript: &exam.transcript,
+        })
+    }
+}
+
+/// Returns a port that is free on all addresses and not given out twice by this process.
+///
+/// It lies below the range from which the kernel takes ports for outgoing connections
+/// (32768 on Linux, 49152 elsewhere), so that no connection of anybody takes it meanwhile.
+fn free_port(ip: IpAddr, protocol: Protocol) -> Result<u16, Stop> {
+    static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
+    const TRIES: u32 = 1000;
+    let mut last_error = None;
+    for _ in 0..TRIES {
+        let port = fastrand::u16(10_000..32_000);
+        let mut given = lock(&GIVEN);
+        let given = given.get_or_insert_with(HashSet::new);
+        if given.len() > 10_000 {
+            given.clear();
+        }
+        let any = if ip.is_ipv6() { "::" } else { "0.0.0.0" };
+        let result = match protocol {
+            Protocol::Tcp => TcpListener::bind((any, port)).map(drop),
+            Protocol::Udp => UdpSocket::bind((any, port)).map(drop),
+        };
+        match result {
+            Ok(()) if given.insert(port) => return Ok(port),
+            Ok(()) => {}
+            Err(error) => last_error = Some(error),
+        }
+    }
+    Err(Stop::Error(format!("no free port: {last_error:?}")))
+}

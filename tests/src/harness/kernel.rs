@@ -1,0 +1,256 @@
+//! What the kernel says of a program: who owns a port, CPU time, descriptors, children.
+//!
+//! On Linux from /proc; elsewhere every question is answered with "unknown" and the
+//! harness falls back to what a program prints.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Where a socket listens (TCP) or is bound (UDP).
+pub type ListenAddr = SocketAddr;
+
+/// The environment variable that marks every process that a program starts.
+pub(super) const MARK: &str = "SOCKET_LABS_PROGRAM";
+
+/// Which table of the kernel to look into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Tcp,
+    Udp,
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::collections::HashSet;
+    use std::io::Read;
+
+    use procfs::net;
+    use procfs::process::{FDTarget, Process, all_processes};
+
+    use super::*;
+
+    /// Returns the process ids of `pid` and all that descend from it.
+    pub(in super::super) fn family(pid: u32) -> Vec<i32> {
+        let Ok(root) = i32::try_from(pid) else {
+            return Vec::new();
+        };
+        let mut parents = Vec::new();
+        if let Ok(processes) = all_processes() {
+            for process in processes.flatten() {
+                if let Ok(stat) = process.stat() {
+                    parents.push((stat.pid, stat.ppid));
+                }
+            }
+        }
+        let mut family = vec![root];
+        let mut next = 0;
+        while let Some(&parent) = family.get(next) {
+            for &(child, its_parent) in &parents {
+                if its_parent == parent && !family.contains(&child) {
+                    family.push(child);
+                }
+            }
+            next += 1;
+        }
+        family
+    }
+
+    fn socket_inodes(pids: &[i32]) -> HashSet<u64> {
+        let mut inodes = HashSet::new();
+        for &pid in pids {
+            let Ok(fds) = Process::new(pid).and_then(|process| process.fd()) else {
+                continue;
+            };
+            for fd in fds.flatten() {
+                if let FDTarget::Socket(inode) = fd.target {
+                    inodes.insert(inode);
+                }
+            }
+        }
+        inodes
+    }
+
+    /// Returns the table of listening (TCP) or bound (UDP) sockets with their inodes.
+    fn table(protocol: Protocol) -> Option<Vec<(SocketAddr, u64)>> {
+        let mut entries = Vec::new();
+        match protocol {
+            Protocol::Tcp => {
+                let tables = [net::tcp().ok()?, net::tcp6().unwrap_or_default()];
+                for entry in tables.into_iter().flatten() {
+                    if entry.state == net::TcpState::Listen {
+                        entries.push((entry.local_address, entry.inode));
+                    }
+                }
+            }
+            Protocol::Udp => {
+                let tables = [net::udp().ok()?, net::udp6().unwrap_or_default()];
+                for entry in tables.into_iter().flatten() {
+                    entries.push((entry.local_address, entry.inode));
+                }
+            }
+        }
+        Some(entries)
+    }
+
+    /// Returns where the process or a descendant listens, or `None` where unknown.
+    pub(in super::super) fn listening(
+        pid: u32,
+        protocol: Protocol,
+    ) -> Option<Vec<ListenAddr>> {
+        let inodes = socket_inodes(&family(pid));
+        if inodes.is_empty() {
+            return Some(Vec::new());
+        }
+        let mut addrs: Vec<_> = table(protocol)?
+            .into_iter()
+            .filter(|(_, inode)| inodes.contains(inode))
+            .map(|(addr, _)| addr)
+            .collect();
+        addrs.sort_unstable();
+        addrs.dedup();
+        Some(addrs)
+    }
+
+    /// Tells whether any process at all listens on the port.
+    pub(in super::super) fn port_taken(port: u16, protocol: Protocol) -> bool {
+        table(protocol)
+            .is_some_and(|entries| entries.iter().any(|(addr, _)| addr.port() == port))
+    }
+
+    /// Returns the CPU time that the process and its descendants have used.
+    pub(in super::super) fn cpu_time(pid: u32) -> Option<Duration> {
+        let mut ticks = 0;
+        for pid in family(pid) {
+            if let Ok(stat) = Process::new(pid).and_then(|process| process.stat()) {
+                ticks += stat.utime + stat.stime;
+            }
+        }
+        let millis = ticks.checked_mul(1000)? / procfs::ticks_per_second();
+        Some(Duration::from_millis(millis))
+    }
+
+    /// Returns the number of open descriptors of the process and its descendants.
+    pub(in super::super) fn open_files(pid: u32) -> Option<usize> {
+        let mut count = 0;
+        for pid in family(pid) {
+            count += Process::new(pid)
+                .and_then(|process| process.fd_count())
+                .ok()?;
+        }
+        Some(count)
+    }
+
+    /// Returns the number of threads of the process and its descendants.
+    pub(in super::super) fn threads(pid: u32) -> Option<usize> {
+        let mut count = 0;
+        for pid in family(pid) {
+            let stat = Process::new(pid).and_then(|process| process.stat()).ok()?;
+            count += usize::try_from(stat.num_threads).ok()?;
+        }
+        Some(count)
+    }
+
+    /// Returns the resident memory of the process and its descendants, in bytes.
+    pub(in super::super) fn memory(pid: u32) -> Option<u64> {
+        let mut bytes = 0;
+        for pid in family(pid) {
+            if let Ok(statm) = Process::new(pid).and_then(|process| process.statm()) {
+                bytes += statm.resident * procfs::page_size();
+            }
+        }
+        Some(bytes)
+    }
+
+    /// Returns the processes that carry a mark of ours: `value`, or any when `None`.
+    pub(in super::super) fn marked(value: Option<&str>) -> Vec<i32> {
+        let me = i32::try_from(std::process::id()).unwrap_or_default();
+        let needle = match value {
+            Some(value) => format!("{MARK}={value}\0"),
+            None => format!("{MARK}={me}-"),
+        };
+        let mut pids = Vec::new();
+        let Ok(processes) = all_processes() else {
+            return pids;
+        };
+        for process in processes.flatten() {
+            if process.pid() == me {
+                continue;
+            }
+            let path = format!("/proc/{}/environ", process.pid());
+            let mut environ = Vec::new();
+            let Ok(file) = std::fs::File::open(path) else {
+                continue;
+            };
+            if file.take(64 * 1024).read_to_end(&mut environ).is_err() {
+                continue;
+            }
+            environ.push(0);
+            let found = environ
+                .windows(needle.len())
+                .any(|part| part == needle.as_bytes());
+            let zombie = process.stat().map_or(true, |stat| stat.state == 'Z');
+            if found && !zombie {
+                pids.push(process.pid());
+            }
+        }
+        pids
+    }
+}
+
+#[cfg(target_os = "linux")]
+pub(super) use linux::*;
+
+#[cfg(not(target_os = "linux"))]
+mod elsewhere {
+    use super::*;
+
+    pub(in super::super) fn listening(_: u32, _: Protocol) -> Option<Vec<ListenAddr>> {
+        None
+    }
+    pub(in super::super) fn port_taken(_: u16, _: Protocol) -> bool {
+        false
+    }
+    pub(in super::super) fn cpu_time(_: u32) -> Option<Duration> {
+        None
+    }
+    pub(in super::super) fn open_files(_: u32) -> Option<usize> {
+        None
+    }
+    pub(in super::super) fn threads(_: u32) -> Option<usize> {
+        None
+    }
+    pub(in super::super) fn memory(_: u32) -> Option<u64> {
+        None
+    }
+    pub(in super::super) fn marked(_: Option<&str>) -> Vec<i32> {
+        Vec::new()
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) use elsewhere::*;
+
+/// Kills every process that was started by a program of this run and has survived it,
+/// whatever process group or session it fled to.
+pub fn kill_strays() {
+    kill_marked(None);
+}
+
+/// Kills the processes with this mark, again until none is left: they may be forking.
+pub(super) fn kill_marked(value: Option<&str>) {
+    const ROUNDS: usize = 20;
+    for _ in 0..ROUNDS {
+        let pids = marked(value);
+        if pids.is_empty() {
+            return;
+        }
+        for pid in pids {
+            #[cfg(unix)]
+            if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+            #[cfg(not(unix))]
+            let _ = pid;
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Runs checks against programs and says what came of it.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `check.rs` | what a check is, how it can end, what a failure says |
+//! | `exam.rs` | what a check function works with: start programs, play their peers |
+//! | `program.rs` | a running program: its streams, signals, exit, and its certain end |
+//! | `conn.rs` | the peers that a check plays: TCP connections, listeners, UDP sockets |
+//! | `transcript.rs` | who sent which bytes when, as shown in feedback |
+//! | `kernel.rs` | what the kernel says of a program: sockets, CPU time, descriptors |
+//! | `target.rs` | where programs come from: reference crates, submissions, single files |
+//! | `runner.rs` | the order of checks, blocked ones, confirmation, parallel jobs |
+
+mod check;
+mod conn;
+mod exam;
+mod kernel;
+mod program;
+mod runner;
+mod target;
+mod transcript;
+
+pub use check::{Check, Failure, Outcome, Status, Stop, Verdict};
+pub use conn::{Conn, Listener, Udp};
+pub use exam::{Exam, Launch};
+pub use kernel::{ListenAddr, kill_strays};
+pub use program::{Exit, Program};
+pub use runner::{Plan, run, run_check};
+pub use target::{Prepared, Target};
+pub use transcript::{Transcript, escape};
+
+/// What a checks file needs.
+pub mod prelude {
+    pub use std::time::Duration;
+
+    pub use super::{
+        Check, Conn, Exam, Exit, Failure, Launch, Listener, Program, Stop, Udp, Verdict,
+    };
+}
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks a mutex also after a thread that held it has panicked: what is kept in
+/// the harness's mutexes is valid at every moment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,655 @@
+//! A running program: its streams, signals, exit, and its certain end.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::check::{Failure, Stop, Verdict};
+use super::conn::Conn;
+use super::kernel::{self, MARK, Protocol};
+use super::transcript::{Transcript, escape};
+use super::{ListenAddr, lock};
+
+/// How much of each output stream is kept from its beginning and from its end.
+const KEPT: usize = 64 * 1024;
+/// Resident memory beyond which a program is ended, in bytes.
+const MEMORY_LIMIT: u64 = 1024 * 1024 * 1024;
+/// Private writable memory of one process, in KiB (`ulimit -d`).
+const DATA_LIMIT_KIB: u64 = 4 * 1024 * 1024;
+/// The largest file that a program may write, in blocks of 512 bytes (`ulimit -f`).
+const FILE_LIMIT_BLOCKS: u64 = 256 * 1024 * 1024 / 512;
+/// Open files, unless a check sets another limit (`ulimit -n`).
+const OPEN_FILES: u32 = 4096;
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this status.
+    Status(i32),
+    /// A signal ended it.
+    Signal(i32),
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Exit::Status(status) => write!(f, "exit status {status}"),
+            Exit::Signal(signal) => write!(f, "ended by signal {signal}"),
+        }
+    }
+}
+
+impl From<ExitStatus> for Exit {
+    fn from(status: ExitStatus) -> Self {
+        #[cfg(unix)]
+        {
+            use std::os::unix::process::ExitStatusExt;
+            if let Some(signal) = status.signal() {
+                return Exit::Signal(signal);
+            }
+        }
+        Exit::Status(status.code().unwrap_or(-1))
+    }
+}
+
+/// What a stream has brought so far: its head, its tail, and how much fell between.
+#[derive(Debug, Default)]
+struct Capture {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+    total: u64,
+    ended: bool,
+}
+
+impl Capture {
+    fn push(&mut self, bytes: &[u8]) {
+        self.total += bytes.len() as u64;
+        let room = KEPT.saturating_sub(self.head.len()).min(bytes.len());
+        let (to_head, to_tail) = bytes.split_at(room);
+        self.head.extend_from_slice(to_head);
+        self.tail.extend_from_slice(to_tail);
+        if self.tail.len() > 2 * KEPT {
+            let cut = self.tail.len() - KEPT;
+            self.tail.drain(..cut);
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::from_utf8_lossy(&self.head).into_owned();
+        let tail = self.tail.len().saturating_sub(KEPT);
+        let shown = self.tail.get(tail..).unwrap_or_default();
+        let left_out = self.total - self.head.len() as u64 - shown.len() as u64;
+        if left_out > 0 {
+            text.push_str(&format!("\n… {left_out} bytes left out …\n"));
+        }
+        text.push_str(&String::from_utf8_lossy(shown));
+        text
+    }
+}
+
+/// Both output streams, filled by reader threads.
+#[derive(Debug, Default)]
+struct Streams {
+    captures: Mutex<[Capture; 2]>,
+    changed: Condvar,
+}
+
+const STDOUT: usize = 0;
+const STDERR: usize = 1;
+
+fn read_all(mut from: impl Read + Send + 'static, index: usize, streams: Arc<Streams>) {
+    // A grader that has no thread left sees an empty stream and fails the wait for it.
+    let reader = move || {
+        let mut buf = [0; 16 * 1024];
+        loop {
+            let len = match from.read(&mut buf) {
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => 0,
+            };
+            let mut captures = lock(&streams.captures);
+            if let Some(capture) = captures.get_mut(index) {
+                match buf.get(..len) {
+                    Some([]) | None => capture.ended = true,
+                    Some(bytes) => capture.push(bytes),
+                }
+            }
+            streams.changed.notify_all();
+            if len == 0 {
+                return;
+            }
+        }
+    };
+    let _ = thread::Builder::new().name("output".into()).spawn(reader);
+}
+
+/// What is needed to start a program.
+#[derive(Debug)]
+pub(super) struct Start<'a> {
+    pub name: &'a str,
+    pub words: &'a [std::ffi::OsString],
+    pub dir: &'a Path,
+    pub env: &'a [(String, String)],
+    pub open_files: Option<u32>,
+    pub addr: SocketAddr,
+    pub deadline: Instant,
+    pub transcript: &'a Transcript,
+}
+
+/// A running program. When it is dropped, it is killed with everything it started.
+#[derive(Debug)]
+pub struct Program {
+    name: String,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    streams: Arc<Streams>,
+    exit: Option<Exit>,
+    mark: String,
+    addr: SocketAddr,
+    deadline: Instant,
+    transcript: Transcript,
+    connections: std::cell::Cell<u32>,
+}
+
+impl Program {
+    pub(super) fn start(start: &Start<'_>) -> Result<Program, Stop> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let mark = format!("{}-{number}", std::process::id());
+
+        let mut command = limited(start.words, start.open_files.unwrap_or(OPEN_FILES));
+        command.current_dir(start.dir).env_clear();
+        for name in ["PATH", "SystemRoot", "LD_LIBRARY_PATH", "PYENV_VERSION"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command
+            .env("HOME", start.dir)
+            .env("LANG", "C.UTF-8")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("HOST", start.addr.ip().to_string())
+            .env("PORT", start.addr.port().to_string())
+            .env(MARK, &mark)
+            .envs(start.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        #[cfg(unix)]
+        {
+            use std::os::unix::process::CommandExt;
+            command.process_group(0);
+        }
+        let mut child = command.spawn().map_err(|error| {
+            Stop::grader(format_args!("cannot start {}", start.name), &error)
+        })?;
+        start.transcript.note(&format!("started {}", start.name));
+
+        let streams = Arc::new(Streams::default());
+        if let Some(stdout) = child.stdout.take() {
+            read_all(stdout, STDOUT, Arc::clone(&streams));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            read_all(stderr, STDERR, Arc::clone(&streams));
+        }
+        Ok(Program {
+            name: start.name.to_owned(),
+            stdin: child.stdin.take(),
+            child,
+            streams,
+            exit: None,
+            mark,
+            addr: start.addr,
+            deadline: start.deadline,
+            transcript: start.transcript.clone(),
+            connections: std::cell::Cell::new(0),
+        })
+    }
+
+    /// The address that the program was told to listen on or to connect to.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Connects to the program as a plain TCP client.
+    ///
+    /// # Errors
+    ///
+    /// A failure when it refuses or does not answer.
+    pub fn connect(&self) -> Result<Conn, Stop> {
+        self.connect_to(self.addr)
+    }
+
+    /// Connects to another address of the program, for instance its IPv6 one.
+    ///
+    /// # Errors
+    ///
+    /// A failure when it refuses or does not answer.
+    pub fn connect_to(&self, addr: SocketAddr) -> Result<Conn, Stop> {
+        let number = self.connections.get() + 1;
+        self.connections.set(number);
+        let label = if number == 1 {
+            String::new()
+        } else {
+            format!("client {number}: ")
+        };
+        Conn::connect(addr, label, self.deadline, &self.transcript)
+    }
+
+    /// Waits until the program listens on its port, or says why it does not.
+    pub(super) fn wait_ready(
+        &mut self,
+        protocol: Protocol,
+        patience: Duration,
+    ) -> Result<Ready, Stop> {
+        let give_up = (Instant::now() + patience).min(self.deadline);
+        let mut pause = Duration::from_millis(1);
+        loop {
+            // Look for the end first: what a dead program printed is complete then.
+            let exit = self.poll_exit()?;
+            let mut elsewhere = Vec::new();
+            match kernel::listening(self.pid(), protocol) {
+                Some(addrs) => {
+                    if addrs.iter().any(|addr| addr.port() == self.addr.port()) {
+                        return Ok(Ready::Listening);
+                    }
+                    elsewhere = addrs;
+                }
+                None => {
+                    let output = self.output() + &self.errors();
+                    if output.contains(&self.addr.port().to_string()) {
+                        return Ok(Ready::Listening);
+                    }
+                }
+            }
+            let out_of_time = Instant::now() >= give_up;
+            if exit.is_none() && !out_of_time {
+                thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(20));
+                continue;
+            }
+            if kernel::port_taken(self.addr.port(), protocol) {
+                return Ok(Ready::PortTaken);
+            }
+            let expected = format!("it listens on {}", self.addr);
+            let got = match exit {
+                Some(exit) => format!("it ended before that: {exit}"),
+                None if elsewhere.is_empty() => {
+                    format!("it listens on no port after {} s", patience.as_secs())
+                }
+                None => {
+                    let list: Vec<_> =
+                        elsewhere.iter().map(SocketAddr::to_string).collect();
+                    format!("it listens on {}", list.join(" and "))
+                }
+            };
+            let mut failure = Failure::new(expected, got);
+            if !elsewhere.is_empty() {
+                failure = failure.cause("the port is fixed in the program");
+            }
+            return Err(failure.into());
+        }
+    }
+
+    /// Where the program listens (TCP), or `None` where the kernel does not tell.
+    pub fn listening(&self) -> Option<Vec<ListenAddr>> {
+        kernel::listening(self.pid(), Protocol::Tcp)
+    }
+
+    /// Where the program has UDP sockets, or `None` where the kernel does not tell.
+    pub fn bound_udp(&self) -> Option<Vec<ListenAddr>> {
+        kernel::listening(self.pid(), Protocol::Udp)
+    }
+
+    /// The CPU time used so far, or `None` where the kernel does not tell.
+    pub fn cpu_time(&self) -> Option<Duration> {
+        kernel::cpu_time(self.pid())
+    }
+
+    /// The number of open descriptors, or `None` where the kernel does not tell.
+    pub fn open_files(&self) -> Option<usize> {
+        kernel::open_files(self.pid())
+    }
+
+    /// The number of threads, or `None` where the kernel does not tell.
+    pub fn threads(&self) -> Option<usize> {
+        kernel::threads(self.pid())
+    }
+
+    /// The resident memory in bytes, or `None` where the kernel does not tell.
+    pub fn memory(&self) -> Option<u64> {
+        kernel::memory(self.pid())
+    }
+
+    /// What it has printed on stdout so far.
+    pub fn output(&self) -> String {
+        lock(&self.streams.captures)
+            .get(STDOUT)
+            .map(Capture::text)
+            .unwrap_or_default()
+    }
+
+    /// What it has printed on stderr so far.
+    pub fn errors(&self) -> String {
+        lock(&self.streams.captures)
+            .get(STDERR)
+            .map(Capture::text)
+            .unwrap_or_default()
+    }
+
+    /// Everything it has printed: stdout, then stderr.
+    pub fn printed(&self) -> String {
+        self.output() + &self.errors()
+    }
+
+    /// How many bytes it has printed in all, also those no longer kept.
+    pub fn printed_bytes(&self) -> u64 {
+        lock(&self.streams.captures)
+            .iter()
+            .map(|capture| capture.total)
+            .sum()
+    }
+
+    /// Waits until stdout or stderr holds `text` (5 s).
+    ///
+    /// # Errors
+    ///
+    /// A failure that shows what it printed instead.
+    pub fn wait_for_output(&mut self, text: &str) -> Verdict {
+        self.wait_for_printed(&format!("it prints {text:?}"), |printed| {
+            printed.contains(text)
+        })
+    }
+
+    /// Waits until what it has printed fulfils the condition (5 s); `expected` says
+    /// which, for the failure.
+    ///
+    /// # Errors
+    ///
+    /// A failure that shows what it printed instead.
+    pub fn wait_for_printed(
+        &mut self,
+        expected: &str,
+        mut condition: impl FnMut(&str) -> bool,
+    ) -> Verdict {
+        let give_up = (Instant::now() + Duration::from_secs(5)).min(self.deadline);
+        loop {
+            if condition(&self.printed()) {
+                return Ok(());
+            }
+            let left = give_up.saturating_duration_since(Instant::now());
+            let captures = lock(&self.streams.captures);
+            let ended = captures.iter().all(|capture| capture.ended);
+            if left.is_zero() || ended {
+                drop(captures);
+                // What came between the test above and the lock counts as well.
+                if condition(&self.printed()) {
+                    return Ok(());
+                }
+                return Err(Failure::new(expected, self.printed_for_failure()).into());
+            }
+            // A wake-up may fall between the test and the lock: look again soon.
+            let wait = left.min(Duration::from_millis(50));
+            drop(self.streams.changed.wait_timeout(captures, wait));
+        }
+    }
+
+    fn printed_for_failure(&self) -> String {
+        let printed = self.printed();
+        let chars = printed.chars().count();
+        let tail: String = printed.chars().skip(chars.saturating_sub(400)).collect();
+        if tail.trim().is_empty() {
+            "it printed nothing".to_owned()
+        } else {
+            format!("it printed: {}", escape(tail.as_bytes()))
+        }
+    }
+
+    /// Types text at the program's standard input, with the line end if one is wanted.
+    ///
+    /// # Errors
+    ///
+    /// A failure when it has closed its input.
+    pub fn type_in(&mut self, text: &str) -> Verdict {
+        self.transcript.sent("stdin: ", text.as_bytes());
+        let Some(stdin) = &mut self.stdin else {
+            return Err(Stop::Error("the check has closed stdin already".into()));
+        };
+        match stdin
+            .write_all(text.as_bytes())
+            .and_then(|()| stdin.flush())
+        {
+            Ok(()) => Ok(()),
+            Err(_) => {
+                let expected = "it reads its standard input";
+                Err(Failure::new(expected, self.printed_for_failure()).into())
+            }
+        }
+    }
+
+    /// Ends the program's standard input.
+    pub fn close_stdin(&mut self) {
+        if self.stdin.take().is_some() {
+            self.transcript.note("end of stdin");
+        }
+    }
+
+    /// Sends Ctrl-C (SIGINT) to the program's process group, as a terminal does.
+    pub fn interrupt(&mut self) {
+        self.transcript.note("Ctrl-C");
+        self.signal_group(Signal::Interrupt);
+    }
+
+    /// Sends SIGTERM to the program itself.
+    pub fn terminate(&mut self) {
+        self.transcript.note("SIGTERM");
+        self.signal_group(Signal::Terminate);
+    }
+
+    /// Kills the program with everything it started.
+    pub fn kill(&mut self) {
+        self.transcript.note("kill -9");
+        self.end();
+    }
+
+    fn signal_group(&mut self, signal: Signal) {
+        #[cfg(unix)]
+        {
+            use rustix::process::{Pid, Signal as Unix, kill_process_group};
+            let signal = match signal {
+                Signal::Interrupt => Unix::INT,
+                Signal::Terminate => Unix::TERM,
+                Signal::Kill => Unix::KILL,
+            };
+            let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+            if let Some(pid) = pid {
+                let _ = kill_process_group(pid, signal);
+            }
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = signal;
+            let _ = self.child.kill();
+        }
+    }
+
+    /// Tells whether it still runs.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not tell.
+    pub fn runs(&mut self) -> Result<bool, Stop> {
+        Ok(self.poll_exit()?.is_none())
+    }
+
+    fn poll_exit(&mut self) -> Result<Option<Exit>, Stop> {
+        if self.exit.is_none() {
+            let status = self
+                .child
+                .try_wait()
+                .map_err(|error| Stop::grader("cannot wait for the program", &error))?;
+            self.exit = status.map(Exit::from);
+            if let Some(exit) = self.exit {
+                self.transcript
+                    .note(&format!("{} ended: {exit}", self.name));
+            }
+            if self.exit.is_none()
+                && self.memory().is_some_and(|bytes| bytes > MEMORY_LIMIT)
+            {
+                self.transcript.note("more than 1 GiB of memory: killed");
+                self.end();
+                return Err(Failure::new("less than 1 GiB of memory", "more").into());
+            }
+        }
+        Ok(self.exit)
+    }
+
+    /// Waits until it ends (at most `patience`) and returns how.
+    ///
+    /// # Errors
+    ///
+    /// A failure when it does not end.
+    pub fn wait_exit(&mut self, patience: Duration) -> Result<Exit, Stop> {
+        let give_up = (Instant::now() + patience).min(self.deadline);
+        let mut pause = Duration::from_millis(1);
+        loop {
+            if let Some(exit) = self.poll_exit()? {
+                self.wait_streams_end();
+                return Ok(exit);
+            }
+            if Instant::now() >= give_up {
+                let expected = format!("it ends within {} s", patience.as_secs_f32());
+                return Err(Failure::new(expected, "it still runs").into());
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until it ends (at most 5 s) with this status.
+    ///
+    /// # Errors
+    ///
+    /// A failure when it does not end or ends with another.
+    pub fn expect_exit(&mut self, status: i32) -> Verdict {
+        let exit = self.wait_exit(Duration::from_secs(5))?;
+        if exit == Exit::Status(status) {
+            return Ok(());
+        }
+        let got = format!("{exit}; {}", self.printed_for_failure());
+        Err(Failure::new(format!("it ends with exit status {status}"), got).into())
+    }
+
+    /// After the end, gives the reader threads a moment to take what is in the pipes.
+    fn wait_streams_end(&self) {
+        let give_up = Instant::now() + Duration::from_millis(500);
+        let mut captures = lock(&self.streams.captures);
+        while !captures.iter().all(|capture| capture.ended) {
+            let left = give_up.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return; // A child of the program still holds the pipe.
+            }
+            let waited = self.streams.changed.wait_timeout(captures, left);
+            captures = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
+    }
+
+    /// Fails when the program has printed a panic or a traceback.
+    ///
+    /// # Errors
+    ///
+    /// A failure that names it.
+    pub fn expect_no_crash(&self) -> Verdict {
+        let printed = self.printed();
+        for sign in ["panicked at", "Traceback (most recent call last)"] {
+            if printed.contains(sign) {
+                let expected = "an error message of one line";
+                return Err(Failure::new(expected, self.printed_for_failure())
+                    .cause("an error that can happen is not handled")
+                    .into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes the last lines of stderr, for feedback.
+    fn note_errors(&self) {
+        let errors = self.errors();
+        let lines: Vec<&str> = errors.lines().collect();
+        for line in lines
+            .get(lines.len().saturating_sub(5)..)
+            .unwrap_or_default()
+        {
+            let line: String = line.chars().take(200).collect();
+            self.transcript
+                .note(&format!("stderr: {}", escape(line.as_bytes())));
+        }
+    }
+
+    fn end(&mut self) {
+        self.stdin = None;
+        self.signal_group(Signal::Kill);
+        // What left the process group still carries the mark in its environment.
+        kernel::kill_marked(Some(&self.mark));
+        let _ = self.child.kill();
+        if let Ok(status) = self.child.wait() {
+            self.exit.get_or_insert(Exit::from(status));
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "only kill exists there"))]
+enum Signal {
+    Interrupt,
+    Terminate,
+    Kill,
+}
+
+/// Whether the wait for a listening program ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ready {
+    Listening,
+    /// Somebody else has the port: another is to be tried.
+    PortTaken,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Ends that it chose itself are news; ours is not.
+        let _ = self.poll_exit();
+        self.end();
+        self.wait_streams_end();
+        self.note_errors();
+    }
+}
+
+/// Returns a command that runs `words` under limits of memory, files and core dumps.
+///
+/// The shell sets them and is replaced by the program, so the process id stays.
+fn limited(words: &[std::ffi::OsString], open_files: u32) -> Command {
+    if cfg!(unix) {
+        let script = format!(
+            "ulimit -c 0; ulimit -n {open_files}; ulimit -d {DATA_LIMIT_KIB} 2>/dev/null; \
+             ulimit -f {FILE_LIMIT_BLOCKS}; exec \"$@\""
+        );
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, "sh"]).args(words);
+        command
+    } else {
+        let mut words = words.iter();
+        let mut command = Command::new(words.next().cloned().unwrap_or_default());
+        command.args(words);
+        command
+    }
+}

@@ -1,0 +1,130 @@
+//! Who sent which bytes when, as shown in feedback.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use super::lock;
+
+/// The most bytes of one message that are shown.
+const SHOWN: usize = 200;
+/// The most lines of a conversation that are shown: one screen.
+const LINES: usize = 24;
+/// The most lines that are kept, so that an endless talker costs no memory.
+const KEPT: usize = 2000;
+
+/// The record of one check, shared by all that takes part in it.
+#[derive(Clone, Debug)]
+pub struct Transcript {
+    start: Instant,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Default for Transcript {
+    fn default() -> Self {
+        Transcript {
+            start: Instant::now(),
+            lines: Arc::default(),
+        }
+    }
+}
+
+impl Transcript {
+    /// Notes what happened: `started tcp_server`.
+    pub fn note(&self, text: &str) {
+        self.push(format_args!("  {text}"));
+    }
+
+    /// Notes bytes that the grader sent.
+    pub fn sent(&self, who: &str, bytes: &[u8]) {
+        self.push(format_args!("> {who}{}", shortened(bytes)));
+    }
+
+    /// Notes bytes that the program sent.
+    pub fn received(&self, who: &str, bytes: &[u8]) {
+        self.push(format_args!("< {who}{}", shortened(bytes)));
+    }
+
+    fn push(&self, line: std::fmt::Arguments<'_>) {
+        let millis = self.start.elapsed().as_millis();
+        let mut lines = lock(&self.lines);
+        if lines.len() < KEPT {
+            lines.push(format!("{millis:>6} ms {line}"));
+        }
+    }
+
+    /// Returns the conversation, its middle left out where it is longer than a screen.
+    pub fn render(&self) -> String {
+        let lines = lock(&self.lines);
+        let mut text = String::new();
+        for (index, line) in lines.iter().enumerate() {
+            let from_end = lines.len() - index;
+            if lines.len() > LINES && index == LINES / 2 {
+                let _ = writeln!(text, "          … {} lines …", lines.len() - LINES);
+            }
+            if lines.len() <= LINES || index < LINES / 2 || from_end <= LINES / 2 {
+                let _ = writeln!(text, "{line}");
+            }
+        }
+        text
+    }
+}
+
+fn shortened(bytes: &[u8]) -> String {
+    match bytes.get(..SHOWN) {
+        Some(shown) if shown.len() < bytes.len() => {
+            format!("{}… ({} bytes)", escape(shown), bytes.len())
+        }
+        _ => escape(bytes),
+    }
+}
+
+/// Shows bytes as text: what is printable as it is, all else as `\n`, `\xff`.
+pub fn escape(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            match char {
+                '\r' => text.push_str("\\r"),
+                '\n' => text.push_str("\\n"),
+                '\t' => text.push_str("\\t"),
+                char if char.is_control() => {
+                    let _ = write!(text, "\\x{:02x}", u32::from(char));
+                }
+                char => text.push(char),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_shown_safely() {
+        assert_eq!(escape("é\r\n\u{1b}[2J".as_bytes()), "é\\r\\n\\x1b[2J");
+        assert_eq!(escape(b"\xff\x00a"), "\\xff\\x00a");
+    }
+
+    #[test]
+    fn a_long_conversation_keeps_its_ends() {
+        let transcript = Transcript::default();
+        for n in 0..100 {
+            transcript.note(&format!("line {n}"));
+        }
+        let text = transcript.render();
+        assert!(
+            text.contains("line 0\n") && text.contains("line 99\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("76 lines") && !text.contains("line 50\n"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,332 @@
+//! The grader is graded: wrong programs fail what their table declares, unusual ones
+//! pass everything, starters score nothing.
+//!
+//! `cargo test --test grader` runs one wrong program per check and step-wise samples of
+//! the rest; `SOCKET_LABS_ALL=1` (as in CI) runs every one of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+
+use grading::checks;
+use grading::harness::{Check, Outcome, Plan, Status, Target, kill_strays, run};
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde::Deserialize;
+
+/// One `table.toml`.
+#[derive(Deserialize)]
+struct Table {
+    #[serde(default)]
+    program: Vec<Entry>,
+}
+
+/// One program of a table.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    /// The file beside the table.
+    file: String,
+    /// The lab step that it is handed in for.
+    step: String,
+    /// The row of GRADING.md, or "own".
+    class: String,
+    /// What is wrong with it.
+    #[serde(default)]
+    bug: String,
+    /// What is unusual about it.
+    #[serde(default)]
+    what: String,
+    /// The checks that it fails, all others pass or are blocked.
+    #[serde(default)]
+    fails: Vec<String>,
+    /// Words after host and port.
+    #[serde(default)]
+    args: Vec<String>,
+    #[serde(skip)]
+    dir: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(4);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let wrong = entries(&root.join("wrong"));
+    let unusual = entries(&root.join("unusual"));
+    let everything = std::env::var_os("SOCKET_LABS_ALL").is_some();
+
+    let mut trials = tables(&wrong, &unusual);
+    let mut covered = BTreeSet::new();
+    for entry in wrong {
+        // The sample: a program that is the first to fail some check.
+        let news = entry
+            .fails
+            .iter()
+            .filter(|id| covered.insert((*id).clone()))
+            .count();
+        let name = format!("wrong::{}::{}", entry.step, stem(&entry));
+        let trial = Trial::test(name, move || fails_as_declared(&entry));
+        trials.push(trial.with_ignored_flag(news == 0 && !everything));
+    }
+    for entry in unusual {
+        let name = format!("unusual::{}::{}", entry.step, stem(&entry));
+        trials.push(Trial::test(name, move || passes_everything(&entry)));
+    }
+    for (step, dir) in starters(&root.join("starters")) {
+        let name = format!("starter::{step}");
+        let trial = Trial::test(name, move || scores_nothing(&step, &dir));
+        trials.push(trial.with_ignored_flag(!everything));
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    kill_strays();
+    conclusion.exit_code()
+}
+
+fn stem(entry: &Entry) -> String {
+    let stem = Path::new(&entry.file)
+        .with_extension("")
+        .display()
+        .to_string();
+    if entry.args.is_empty() {
+        stem
+    } else {
+        format!("{stem}_{}", entry.args.join("_"))
+    }
+}
+
+/// Reads every `table.toml` one folder below `dir`.
+fn entries(dir: &Path) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut dirs: Vec<PathBuf> = std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .collect();
+    dirs.sort();
+    for dir in dirs {
+        let Ok(text) = std::fs::read_to_string(dir.join("table.toml")) else {
+            continue;
+        };
+        match toml::from_str::<Table>(&text) {
+            Ok(table) => entries.extend(table.program.into_iter().map(|entry| Entry {
+                dir: dir.clone(),
+                ..entry
+            })),
+            Err(error) => {
+                eprintln!("{}: {error}", dir.join("table.toml").display());
+                std::process::exit(1);
+            }
+        }
+    }
+    entries
+}
+
+/// The tables themselves: every check is failed by a program, every name exists.
+fn tables(wrong: &[Entry], unusual: &[Entry]) -> Vec<Trial> {
+    let checks = checks::all();
+    let ids: BTreeSet<String> = checks.iter().map(|check| check.id.to_owned()).collect();
+    let failed: BTreeSet<String> =
+        wrong.iter().flat_map(|entry| entry.fails.clone()).collect();
+    let missing: Vec<String> = ids.difference(&failed).cloned().collect();
+    let unknown: Vec<String> = failed.difference(&ids).cloned().collect();
+    let steps: BTreeSet<&str> = checks.iter().map(Check::step).collect();
+    let mut faults = Vec::new();
+    for entry in wrong.iter().chain(unusual) {
+        let place = entry.dir.join(&entry.file);
+        if !place.exists() {
+            faults.push(format!("{} does not exist", place.display()));
+        }
+        if !steps.contains(entry.step.as_str()) {
+            faults.push(format!("{}: no step {}", entry.file, entry.step));
+        }
+        if entry.class.is_empty() || (entry.bug.is_empty() && entry.what.is_empty()) {
+            faults.push(format!("{}: class, or bug or what, is missing", entry.file));
+        }
+    }
+    for entry in wrong.iter().filter(|entry| entry.fails.is_empty()) {
+        faults.push(format!("{}: fails nothing", entry.file));
+    }
+    for entry in unusual.iter().filter(|entry| !entry.fails.is_empty()) {
+        faults.push(format!("{}: an unusual program fails nothing", entry.file));
+    }
+    let verdict = |list: Vec<String>, what: &str| {
+        let what = what.to_owned();
+        move || match list.is_empty() {
+            true => Ok(()),
+            false => Err(Failed::from(format!("{what}:\n{}", list.join("\n")))),
+        }
+    };
+    vec![
+        Trial::test(
+            "tables::every_check_is_failed_by_a_wrong_program",
+            verdict(missing, "failed by no wrong program"),
+        ),
+        Trial::test(
+            "tables::every_declared_check_exists",
+            verdict(unknown, "declared in a table and not in the registry"),
+        ),
+        Trial::test(
+            "tables::every_entry_is_complete",
+            verdict(faults, "faulty entries"),
+        ),
+    ]
+}
+
+/// Returns the command line of a program, building it first where it is Rust.
+fn command(entry: &Entry) -> Result<Vec<String>, Failed> {
+    let file = entry.dir.join(&entry.file);
+    let mut words = match file.extension().and_then(|extension| extension.to_str()) {
+        Some("py") => vec!["python3".to_owned(), file.display().to_string()],
+        Some("sh") => vec!["sh".to_owned(), file.display().to_string()],
+        Some("rs") => vec![rustc(&file)?.display().to_string()],
+        _ => return Err(format!("{}: unknown kind of program", file.display()).into()),
+    };
+    words.extend(["{host}".to_owned(), "{port}".to_owned()]);
+    words.extend(entry.args.iter().cloned());
+    // A tool's own arguments come last.
+    words.push("{args}".to_owned());
+    Ok(words)
+}
+
+/// Compiles a single file unless its binary is newer.
+fn rustc(file: &Path) -> Result<PathBuf, Failed> {
+    let out_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("programs");
+    std::fs::create_dir_all(&out_dir)?;
+    let folder = file.parent().and_then(Path::file_name).unwrap_or_default();
+    let name = file.file_stem().unwrap_or_default();
+    let binary = out_dir.join(format!(
+        "{}-{}{}",
+        folder.display(),
+        name.display(),
+        std::env::consts::EXE_SUFFIX
+    ));
+    let modified = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
+    if modified(&binary)
+        .is_some_and(|built| modified(file).is_some_and(|from| from < built))
+    {
+        return Ok(binary);
+    }
+    // Compiled under another name first: two tests may want the same program.
+    let temporary = binary.with_extension(format!("{}", fastrand::u64(..)));
+    let output = Command::new("rustc")
+        .args(["--edition", "2024", "-C", "debuginfo=0", "-o"])
+        .arg(&temporary)
+        .arg(file)
+        .output()?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{} does not compile:\n{errors}", file.display()).into());
+    }
+    std::fs::rename(&temporary, &binary)?;
+    Ok(binary)
+}
+
+/// Runs the checks of one step against a target.
+fn outcomes(step: &str, target: &Target) -> Result<Vec<Outcome>, Failed> {
+    let prepared = target
+        .prepare(&[step])
+        .map_err(|error| format!("{error:#}"))?;
+    let checks = checks::all()
+        .into_iter()
+        .filter(|check| check.step() == step)
+        .collect();
+    let plan = Plan {
+        prepared: Arc::new(prepared),
+        checks,
+        seed: fastrand::u64(..),
+        jobs: 2,
+    };
+    Ok(run(&plan, &|_| {}))
+}
+
+fn fails_as_declared(entry: &Entry) -> Result<(), Failed> {
+    let outcomes = outcomes(&entry.step, &Target::Command(command(entry)?))?;
+    let by_status: BTreeMap<&str, Status> = outcomes
+        .iter()
+        .map(|outcome| (outcome.id.as_str(), outcome.status))
+        .collect();
+    let mut faults = String::new();
+    for outcome in &outcomes {
+        let declared = entry.fails.contains(&outcome.id);
+        let right = match outcome.status {
+            Status::Failed => declared,
+            Status::Passed | Status::Blocked => !declared,
+            Status::Error => false,
+        };
+        if !right {
+            let status = format!("{:?}", by_status.get(outcome.id.as_str()));
+            faults += &format!("{} declared={declared} {status}\n", outcome.id);
+            faults += &outcome.feedback();
+        }
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{}\n{faults}", entry.bug).into())
+    }
+}
+
+fn passes_everything(entry: &Entry) -> Result<(), Failed> {
+    let outcomes = outcomes(&entry.step, &Target::Command(command(entry)?))?;
+    let faults: String = outcomes
+        .iter()
+        .filter(|outcome| outcome.status != Status::Passed)
+        .map(Outcome::feedback)
+        .collect();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{}\n{faults}", entry.what).into())
+    }
+}
+
+/// Returns each step with its starter's folder.
+fn starters(dir: &Path) -> Vec<(String, PathBuf)> {
+    let mut starters = Vec::new();
+    for chapter in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        for step in std::fs::read_dir(chapter.path())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if step.path().join("Cargo.toml").exists() {
+                starters.push((step.file_name().display().to_string(), step.path()));
+            }
+        }
+    }
+    starters.sort();
+    starters
+}
+
+fn scores_nothing(step: &str, dir: &Path) -> Result<(), Failed> {
+    // A copy in the target folder: a starter's own folder stays clean.
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("starters")
+        .join(step);
+    std::fs::create_dir_all(copy.join("src"))?;
+    for folder in ["", "src"] {
+        for file in std::fs::read_dir(dir.join(folder))?.flatten() {
+            if file.path().is_file() {
+                std::fs::copy(file.path(), copy.join(folder).join(file.file_name()))?;
+            }
+        }
+    }
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
+    std::fs::copy(lock, copy.join("Cargo.lock"))?;
+    let outcomes = outcomes(step, &Target::Submission(copy))?;
+    let mut faults = String::new();
+    for outcome in outcomes {
+        let not_compiling = outcome
+            .failure
+            .as_ref()
+            .is_some_and(|failure| failure.expected == "it compiles");
+        if not_compiling || matches!(outcome.status, Status::Passed | Status::Error) {
+            faults += &format!("{:?}: {}", outcome.status, outcome.feedback());
+        }
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults.into())
+    }
+}
