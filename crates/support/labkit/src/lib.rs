@@ -42,20 +42,20 @@ pub fn ctrl_c() -> anyhow::Result<mpsc::Receiver<()>> {
 /// How long [`lingering_close`] waits for the peer to close its side.
 const LINGER_TIME: Duration = Duration::from_secs(1);
 /// How many bytes [`lingering_close`] throws away for a peer that keeps talking.
-const LINGER_BYTES: usize = 1024 * 1024;
+const LINGER_BYTES: usize = 64 * 1024 * 1024;
 
 /// Closes a connection so that the peer can read the last reply.
 ///
 /// A socket that is closed while unread bytes wait in it sends RST instead of FIN, and an
 /// RST makes the peer's kernel throw away what it has received but not yet read: our
 /// reply (RFC 1122 §4.2.2.13, RFC 9112 §9.6). So: end the sending side, read on until
-/// the peer closes too, and give up after a second or a mebibyte.
+/// the peer closes too, and give up after a second or 64 MiB.
 pub fn lingering_close(mut stream: TcpStream) {
     let give_up = Instant::now() + LINGER_TIME;
     if stream.shutdown(Shutdown::Write).is_err() {
         return; // The peer is gone already.
     }
-    let mut buf = [0; 4096];
+    let mut buf = [0; 16 * 1024];
     let mut drained = 0;
     while drained < LINGER_BYTES {
         let left = give_up.saturating_duration_since(Instant::now());
