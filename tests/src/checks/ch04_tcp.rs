@@ -1,5 +1,6 @@
 //! Chapter 4: what `tcp_server` and its kin must do.
 
+use super::common;
 use crate::harness::prelude::*;
 
 /// The checks of chapter 4.
@@ -8,7 +9,7 @@ pub fn checks() -> Vec<Check> {
         Check::new(
             "tcp_server.listens",
             "listens on the host and port that it is given",
-            listens,
+            common::listens,
         )
         .sheet("labs/04_tcp.md#step-1-start-the-server")
         .hints(&[
@@ -30,20 +31,6 @@ pub fn checks() -> Vec<Check> {
         ])
         .by_hand("printf hello | nc 127.0.0.1 8080"),
     ]
-}
-
-fn listens(exam: &mut Exam) -> Verdict {
-    let server = exam.server()?;
-    // Loopback only, unless the user asks for more.
-    for addr in server.listening().unwrap_or_default() {
-        if addr.port() == server.addr().port() && !addr.ip().is_loopback() {
-            let expected = format!("it listens on {}", server.addr());
-            return Err(Failure::new(expected, format!("it listens on {addr}"))
-                .cause("0.0.0.0 and :: mean every network that this machine is in")
-                .into());
-        }
-    }
-    server.connect().map(drop)
 }
 
 fn numbers_each_connection(exam: &mut Exam) -> Verdict {

@@ -13,6 +13,7 @@ pub mod ch08_client_server;
 pub mod ch09_udp;
 pub mod ch10_security;
 pub mod ch11_http;
+pub mod common;
 
 /// All checks of the course.
 pub fn all() -> Vec<Check> {

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -153,7 +153,7 @@ pub struct Program {
     addr: SocketAddr,
     deadline: Instant,
     transcript: Transcript,
-    connections: std::cell::Cell<u32>,
+    connections: AtomicU32,
 }
 
 impl Program {
@@ -207,7 +207,7 @@ impl Program {
             addr: start.addr,
             deadline: start.deadline,
             transcript: start.transcript.clone(),
-            connections: std::cell::Cell::new(0),
+            connections: AtomicU32::new(0),
         })
     }
 
@@ -236,8 +236,7 @@ impl Program {
     ///
     /// A failure when it refuses or does not answer.
     pub fn connect_to(&self, addr: SocketAddr) -> Result<Conn, Stop> {
-        let number = self.connections.get() + 1;
-        self.connections.set(number);
+        let number = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
         let label = if number == 1 {
             String::new()
         } else {

@@ -1,0 +1,257 @@
+//! Requirements that many programs share, each written once.
+//!
+//! A [`Probe`] plays one well-behaved client of the program and fails when it is not
+//! served as it should be; the functions here do harm and then probe.
+
+use std::net::TcpListener;
+use std::thread;
+use std::time::Instant;
+
+use crate::harness::prelude::*;
+
+/// Plays one well-behaved client that sends, where the protocol has a place for it,
+/// this word.
+pub type Probe = fn(&Program, &str) -> Verdict;
+
+/// It listens on the address that it is given, and on loopback only.
+pub fn listens(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    for addr in server.listening().unwrap_or_default() {
+        if addr.port() == server.addr().port() && !addr.ip().is_loopback() {
+            let expected = format!("it listens on {}", server.addr());
+            return Err(Failure::new(expected, format!("it listens on {addr}"))
+                .cause("0.0.0.0 and :: mean every network that this machine is in")
+                .into());
+        }
+    }
+    server.connect().map(drop)
+}
+
+/// It serves one client after another (C2).
+pub fn serves_several(exam: &mut Exam, probe: Probe) -> Verdict {
+    let server = exam.server()?;
+    for _ in 0..3 {
+        probe(&server, &exam.word(8))?;
+    }
+    Ok(())
+}
+
+/// A client that resets its connection, before or after it has sent, harms nobody (C3),
+/// nor do fifty at once that are gone before they are accepted (C4).
+pub fn survives_resets(exam: &mut Exam, probe: Probe) -> Verdict {
+    let server = exam.server()?;
+    server.connect()?.reset();
+    probe(&server, &exam.word(8))?;
+
+    let mut client = server.connect()?;
+    client.send(exam.word(8))?;
+    client.reset();
+    probe(&server, &exam.word(8))?;
+
+    let crowd: Result<Vec<_>, _> = (0..50).map(|_| server.connect()).collect();
+    crowd?.into_iter().for_each(Conn::reset);
+    probe(&server, &exam.word(8))
+}
+
+/// A client that connects and leaves without a word harms nobody.
+pub fn survives_a_silent_visit(exam: &mut Exam, probe: Probe) -> Verdict {
+    let server = exam.server()?;
+    drop(server.connect()?);
+    probe(&server, &exam.word(8))
+}
+
+/// Bytes that are not UTF-8 harm nobody (C1); what the sender gets for them is free.
+pub fn survives_invalid_utf8(exam: &mut Exam, probe: Probe) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    client.send([b"\xff\xfe\x00\x80".as_slice(), &exam.bytes(8)].concat())?;
+    // Whatever it replies, it has read the bytes before the next client comes.
+    client.read_some(Duration::from_millis(300));
+    drop(client);
+    probe(&server, &exam.word(8))
+}
+
+/// A port in use is an error: status not 0, a message, no panic (C6).
+pub fn reports_a_port_in_use(exam: &mut Exam) -> Verdict {
+    port_in_use(exam, None)
+}
+
+/// A port in use is an error whose message holds this text.
+pub fn reports_a_port_in_use_as(exam: &mut Exam, text: &str) -> Verdict {
+    port_in_use(exam, Some(text))
+}
+
+fn port_in_use(exam: &mut Exam, text: Option<&str>) -> Verdict {
+    let addr = exam.unused_addr()?;
+    let _occupied = TcpListener::bind(addr)
+        .map_err(|error| Stop::grader(format_args!("cannot listen on {addr}"), &error))?;
+    let mut server = exam.launch().port(addr.port()).unready()?;
+    let exit = server.wait_exit(Duration::from_secs(10))?;
+    if exit == Exit::Status(0) {
+        let expected = "an exit status that is not 0, since the port is in use";
+        return Err(Failure::new(expected, "exit status 0").into());
+    }
+    server.expect_no_crash()?;
+    if server.printed().trim().is_empty() {
+        let expected = "a message that the port is in use";
+        return Err(Failure::new(expected, "it printed nothing").into());
+    }
+    match text {
+        Some(text) => server.wait_for_output(text),
+        None => Ok(()),
+    }
+}
+
+/// Stopped and started again on the same port, it listens at once (C5).
+pub fn restarts_at_once(exam: &mut Exam, probe: Probe) -> Verdict {
+    let mut server = exam.server()?;
+    let port = server.addr().port();
+    // The side that closes first keeps the port in TIME_WAIT; here that is the server.
+    probe(&server, &exam.word(8))?;
+    let open = server.connect()?;
+    server.kill();
+    drop(open);
+    let server = exam.launch().port(port).server()?;
+    probe(&server, &exam.word(8))
+}
+
+/// When a client has left, the server neither spins nor prints without end (A11).
+///
+/// Declare it with `.timing()`.
+pub fn notices_the_end_of_a_client(exam: &mut Exam, probe: Probe) -> Verdict {
+    const WATCHED: Duration = Duration::from_secs(1);
+    let server = exam.server()?;
+    probe(&server, &exam.word(8))?;
+    let mut client = server.connect()?;
+    client.send(exam.word(8))?;
+    client.read_some(Duration::from_millis(100));
+    client.half_close();
+    drop(client);
+    let (cpu, printed) = (server.cpu_time(), server.printed_bytes());
+    // Time is what is measured here; there is no event to wait for.
+    thread::sleep(WATCHED);
+    if let (Some(before), Some(after)) = (cpu, server.cpu_time()) {
+        let used = after.saturating_sub(before);
+        if used > WATCHED / 2 {
+            let expected = "no work to do after the client has left";
+            let got = format!("{} ms of CPU time in 1 s", used.as_millis());
+            return Err(Failure::new(expected, got)
+                .cause("a read of 0 bytes is the end, not an empty message")
+                .into());
+        }
+    }
+    let more = server.printed_bytes() - printed;
+    if more > 10_000 {
+        let expected = "a line or two after the client has left";
+        return Err(
+            Failure::new(expected, format!("{more} bytes printed in 1 s"))
+                .cause("a read of 0 bytes is the end, not an empty message")
+                .into(),
+        );
+    }
+    Ok(())
+}
+
+/// A client that is connected and silent does not keep others waiting (C7).
+pub fn serves_beside_a_silent_client(exam: &mut Exam, probe: Probe) -> Verdict {
+    let server = exam.server()?;
+    let _silent = server.connect()?;
+    probe(&server, &exam.word(8))
+}
+
+/// After many clients, threads and descriptors are back where they began (C9).
+pub fn returns_what_clients_used(exam: &mut Exam, probe: Probe) -> Verdict {
+    const CYCLES: u32 = 300;
+    let server = exam.server()?;
+    // The first client may start what stays: a pool, a logger.
+    probe(&server, &exam.word(8))?;
+    let settle = |expected: &str, limit: usize, count: &dyn Fn() -> Option<usize>| {
+        let give_up = Instant::now() + Duration::from_secs(5);
+        loop {
+            let Some(now) = count() else { return Ok(()) };
+            if now <= limit {
+                return Ok(());
+            }
+            if Instant::now() > give_up {
+                let got = format!("{now} after {CYCLES} clients have left");
+                return Err(Failure::new(format!("at most {limit} {expected}"), got)
+                    .cause("what a client used is not given back when it leaves")
+                    .into());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    // A pool may grow under the first crowd; then it has its size.
+    for _ in 0..20 {
+        probe(&server, &exam.word(8))?;
+    }
+    let files = server.open_files().unwrap_or_default();
+    let threads = server.threads().unwrap_or_default();
+    for _ in 0..CYCLES {
+        probe(&server, &exam.word(8))?;
+    }
+    settle("open descriptors", files + 8, &|| server.open_files())?;
+    settle("threads", threads + 8, &|| server.threads())
+}
+
+/// It still answers when 200 clients come, 20 at a time (C19).
+pub fn answers_a_crowd(exam: &mut Exam, probe: Probe) -> Verdict {
+    const AT_A_TIME: usize = 20;
+    const EACH: usize = 10;
+    let server = &exam.server()?;
+    let words: Vec<Vec<String>> = (0..AT_A_TIME)
+        .map(|_| (0..EACH).map(|_| exam.word(8)).collect())
+        .collect();
+    thread::scope(|scope| {
+        let clients: Vec<_> = words
+            .iter()
+            .map(|words| {
+                scope.spawn(|| words.iter().try_for_each(|word| probe(server, word)))
+            })
+            .collect();
+        clients
+            .into_iter()
+            .try_for_each(|client| match client.join() {
+                Ok(verdict) => verdict,
+                Err(_) => {
+                    Err(Stop::Error("a client thread of the check panicked".into()))
+                }
+            })
+    })
+}
+
+/// Ctrl-C ends it within 3 s with status 0 after this text, also with a client connected
+/// (C13).
+pub fn shuts_down_on_ctrl_c(exam: &mut Exam, text: &str) -> Verdict {
+    for connected in [false, true] {
+        let mut server = exam.server()?;
+        let _client = if connected {
+            Some(server.connect()?)
+        } else {
+            None
+        };
+        server.interrupt();
+        let exit = server.wait_exit(Duration::from_secs(3))?;
+        server.wait_for_output(text)?;
+        if exit != Exit::Status(0) {
+            let expected = "exit status 0 after Ctrl-C";
+            return Err(Failure::new(expected, exit.to_string()).into());
+        }
+    }
+    Ok(())
+}
+
+/// A client whose server is not there says so without a panic (C14); its status is 1, or
+/// 0 where it has told the user what happened (F19).
+pub fn reports_a_refused_connection(exam: &mut Exam) -> Verdict {
+    let addr = exam.unused_addr()?;
+    let mut client = exam.client(addr)?;
+    client.close_stdin();
+    client.wait_exit(Duration::from_secs(15))?;
+    client.expect_no_crash()?;
+    if client.printed().trim().is_empty() {
+        let expected = "a message that the connection was refused";
+        return Err(Failure::new(expected, "it printed nothing").into());
+    }
+    Ok(())
+}
