@@ -161,6 +161,23 @@ impl Failure {
     }
 }
 
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stop::Failed(failure) => {
+                write!(
+                    f,
+                    "expected: {}\ngot:      {}",
+                    failure.expected, failure.got
+                )
+            }
+            Stop::Error(note) => write!(f, "the grader's own trouble: {note}"),
+        }
+    }
+}
+
+impl std::error::Error for Stop {}
+
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
         Stop::Failed(Box::new(failure))

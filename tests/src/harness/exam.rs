@@ -13,7 +13,7 @@ use super::conn::{Listener, Udp};
 use super::kernel::Protocol;
 use super::lock;
 use super::program::{Program, Ready, Start};
-use super::target::Prepared;
+use super::target::{Prepared, Target};
 use super::transcript::Transcript;
 
 /// How long a program may take from its start until it listens.
@@ -53,6 +53,26 @@ impl Exam {
             dir,
             ports: Mutex::default(),
         })
+    }
+
+    /// Makes an exam of a reference program outside of any check, for tests with
+    /// real peers; it is built first, and the exam's time is two minutes.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be built.
+    pub fn reference(step: &str) -> anyhow::Result<Exam> {
+        let prepared = Target::Reference.prepare(&[step])?;
+        if let Some(message) = prepared.broken(step) {
+            anyhow::bail!("{step} does not compile:\n{message}");
+        }
+        let time = Duration::from_secs(120);
+        Ok(Exam::new(
+            step,
+            &Arc::new(prepared),
+            fastrand::u64(..),
+            time,
+        )?)
     }
 
     /// Starts the step's program as a TCP server on a free port of 127.0.0.1 and

@@ -98,6 +98,14 @@ impl Prepared {
         }
     }
 
+    /// Returns the step's binary, when it is a compiled one.
+    pub fn binary(&self, step: &str) -> Option<&Path> {
+        match self.programs.get(step)? {
+            Template::Binary(path) => Some(path),
+            _ => None,
+        }
+    }
+
     /// Tells whether the target has a program for this step.
     pub fn has(&self, step: &str) -> bool {
         self.programs.contains_key(step)
