@@ -1,1 +1,174 @@
-fn main() {}
+//! Chapter 6: a server that asks its clients every second whether they are still there,
+//! and drops those who do not answer.
+//!
+//! Terminal 1:  cargo run -p heartbeat_server
+//! Terminal 2:  cargo run -p heartbeat_client
+//! Lab sheet:   labs/06_errors.md
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use labkit::{Console, Endpoint, reason};
+
+/// The longest line, in bytes: `PING` and `PONG` are the only words.
+const MAX_LINE: usize = 64;
+/// So many beats without an answer, and the client counts as gone.
+const MISSED_BEATS: u32 = 3;
+/// Each client costs a thread, so their number has a limit.
+const MAX_CLIENTS: usize = 1000;
+
+/// Send PING to every client, and drop who misses three of them.
+#[derive(clap::Parser)]
+#[command(version)]
+struct Args {
+    #[command(flatten)]
+    endpoint: Endpoint<65432>,
+    #[command(flatten)]
+    console: Console,
+    /// Seconds from beat to beat
+    #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds)]
+    interval: Duration,
+}
+
+fn main() -> ExitCode {
+    labkit::run(serve)
+}
+
+fn serve(args: Args) -> anyhow::Result<()> {
+    // First of all: whoever sees the ready line may press Ctrl-C at once.
+    let interrupted = labkit::ctrl_c()?;
+    let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
+        .with_context(|| format!("cannot listen on {}", args.endpoint))?;
+    println!("Server started on {}", listener.local_addr()?);
+
+    // accept() blocks and cannot watch for Ctrl-C, so it has a thread of its own.
+    thread::spawn(move || accept_loop(&listener, args.console, args.interval));
+    interrupted.recv()?;
+    println!("Server shutting down");
+    Ok(())
+}
+
+/// Accepts for ever, and leaves each client to a thread that ends with it.
+fn accept_loop(listener: &TcpListener, console: Console, interval: Duration) {
+    let mut overload = labkit::Overload::new(listener);
+    let slots = labkit::Slots::new(MAX_CLIENTS);
+    loop {
+        let (stream, peer_addr) = match listener.accept() {
+            Ok(client) => client,
+            Err(error) => {
+                overload.shed(listener, &error);
+                continue;
+            }
+        };
+        let Some(slot) = slots.take() else {
+            eprintln!("{peer_addr}: turned away, {MAX_CLIENTS} clients are here");
+            continue;
+        };
+        let thread = thread::Builder::new().spawn(move || {
+            console.line(format_args!("Connected by {peer_addr}"));
+            if let Err(error) = keep_beating(stream, peer_addr, console, interval) {
+                eprintln!("{peer_addr}: {}", reason(&error));
+            }
+            console.line(format_args!("Connection closed with {peer_addr}"));
+            drop(slot);
+        });
+        if let Err(error) = thread {
+            eprintln!("{peer_addr}: turned away, no thread: {error}");
+        }
+    }
+}
+
+/// Sends a PING per interval until the client closes or has missed three of them.
+fn keep_beating(
+    mut stream: TcpStream,
+    peer_addr: SocketAddr,
+    console: Console,
+    interval: Duration,
+) -> io::Result<()> {
+    stream.set_write_timeout(Some(interval * MISSED_BEATS))?;
+    let mut received = Vec::new();
+    let mut missed = 0;
+    while missed < MISSED_BEATS {
+        stream.write_all(b"PING\n")?;
+        let next_beat = Instant::now() + interval;
+        missed += 1;
+        loop {
+            while let Some(line) = next_line(&mut received) {
+                match &line[..] {
+                    b"PONG" => {
+                        missed = 0;
+                        console.line(format_args!("PONG from {peer_addr}"));
+                    }
+                    b"PING" => stream.write_all(b"PONG\n")?,
+                    _ => {} // Not a word of this protocol, and no sign of health.
+                }
+            }
+            match read_until(next_beat, &mut stream, &mut received)? {
+                Some(0) => return Ok(()),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        if missed > 0 {
+            console.line(format_args!(
+                "{peer_addr} missed {missed} of {MISSED_BEATS}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Adds what arrives before the deadline; `None` means that the time is up.
+fn read_until(
+    deadline: Instant,
+    stream: &mut TcpStream,
+    received: &mut Vec<u8>,
+) -> io::Result<Option<usize>> {
+    if received.len() > MAX_LINE {
+        return Err(io::Error::new(
+            ErrorKind::InvalidData,
+            "the line is too long",
+        ));
+    }
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Ok(None); // A read timeout of zero would be an error.
+    }
+    stream.set_read_timeout(Some(left))?;
+    let mut buf = [0; MAX_LINE];
+    match stream.read(&mut buf) {
+        Ok(len) => {
+            received.extend_from_slice(buf.get(..len).unwrap_or_default());
+            Ok(Some(len))
+        }
+        Err(error) => match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Ok(None),
+            ErrorKind::Interrupted => read_until(deadline, stream, received),
+            _ => Err(error),
+        },
+    }
+}
+
+/// Takes the first whole line out of the bytes, without its line end.
+fn next_line(received: &mut Vec<u8>) -> Option<Vec<u8>> {
+    let end = received.iter().position(|byte| *byte == b'\n')?;
+    let mut line: Vec<u8> = received.drain(..=end).collect();
+    line.pop();
+    if line.ends_with(b"\r") {
+        line.pop();
+    }
+    Some(line)
+}
+
+/// Reads a number of seconds such as `2` or `0.5`.
+fn seconds(arg: &str) -> Result<Duration, String> {
+    let number = arg.parse::<f64>().map_err(|error| error.to_string())?;
+    match Duration::try_from_secs_f64(number) {
+        Ok(time) if time >= Duration::from_millis(10) => Ok(time),
+        _ => Err("choose at least 0.01 seconds".to_owned()),
+    }
+}

@@ -1,1 +1,169 @@
-fn main() {}
+//! Chapter 6: an echo server that names everything that can go wrong with a client, and
+//! survives it (RFC 9293).
+//!
+//! Terminal 1:  cargo run -p robust_server -- --log server.log
+//! Terminal 2:  cargo run -p robust_client
+//! Lab sheet:   labs/06_errors.md
+
+mod text;
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use labkit::{Console, Endpoint, printable, reason};
+
+/// The longest message that one read returns, in bytes.
+const MAX_MESSAGE: usize = 1024;
+/// How long the rest of a character may take that one read has cut in two.
+const REST_OF_CHARACTER: Duration = Duration::from_millis(500);
+
+/// Echo what each client sends, one client after another, and log what happens.
+#[derive(clap::Parser)]
+#[command(version)]
+struct Args {
+    #[command(flatten)]
+    endpoint: Endpoint<65432>,
+    #[command(flatten)]
+    console: Console,
+    /// Seconds after which a silent client is let go
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    idle_timeout: u64,
+    /// Append a log to this file; RUST_LOG=debug says more, RUST_LOG=warn less
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+}
+
+/// How a conversation ends, when the network is not to blame.
+enum End {
+    Disconnected,
+    Timeout,
+    NotUtf8,
+}
+
+fn main() -> ExitCode {
+    labkit::run(serve)
+}
+
+fn serve(args: Args) -> anyhow::Result<()> {
+    // First of all: whoever sees the ready line may press Ctrl-C at once.
+    let interrupted = labkit::ctrl_c()?;
+    start_log(args.log.as_deref())?;
+    let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
+        .inspect_err(|error| println!("Socket error on start: {}", reason(error)))
+        .with_context(|| format!("cannot listen on {}", args.endpoint))?;
+    println!("Server started on {}", listener.local_addr()?);
+    log::info!("listening on {}", listener.local_addr()?);
+
+    // accept() blocks and cannot watch for Ctrl-C, so it has a thread of its own.
+    thread::spawn(move || accept_loop(&listener, &args));
+    interrupted.recv()?;
+    println!("Server shutting down");
+    log::info!("shutting down");
+    println!("Server closed");
+    Ok(())
+}
+
+/// Sends the log to the file, or to stderr when only RUST_LOG asks for one.
+fn start_log(path: Option<&Path>) -> anyhow::Result<()> {
+    let default_level = if path.is_some() { "info" } else { "off" };
+    let env = env_logger::Env::default().default_filter_or(default_level);
+    let mut logger = env_logger::Builder::from_env(env);
+    if let Some(path) = path {
+        let file = File::options().create(true).append(true).open(path);
+        let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+        logger.target(env_logger::Target::Pipe(Box::new(file)));
+    }
+    logger.init();
+    Ok(())
+}
+
+/// Serves one client after another, for ever.
+fn accept_loop(listener: &TcpListener, args: &Args) {
+    let mut overload = labkit::Overload::new(listener);
+    loop {
+        match listener.accept() {
+            Ok((stream, peer_addr)) => serve_client(stream, peer_addr, args),
+            Err(error) => {
+                log::error!("accept: {error}");
+                overload.shed(listener, &error);
+            }
+        }
+    }
+}
+
+/// Talks with one client, and says how it ended.
+fn serve_client(mut stream: TcpStream, peer_addr: SocketAddr, args: &Args) {
+    let console = args.console;
+    console.line(format_args!("Connected to {peer_addr}"));
+    log::info!("{peer_addr} connected");
+    let end = converse(&mut stream, peer_addr, args);
+    match &end {
+        Ok(End::Disconnected) => {
+            console.line(format_args!("Client {peer_addr} disconnected"));
+            log::info!("{peer_addr} disconnected");
+        }
+        Ok(End::Timeout) => {
+            console.line(format_args!("Timeout: No data received from client"));
+            log::warn!("{peer_addr} silent for {} s, let go", args.idle_timeout);
+        }
+        Ok(End::NotUtf8) => {
+            console.line(format_args!("Received data is not UTF-8 encoded"));
+            log::warn!("{peer_addr} sent bytes that are not UTF-8, let go");
+        }
+        Err(error) => {
+            let why = reason(error);
+            console.line(format_args!("Socket error with client {peer_addr}: {why}"));
+            log::error!("{peer_addr} failed: {error}");
+        }
+    }
+    labkit::lingering_close(stream);
+}
+
+/// Echoes piece after piece until something ends it.
+fn converse(stream: &mut TcpStream, peer: SocketAddr, args: &Args) -> io::Result<End> {
+    let idle_timeout = Duration::from_secs(args.idle_timeout);
+    stream.set_write_timeout(Some(idle_timeout))?;
+    let mut buf = [0; MAX_MESSAGE];
+    let mut kept = 0; // So many bytes of a cut character stand at the start of buf.
+    loop {
+        let patience = if kept == 0 {
+            idle_timeout
+        } else {
+            REST_OF_CHARACTER
+        };
+        stream.set_read_timeout(Some(patience))?;
+        let len = match stream.read(buf.get_mut(kept..).unwrap_or_default()) {
+            Ok(0) if kept == 0 => return Ok(End::Disconnected),
+            Ok(0) => return Ok(End::NotUtf8),
+            Ok(len) => kept + len,
+            Err(error) => match error.kind() {
+                // A stopped process that goes on (Ctrl-Z, fg) lands here.
+                ErrorKind::Interrupted => continue,
+                ErrorKind::WouldBlock | ErrorKind::TimedOut if kept == 0 => {
+                    return Ok(End::Timeout);
+                }
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => return Ok(End::NotUtf8),
+                _ => return Err(error),
+            },
+        };
+        let received = buf.get(..len).unwrap_or_default();
+        let Some(text) = text::whole_characters(received) else {
+            return Ok(End::NotUtf8);
+        };
+        if !text.is_empty() {
+            let shown = printable(text.as_bytes());
+            args.console.line(format_args!("Received: {shown}"));
+            log::debug!("{peer} sent {} bytes: {shown}", text.len());
+            stream.write_all(format!("Echo: {text}").as_bytes())?;
+        }
+        let done = text.len();
+        buf.copy_within(done..len, 0);
+        kept = len - done;
+    }
+}
