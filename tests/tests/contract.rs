@@ -1,0 +1,398 @@
+//! The contract that all programs of the course share: flags, ready line, error line,
+//! exit status, signals.
+
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use grading::harness::{Target, kill_strays};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// How long a program may take for anything that is asked of it here.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What kind of program a step is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Listens on a TCP port.
+    Tcp,
+    /// Has a UDP socket.
+    Udp,
+    /// Connects to a TCP server and says how to start it when it is not there.
+    Client,
+    /// Takes `--help` and `--version` like all the others; the rest is its own.
+    Other,
+}
+
+/// The servers and clients; what is not named here is of kind `Other`.
+const KINDS: &[(&str, Kind)] = &[
+    ("message_server", Kind::Tcp),
+    ("message_server_threaded", Kind::Tcp),
+    ("tcp_server", Kind::Tcp),
+    ("tcp_client", Kind::Client),
+    ("echo_server", Kind::Tcp),
+    ("echo_client", Kind::Client),
+    ("robust_server", Kind::Tcp),
+    ("select_server", Kind::Tcp),
+    ("heartbeat_server", Kind::Tcp),
+    ("threaded_server", Kind::Tcp),
+    ("threaded_client", Kind::Client),
+    ("app_server", Kind::Tcp),
+    ("app_client", Kind::Client),
+    ("chat_server", Kind::Tcp),
+    ("file_server", Kind::Tcp),
+    ("udp_server", Kind::Udp),
+    ("udp_echo_server", Kind::Udp),
+    ("tls_server", Kind::Tcp),
+    ("tls_client", Kind::Client),
+    ("secure_server", Kind::Tcp),
+    ("http_simple_server", Kind::Tcp),
+    ("http_challenge", Kind::Tcp),
+    ("config_server", Kind::Tcp),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(4);
+    let mut trials = Vec::new();
+    for step in steps() {
+        let kind = kind(&step);
+        let mut add = |name: &str, test: fn(&Path, &str) -> Result<(), Failed>| {
+            let step = step.clone();
+            let name = format!("{step}::{name}");
+            trials.push(Trial::test(name, move || test(&binary(&step)?, &step)));
+        };
+        add("tells_its_usage_and_version", tells_its_usage_and_version);
+        add(
+            "refuses_unknown_options_with_status_2",
+            refuses_unknown_options,
+        );
+        if kind == Kind::Tcp {
+            add(
+                "is_reached_through_localhost_over_ipv4",
+                is_reached_through_localhost,
+            );
+            add("listens_on_ipv6", listens_on_ipv6);
+            add("says_that_a_port_is_in_use", says_that_a_port_is_in_use);
+            add(
+                "ends_when_nobody_reads_its_output",
+                ends_when_nobody_reads_its_output,
+            );
+        }
+        if matches!(kind, Kind::Tcp | Kind::Udp) {
+            add("takes_any_free_port", takes_any_free_port);
+            add("says_that_a_host_is_unknown", says_that_a_host_is_unknown);
+            add(
+                "does_not_take_host_and_port_from_the_environment",
+                ignores_environment,
+            );
+            #[cfg(unix)]
+            add("ends_on_sigint", ends_on_sigint);
+            #[cfg(unix)]
+            add("ends_on_sigterm", ends_on_sigterm);
+        }
+        if kind == Kind::Client {
+            add("says_how_to_start_the_server", says_how_to_start_the_server);
+            add("says_that_a_host_is_unknown", says_that_a_host_is_unknown);
+        }
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    kill_strays();
+    conclusion.exit_code()
+}
+
+fn kind(step: &str) -> Kind {
+    let kind = KINDS.iter().find(|(name, _)| *name == step);
+    kind.map_or(Kind::Other, |(_, kind)| *kind)
+}
+
+/// Every lab step: the crates in the chapter folders.
+fn steps() -> Vec<String> {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+    let mut steps = Vec::new();
+    for chapter in std::fs::read_dir(crates).into_iter().flatten().flatten() {
+        let is_chapter = chapter
+            .file_name()
+            .display()
+            .to_string()
+            .starts_with(|c: char| c.is_ascii_digit());
+        for step in std::fs::read_dir(chapter.path())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if is_chapter && step.path().join("src/main.rs").exists() {
+                steps.push(step.file_name().display().to_string());
+            }
+        }
+    }
+    steps.sort();
+    steps
+}
+
+/// Builds all steps once and returns the binary of one.
+fn binary(step: &str) -> Result<PathBuf, Failed> {
+    use std::sync::OnceLock;
+    static PREPARED: OnceLock<Result<grading::harness::Prepared, String>> =
+        OnceLock::new();
+    let prepared = PREPARED.get_or_init(|| {
+        let steps = steps();
+        let names: Vec<&str> = steps.iter().map(String::as_str).collect();
+        Target::Reference
+            .prepare(&names)
+            .map_err(|error| format!("{error:#}"))
+    });
+    let prepared = prepared.as_ref().map_err(Failed::from)?;
+    let binary = prepared.binary(step).ok_or("it does not compile")?;
+    Ok(binary.to_path_buf())
+}
+
+/// A command for the program in a scrubbed environment and a fresh folder.
+fn command(binary: &Path, dir: &Path) -> Command {
+    let mut command = Command::new(binary);
+    command
+        .env_clear()
+        .env("API_KEY", "contract-0123456789abcdef0123456789")
+        .env("HOME", dir)
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn fresh_dir() -> Result<tempfile::TempDir, Failed> {
+    Ok(tempfile::tempdir()?)
+}
+
+/// Runs a command that ends by itself.
+fn finish(mut command: Command) -> Result<Output, Failed> {
+    let mut child = command.spawn()?;
+    let give_up = Instant::now() + PATIENCE;
+    while child.try_wait()?.is_none() {
+        if Instant::now() > give_up {
+            child.kill()?;
+            child.wait()?;
+            return Err("it does not end".into());
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    Ok(child.wait_with_output()?)
+}
+
+fn ensure(condition: bool, text: impl FnOnce() -> String) -> Result<(), Failed> {
+    if condition {
+        Ok(())
+    } else {
+        Err(text().into())
+    }
+}
+
+/// What must hold of every failure: status 1, one line on stderr that begins the way
+/// errors begin, no panic.
+fn is_one_error_line(output: &Output, holds: &str) -> Result<(), Failed> {
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure(output.status.code() == Some(1), || {
+        format!("status {:?}\n{stdout}{stderr}", output.status)
+    })?;
+    let line = stderr.trim_end();
+    ensure(line.lines().count() == 1 && line.contains(holds), || {
+        format!(
+            "expected one line on stderr with {holds:?}\nstdout: {stdout}\nstderr: {stderr}"
+        )
+    })
+}
+
+fn tells_its_usage_and_version(binary: &Path, step: &str) -> Result<(), Failed> {
+    let dir = fresh_dir()?;
+    for (flag, holds) in [("--help", "Usage:"), ("--version", step)] {
+        let mut command = command(binary, dir.path());
+        command.arg(flag);
+        let output = finish(command)?;
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        ensure(output.status.success() && stdout.contains(holds), || {
+            format!("{flag}: {:?}\n{stdout}", output.status)
+        })?;
+    }
+    Ok(())
+}
+
+fn refuses_unknown_options(binary: &Path, _: &str) -> Result<(), Failed> {
+    let dir = fresh_dir()?;
+    let mut command = command(binary, dir.path());
+    command.arg("--no-such-option");
+    let output = finish(command)?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure(
+        output.status.code() == Some(2)
+            && stderr.contains("Usage:")
+            && output.stdout.is_empty(),
+        || format!("{:?}\n{stderr}", output.status),
+    )
+}
+
+/// A running server whose ready line has been read.
+struct Server {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    first: String,
+    port: u16,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn start(command: &mut Command) -> Result<Server, Failed> {
+    let mut child = command.spawn()?;
+    let stdout = child.stdout.take().ok_or("no stdout")?;
+    let mut stderr = child.stderr.take().ok_or("no stderr")?;
+    // Never leave a pipe full.
+    thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::stderr()));
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    let first = lines.recv_timeout(PATIENCE);
+    let mut server = Server {
+        child,
+        lines,
+        first: String::new(),
+        port: 0,
+    };
+    server.first = first.map_err(|_| "no ready line")?;
+    let port = server.first.rsplit(':').next().unwrap_or_default();
+    let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
+    server.port = digits
+        .parse()
+        .map_err(|_| format!("no port in the ready line {:?}", server.first))?;
+    Ok(server)
+}
+
+fn takes_any_free_port(binary: &Path, _: &str) -> Result<(), Failed> {
+    let dir = fresh_dir()?;
+    let server = start(command(binary, dir.path()).args(["--port", "0"]))?;
+    ensure(
+        server.port > 0 && server.first.contains("127.0.0.1"),
+        || server.first.clone(),
+    )
+}
+
+fn is_reached_through_localhost(binary: &Path, _: &str) -> Result<(), Failed> {
+    let dir = fresh_dir()?;
+    let server =
+        start(command(binary, dir.path()).args(["--host", "localhost", "--port", "0"]))?;
+    TcpStream::connect(("127.0.0.1", server.port))?;
+    Ok(())
+}
+
+fn listens_on_ipv6(binary: &Path, _: &str) -> Result<(), Failed> {
+    let dir = fresh_dir()?;
+    let server =
+        start(command(binary, dir.path()).args(["--host", "::1", "--port", "0"]))?;
+    TcpStream::connect(("::1", server.port))?;
+    Ok(())
+}
+
+fn says_that_a_port_is_in_use(binary: &Path, _: &str) -> Result<(), Failed> {
+    let dir = fresh_dir()?;
+    let occupied = TcpListener::bind("127.0.0.1:0")?;
+    let mut command = command(binary, dir.path());
+    command.args(["--port", &occupied.local_addr()?.port().to_string()]);
+    is_one_error_line(&finish(command)?, "in use")
+}
+
+fn says_that_a_host_is_unknown(binary: &Path, _: &str) -> Result<(), Failed> {
+    let dir = fresh_dir()?;
+    let mut command = command(binary, dir.path());
+    command.args(["--host", "no-such-host.invalid", "--port", "1"]);
+    is_one_error_line(&finish(command)?, "no-such-host.invalid")
+}
+
+fn ignores_environment(binary: &Path, _: &str) -> Result<(), Failed> {
+    let dir = fresh_dir()?;
+    let mut command = command(binary, dir.path());
+    command
+        .args(["--port", "0"])
+        .env("HOST", "0.0.0.0")
+        .env("PORT", "1");
+    let server = start(&mut command)?;
+    ensure(server.first.contains("127.0.0.1"), || server.first.clone())
+}
+
+fn ends_when_nobody_reads_its_output(binary: &Path, _: &str) -> Result<(), Failed> {
+    let dir = fresh_dir()?;
+    // A pipe whose reader has gone before the first line is written.
+    let (reader, writer) = std::io::pipe()?;
+    drop(reader);
+    let mut command = command(binary, dir.path());
+    command.args(["--port", "0"]).stdout(writer);
+    is_one_error_line(&finish(command)?, "")
+}
+
+fn says_how_to_start_the_server(binary: &Path, step: &str) -> Result<(), Failed> {
+    let dir = fresh_dir()?;
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let mut command = command(binary, dir.path());
+    command.args(["--port", &port.to_string()]);
+    let server = step.replace("_client", "_server");
+    is_one_error_line(&finish(command)?, &format!("cargo run -p {server}"))
+}
+
+#[cfg(unix)]
+fn ends_on_sigint(binary: &Path, step: &str) -> Result<(), Failed> {
+    ends_on_signal(binary, step, "INT")
+}
+
+#[cfg(unix)]
+fn ends_on_sigterm(binary: &Path, step: &str) -> Result<(), Failed> {
+    ends_on_signal(binary, step, "TERM")
+}
+
+/// Ctrl-C and SIGTERM print the shutdown line and end the server with status 0 within
+/// 2 s, also with a client connected.
+#[cfg(unix)]
+fn ends_on_signal(binary: &Path, step: &str, signal: &str) -> Result<(), Failed> {
+    let dir = fresh_dir()?;
+    let mut server = start(command(binary, dir.path()).args(["--port", "0"]))?;
+    let client = match kind(step) {
+        Kind::Tcp => Some(TcpStream::connect(("127.0.0.1", server.port))?),
+        _ => None,
+    };
+    Command::new("kill")
+        .args(["-s", signal, &server.child.id().to_string()])
+        .status()?;
+    // Twice what is promised: the machine may be busy.
+    let give_up = Instant::now() + Duration::from_secs(4);
+    let status = loop {
+        if let Some(status) = server.child.try_wait()? {
+            break status;
+        }
+        ensure(Instant::now() < give_up, || {
+            "it still runs after 4 s".to_owned()
+        })?;
+        thread::sleep(Duration::from_millis(5));
+    };
+    drop(client);
+    let lines: Vec<String> = server.lines.iter().collect();
+    let farewell = match step {
+        "chat_server" => "[SHUTDOWN] Server shutting down",
+        _ => "Server shutting down",
+    };
+    ensure(status.code() == Some(0), || format!("{status}: {lines:?}"))?;
+    ensure(lines.iter().any(|line| line == farewell), || {
+        format!("{lines:?}")
+    })
+}
