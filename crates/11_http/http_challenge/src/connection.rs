@@ -169,16 +169,15 @@ impl Connection {
         let unread = self.buf.get(self.start..self.end).unwrap_or_default();
         // An empty line is no request yet (RFC 9112 §2.2).
         if matches!(unread, [] | [b'\r'] | [b'\r', b'\n']) {
-            let idle_until = Instant::now() + self.patience.idle;
-            return match self.fill(idle_until) {
+            return match self.fill(self.patience.idle) {
                 Ok(()) => Ok(()),
-                // RFC 9112 §9.5: either side may end an idle connection.
-                Err(End::TooSlow | End::Refused(_)) => Err(End::Silent),
-                Err(end) => Err(end),
+                // RFC 9112 §9.5: either side may end an idle connection, and browsers
+                // also reset them.
+                Err(_) => Err(End::Silent),
             };
         }
-        let head_until = Instant::now() + self.patience.head;
-        self.fill(*deadline.get_or_insert(head_until))
+        let left = time_left(deadline, self.patience.head)?;
+        self.fill(left)
     }
 
     /// Reads the body to its end and forgets it: only its length is shown.
@@ -202,22 +201,18 @@ impl Connection {
             }
             *expects_continue = false;
             self.flush()?;
-            let body_until = Instant::now() + self.patience.body;
-            self.fill(*deadline.get_or_insert(body_until))?;
+            let left = time_left(&mut deadline, self.patience.body)?;
+            self.fill(left)?;
         }
     }
 
-    /// Reads once, into the free part of the buffer.
-    fn fill(&mut self, until: Instant) -> Result<(), End> {
+    /// Reads once, into the free part of the buffer, and waits at most for `patience`.
+    fn fill(&mut self, patience: Duration) -> Result<(), End> {
         // What is not yet used moves to the front, to make room for a whole head.
         self.buf.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(End::TooSlow);
-        }
-        self.limit_read(left)?;
+        self.limit_read(patience)?;
         let free = self.buf.get_mut(self.end..).unwrap_or_default();
         match self.stream.read(free) {
             // RFC 9112 §8: the connection ends within a request.
@@ -248,7 +243,7 @@ impl Connection {
 
     /// Sends the answers that wait, in one write if the client reads.
     fn flush(&mut self) -> io::Result<()> {
-        let until = Instant::now() + WRITE_TIME;
+        let mut deadline = None;
         let mut bytes = self.waiting.as_bytes();
         while !bytes.is_empty() {
             match self.stream.write(bytes) {
@@ -257,7 +252,7 @@ impl Connection {
                 Err(error) => return Err(error),
             }
             // A client that takes a byte now and then would hold its thread for ever.
-            if !bytes.is_empty() && Instant::now() > until {
+            if !bytes.is_empty() && time_left(&mut deadline, WRITE_TIME).is_err() {
                 return Err(ErrorKind::TimedOut.into());
             }
         }
@@ -273,5 +268,15 @@ impl Connection {
         answer.write(&mut self.waiting, self.clock.date(), &self.page);
         self.console
             .line(format_args!("{} refused: {status}", self.peer_addr));
+    }
+}
+
+/// Returns what is left of the time `given`, which runs from the first call on.
+fn time_left(deadline: &mut Option<Instant>, given: Duration) -> Result<Duration, End> {
+    let now = Instant::now();
+    let left = deadline.get_or_insert(now + given).duration_since(now);
+    match left.is_zero() {
+        true => Err(End::TooSlow),
+        false => Ok(left),
     }
 }

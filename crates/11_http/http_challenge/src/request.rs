@@ -362,7 +362,13 @@ fn is_authority(authority: &str) -> bool {
             let end = authority.find(':').unwrap_or(authority.len());
             let (name, port) = authority.split_at(end);
             let in_name = |byte: u8| {
-                byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte)
+                byte.is_ascii_alphanumeric()
+                    || matches!(
+                        byte,
+                        b'-' | b'.' | b'_' | b'~' | b'%' // unreserved, encoded
+                            | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' // sub-delims
+                            | b'*' | b'+' | b',' | b';' | b'='
+                    )
             };
             let is_name = name.bytes().all(in_name) && percent_decode(name).is_some();
             (is_name, port)
@@ -422,7 +428,11 @@ pub(crate) fn parse_field(line: &[u8]) -> Result<(&[u8], &[u8]), RequestError> {
 
 /// RFC 9110 §5.6.2: the characters of a token, which methods and field names are.
 pub(crate) fn is_token_char(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    matches!(
+        byte,
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'!' | b'#' | b'$' | b'%' | b'&' | b'\''
+            | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+    )
 }
 
 /// RFC 9110 §5.5: visible characters, any byte from 0x80 on, space and tab.

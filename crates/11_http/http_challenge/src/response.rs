@@ -89,21 +89,22 @@ impl Answer {
 
     /// Appends the whole response to `out`: status line, fields, blank line, page.
     pub fn write(&self, out: &mut String, date: &str, page: &str) {
-        let (status, length) = (self.status, page.len());
-        let reason = reason_phrase(status);
         // Writing to a String cannot fail.
-        let _ = write!(
-            out,
-            "HTTP/1.1 {status} {reason}\r\nDate: {date}\r\n\
-             Content-Type: text/html; charset=utf-8\r\nContent-Length: {length}\r\n"
-        );
+        let _ = write!(out, "HTTP/1.1 {} ", self.status);
+        out.push_str(reason_phrase(self.status));
+        out.push_str("\r\nDate: ");
+        out.push_str(date);
+        out.push_str("\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: ");
+        let _ = write!(out, "{}", page.len());
         if self.allow {
-            let _ = write!(out, "Allow: {ALLOW}\r\n");
+            out.push_str("\r\nAllow: ");
+            out.push_str(ALLOW);
         }
         if let Some(option) = self.connection {
-            let _ = write!(out, "Connection: {option}\r\n");
+            out.push_str("\r\nConnection: ");
+            out.push_str(option);
         }
-        out.push_str("\r\n");
+        out.push_str("\r\n\r\n");
         if !self.is_head {
             out.push_str(page);
         }
