@@ -34,25 +34,51 @@ mod linux {
         let Ok(root) = i32::try_from(pid) else {
             return Vec::new();
         };
-        let mut parents = Vec::new();
-        if let Ok(processes) = all_processes() {
-            for process in processes.flatten() {
-                if let Ok(stat) = process.stat() {
-                    parents.push((stat.pid, stat.ppid));
-                }
-            }
-        }
         let mut family = vec![root];
         let mut next = 0;
         while let Some(&parent) = family.get(next) {
-            for &(child, its_parent) in &parents {
-                if its_parent == parent && !family.contains(&child) {
+            let children = children(parent).unwrap_or_else(|| children_by_search(parent));
+            for child in children {
+                if !family.contains(&child) {
                     family.push(child);
                 }
             }
             next += 1;
         }
         family
+    }
+
+    /// Asks the kernel for a process's children: cheap, but not every kernel tells
+    /// (CONFIG_PROC_CHILDREN).
+    fn children(parent: i32) -> Option<Vec<i32>> {
+        let mut children = Vec::new();
+        let Ok(tasks) = std::fs::read_dir(format!("/proc/{parent}/task")) else {
+            return Some(children); // It has ended.
+        };
+        for task in tasks {
+            let Ok(task) = task else { continue };
+            match std::fs::read_to_string(task.path().join("children")) {
+                Ok(list) => {
+                    children.extend(
+                        list.split_whitespace()
+                            .filter_map(|pid| pid.parse::<i32>().ok()),
+                    );
+                }
+                // A thread that has ended meanwhile has none.
+                Err(_) if task.path().exists() => return None,
+                Err(_) => {}
+            }
+        }
+        Some(children)
+    }
+
+    fn children_by_search(parent: i32) -> Vec<i32> {
+        let processes = all_processes().into_iter().flatten().flatten();
+        processes
+            .filter_map(|process| process.stat().ok())
+            .filter(|stat| stat.ppid == parent)
+            .map(|stat| stat.pid)
+            .collect()
     }
 
     fn socket_inodes(pids: &[i32]) -> HashSet<u64> {
