@@ -1,0 +1,202 @@
+//! Chapter 8: the client of the chat. It waits for two sides at once: for the user, who
+//! types, and for the server, which may say something at any moment.
+//!
+//! Terminal 1:  cargo run -p chat_server
+//! Terminal 2:  cargo run -p chat_client      (and the same in terminal 3)
+//! Lab sheet:   labs/08_client_server.md
+
+mod screen;
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process::ExitCode;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use labkit::{Console, Endpoint, printable};
+
+use screen::Screen;
+
+/// How long the server has for its answer before the prompt comes back.
+const ANSWER_TIME: Duration = Duration::from_millis(300);
+/// The answer is over when nothing follows for this long.
+const ANSWER_PAUSE: Duration = Duration::from_millis(30);
+/// How long the server has to close after we said good-bye.
+const GOODBYE_TIME: Duration = Duration::from_secs(2);
+/// A text without a newline is shown when nothing follows for this long.
+const PAUSE: Duration = Duration::from_millis(50);
+/// A line that is longer is shown in pieces, in bytes.
+const MAX_LINE: usize = 64 * 1024;
+
+/// Talk with everybody who is in the chat room.
+#[derive(clap::Parser)]
+#[command(version)]
+struct Args {
+    #[command(flatten)]
+    endpoint: Endpoint<5555>,
+    #[command(flatten)]
+    console: Console,
+    /// Send each line without its newline, as the Python client does
+    #[arg(long)]
+    raw: bool,
+}
+
+/// What can happen while the client waits.
+enum Event {
+    /// The user has typed a line, here without its line end.
+    Line(String),
+    /// The user's input has ended.
+    EndOfInput,
+    /// The server has sent a line.
+    Text(String),
+    /// The server has closed, or the connection broke.
+    Closed(io::Result<()>),
+}
+
+fn main() -> ExitCode {
+    labkit::run_client(chat, "chat_server")
+}
+
+fn chat(args: Args) -> anyhow::Result<()> {
+    let stream = TcpStream::connect(&args.endpoint.addrs()?[..])
+        .inspect_err(|_| println!("Could not connect to server. Is it running?"))
+        .with_context(|| format!("cannot connect to {}", args.endpoint))?;
+    args.console.line(format_args!(
+        "Connected to server at {}",
+        stream.peer_addr()?
+    ));
+
+    // Two threads wait, one for each side, and tell this one what happens.
+    let (sender, events) = mpsc::channel();
+    let server = stream.try_clone()?;
+    let events_of_server = sender.clone();
+    thread::spawn(move || watch_server(server, &events_of_server));
+    let mut screen = Screen::start(sender)?;
+
+    let result = talk(stream, &events, &mut screen, args.raw);
+    screen.stop();
+    args.console.line(format_args!("Disconnected from server"));
+    result
+}
+
+/// Sends what the user types and shows what arrives, until one side ends.
+fn talk(
+    mut server: TcpStream,
+    events: &Receiver<Event>,
+    screen: &mut Screen,
+    raw: bool,
+) -> anyhow::Result<()> {
+    // The prompt waits for the greeting, and later for the answer to each line.
+    let mut prompt_at = Instant::now() + ANSWER_TIME;
+    loop {
+        match next_event(events, screen, prompt_at)? {
+            Event::Text(text) => {
+                screen.show(&text)?;
+                prompt_at = prompt_at.min(Instant::now() + ANSWER_PAUSE);
+            }
+            Event::Line(line) if line.trim().is_empty() => {}
+            Event::Line(line) => {
+                let line_end = if raw { "" } else { "\n" };
+                server
+                    .write_all(format!("{line}{line_end}").as_bytes())
+                    .context("cannot send the message")?;
+                if line.trim().eq_ignore_ascii_case("quit") {
+                    break;
+                }
+                prompt_at = Instant::now() + ANSWER_TIME;
+            }
+            Event::EndOfInput => break,
+            Event::Closed(result) => return result.context("the connection broke"),
+        }
+    }
+    say_goodbye(&server, events, screen)
+}
+
+/// Waits for the next event, and shows the prompt when it is time.
+fn next_event(
+    events: &Receiver<Event>,
+    screen: &mut Screen,
+    prompt_at: Instant,
+) -> anyhow::Result<Event> {
+    if !screen.is_asking() {
+        let left = prompt_at.saturating_duration_since(Instant::now());
+        if !left.is_zero()
+            && let Ok(event) = events.recv_timeout(left)
+        {
+            return Ok(event);
+        }
+        screen.ask_for_line()?;
+    }
+    let event = events.recv()?;
+    if matches!(event, Event::Line(_) | Event::EndOfInput) {
+        screen.line_is_over();
+    }
+    Ok(event)
+}
+
+/// Closes our side, and shows what still arrives until the server closes too.
+fn say_goodbye(
+    server: &TcpStream,
+    events: &Receiver<Event>,
+    screen: &mut Screen,
+) -> anyhow::Result<()> {
+    if server.shutdown(Shutdown::Write).is_err() {
+        return Ok(()); // The server was faster.
+    }
+    let give_up = Instant::now() + GOODBYE_TIME;
+    loop {
+        let left = give_up.saturating_duration_since(Instant::now());
+        match events.recv_timeout(left) {
+            Ok(Event::Text(text)) => screen.show(&text)?,
+            Ok(Event::Line(_) | Event::EndOfInput) => {}
+            Ok(Event::Closed(_)) | Err(_) => return Ok(()),
+        }
+    }
+}
+
+/// Reads what the server sends, line by line, until it closes.
+///
+/// A newline ends a line where there is one; else a pause does.
+fn watch_server(mut server: TcpStream, events: &Sender<Event>) {
+    let mut pending = Vec::new();
+    let mut buf = [0; 4096];
+    let end = loop {
+        // While a line is incomplete we wait for its rest, but not for long.
+        let timeout = (!pending.is_empty()).then_some(PAUSE);
+        if let Err(error) = server.set_read_timeout(timeout) {
+            break Err(error);
+        }
+        match server.read(&mut buf) {
+            Ok(0) => break Ok(()),
+            Ok(len) => pending.extend_from_slice(buf.get(..len).unwrap_or_default()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if is_timeout(&error) => show_rest(&mut pending, events),
+            Err(error) => break Err(error),
+        }
+        while let Some(end) = pending.iter().position(|&byte| byte == b'\n') {
+            let line: Vec<u8> = pending.drain(..=end).collect();
+            let text = line.strip_suffix(b"\n").unwrap_or(&line);
+            let _ = events.send(Event::Text(printable(text)));
+        }
+        if pending.len() > MAX_LINE {
+            show_rest(&mut pending, events);
+        }
+    };
+    show_rest(&mut pending, events);
+    let _ = events.send(Event::Closed(end)); // Fails only if the program already ends.
+}
+
+/// Shows what has come of a line.
+fn show_rest(pending: &mut Vec<u8>, events: &Sender<Event>) {
+    if !pending.is_empty() {
+        let _ = events.send(Event::Text(printable(pending)));
+        pending.clear();
+    }
+}
+
+/// Unix says "would block", Windows "timed out".
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
