@@ -1,8 +1,1056 @@
-//! Chapter 3: what its programs must do.
+//! Chapter 3: what the message programs must do, over TCP and over a Unix socket.
 
-use crate::harness::Check;
+use std::path::{Path, PathBuf};
 
-/// The checks of the chapter.
+use super::common;
+use crate::harness::escape;
+use crate::harness::prelude::*;
+
+/// The checks of chapter 3.
 pub fn checks() -> Vec<Check> {
-    Vec::new()
+    let mut checks = message_server();
+    checks.extend(message_server_threaded());
+    checks.extend(message_client());
+    checks.extend(unix_socket_server());
+    checks.extend(unix_socket_client());
+    checks
+}
+
+const HINTS_LISTENS: &[&str] = &[
+    "A server first asks the kernel for a port: which call does that?",
+    "Bind to the host and port of the arguments, not to a fixed text.",
+];
+const HINTS_ACCEPTED: &[&str] = &[
+    "Does your server wait for something that never comes, such as a line end?",
+    "A message is what one read returns. The client sends no line end and stays.",
+    "After each read: eight bytes go back, accepted, and nothing else.",
+];
+const HINTS_CLOSE: &[&str] = &[
+    "Compare what you send with the wire table on the sheet, byte by byte.",
+    "The answer to close is closed, without a line end; then the connection ends.",
+];
+const HINTS_CASE: &[&str] = &[
+    "What does your comparison say to Close, and what to CLOSE?",
+    "Rust has a comparison that ignores the case of ASCII letters.",
+];
+const HINTS_WORD: &[&str] = &[
+    "What does your comparison say to closer?",
+    "Compare the whole message. Looking for the word in it, or at its start, is wrong.",
+];
+const HINTS_LONG: &[&str] = &[
+    "How many bytes does one read return at most, and where do the others go?",
+    "Read in a loop: each piece is a message of its own and gets an answer.",
+];
+const HINTS_EOF: &[&str] = &[
+    "What does read return when the client has closed its side?",
+    "A read of 0 bytes is the end of the stream: leave the loop.",
+];
+const HINTS_LINES: &[&str] = &[
+    "Compare your output with the sheet, word by word.",
+    "Print the message as text: decode the bytes, do not print the list of numbers.",
+];
+const HINTS_IN_USE: &[&str] = &[
+    "Start your server twice. What does the second one say?",
+    "bind returns an error: report it in one line and end with a status that is not 0.",
+];
+const HINTS_SURVIVES: &[&str] = &[
+    "A client may vanish at any moment, and may send any bytes.",
+    "An error of one client ends that client's conversation, never the server.",
+    "Look for every unwrap (or every uncaught exception) between accept and close.",
+];
+
+fn message_server() -> Vec<Check> {
+    let sheet = "labs/03_sockets.md#step-2-talk-to-it";
+    vec![
+        Check::new(
+            "message_server.listens",
+            "listens on the host and port that it is given",
+            common::listens,
+        )
+        .sheet("labs/03_sockets.md#step-1-start-the-server")
+        .hints(HINTS_LISTENS)
+        .by_hand("ss -tln | grep 8000"),
+        Check::new(
+            "message_server.accepts_messages",
+            "answers every message with accepted, while the connection stays open",
+            answers_accepted,
+        )
+        .needs(&["message_server.listens"])
+        .points(2)
+        .sheet(sheet)
+        .hints(HINTS_ACCEPTED)
+        .by_hand("printf hello | nc 127.0.0.1 8000"),
+        Check::new(
+            "message_server.closes_on_close",
+            "answers close with closed, closes the connection and ends with status 0",
+            |exam| {
+                let mut server = exam.server()?;
+                say_close(&mut server.connect()?, b"close")?;
+                server.expect_exit(0)
+            },
+        )
+        .needs(&["message_server.accepts_messages"])
+        .points(2)
+        .sheet("labs/03_sockets.md#step-3-say-close")
+        .hints(HINTS_CLOSE)
+        .by_hand("printf close | nc 127.0.0.1 8000"),
+        Check::new(
+            "message_server.close_in_any_case",
+            "understands close in any letter case",
+            closes_in_any_case,
+        )
+        .needs(&["message_server.closes_on_close"])
+        .sheet("labs/03_sockets.md#step-3-say-close")
+        .hints(HINTS_CASE)
+        .by_hand("printf CLOSE | nc 127.0.0.1 8000"),
+        Check::new(
+            "message_server.close_as_a_whole_word",
+            "takes a message that only contains close for a message like any other",
+            closes_on_the_whole_word_only,
+        )
+        .needs(&["message_server.accepts_messages"])
+        .sheet("labs/03_sockets.md#step-3-say-close")
+        .hints(HINTS_WORD)
+        .by_hand("printf 'closed door' | nc 127.0.0.1 8000"),
+        Check::new(
+            "message_server.takes_long_messages",
+            "takes every byte of a message of 3000 bytes and goes on",
+            takes_long_messages,
+        )
+        .needs(&["message_server.accepts_messages"])
+        .sheet(sheet)
+        .hints(HINTS_LONG)
+        .by_hand("head -c 3000 /dev/zero | tr '\\0' a | nc 127.0.0.1 8000"),
+        Check::new(
+            "message_server.ends_with_its_client",
+            "ends with status 0 when its client leaves without close",
+            |exam| {
+                let mut server = exam.server()?;
+                let mut client = server.connect()?;
+                client.send(exam.word(8))?;
+                client.expect("accepted")?;
+                drop(client);
+                server.expect_exit(0)
+            },
+        )
+        .needs(&["message_server.accepts_messages"])
+        .sheet("labs/03_sockets.md#step-3-say-close")
+        .hints(HINTS_EOF)
+        .by_hand("printf hello | nc -q 1 127.0.0.1 8000"),
+        Check::new(
+            "message_server.survives_any_client",
+            "ends without a crash when its client resets or sends no UTF-8",
+            ends_without_a_crash,
+        )
+        .needs(&["message_server.accepts_messages"])
+        .sheet("labs/03_sockets.md#what-goes-wrong-and-why")
+        .hints(HINTS_SURVIVES)
+        .by_hand("printf '\\377\\376' | nc 127.0.0.1 8000"),
+        Check::new(
+            "message_server.prints_what_happens",
+            "prints who connected, what was received, and that the connection is closed",
+            |exam| prints_what_happens(exam, "Connection to client closed"),
+        )
+        .needs(&["message_server.closes_on_close"])
+        .sheet(sheet)
+        .hints(HINTS_LINES)
+        .by_hand("printf hello | nc 127.0.0.1 8000"),
+        Check::new(
+            "message_server.reports_a_port_in_use",
+            "reports a port in use in a message and with a status that is not 0",
+            common::reports_a_port_in_use,
+        )
+        .needs(&["message_server.listens"])
+        .sheet("labs/03_sockets.md#what-goes-wrong-and-why")
+        .hints(HINTS_IN_USE)
+        .by_hand("cargo run -p message_server (twice, in two terminals)"),
+    ]
+}
+
+fn message_server_threaded() -> Vec<Check> {
+    let sheet = "labs/03_sockets.md#step-5-a-thread-for-each-client";
+    let wrong = "labs/03_sockets.md#what-goes-wrong-and-why";
+    vec![
+        Check::new(
+            "message_server_threaded.listens",
+            "listens on the host and port that it is given",
+            common::listens,
+        )
+        .sheet(sheet)
+        .hints(HINTS_LISTENS)
+        .by_hand("ss -tln | grep 8000"),
+        Check::new(
+            "message_server_threaded.accepts_messages",
+            "answers every message with accepted, while the connection stays open",
+            answers_accepted,
+        )
+        .needs(&["message_server_threaded.listens"])
+        .points(2)
+        .sheet(sheet)
+        .hints(HINTS_ACCEPTED)
+        .by_hand("printf hello | nc 127.0.0.1 8000"),
+        Check::new(
+            "message_server_threaded.closes_on_close",
+            "answers close with closed and closes the connection",
+            |exam| {
+                let server = exam.server()?;
+                say_close(&mut server.connect()?, b"close")
+            },
+        )
+        .needs(&["message_server_threaded.accepts_messages"])
+        .sheet(sheet)
+        .hints(HINTS_CLOSE)
+        .by_hand("printf close | nc 127.0.0.1 8000"),
+        Check::new(
+            "message_server_threaded.close_in_any_case",
+            "understands close in any letter case",
+            closes_in_any_case,
+        )
+        .needs(&["message_server_threaded.closes_on_close"])
+        .sheet(sheet)
+        .hints(HINTS_CASE)
+        .by_hand("printf CLOSE | nc 127.0.0.1 8000"),
+        Check::new(
+            "message_server_threaded.close_as_a_whole_word",
+            "takes a message that only contains close for a message like any other",
+            closes_on_the_whole_word_only,
+        )
+        .needs(&["message_server_threaded.accepts_messages"])
+        .sheet(sheet)
+        .hints(HINTS_WORD)
+        .by_hand("printf 'closed door' | nc 127.0.0.1 8000"),
+        Check::new(
+            "message_server_threaded.takes_long_messages",
+            "takes every byte of a message of 3000 bytes and goes on",
+            takes_long_messages,
+        )
+        .needs(&["message_server_threaded.accepts_messages"])
+        .sheet(sheet)
+        .hints(HINTS_LONG)
+        .by_hand("head -c 3000 /dev/zero | tr '\\0' a | nc 127.0.0.1 8000"),
+        Check::new(
+            "message_server_threaded.serves_several",
+            "goes on after its first client",
+            |exam| common::serves_several(exam, probe),
+        )
+        .needs(&["message_server_threaded.closes_on_close"])
+        .sheet(sheet)
+        .hints(&[
+            "What happens after the first client has left?",
+            "accept stands in a loop that nothing ends but Ctrl-C.",
+        ])
+        .by_hand("for i in 1 2 3; do printf close | nc 127.0.0.1 8000; done"),
+        Check::new(
+            "message_server_threaded.serves_beside_a_silent_client",
+            "serves a second client while the first is connected and silent",
+            |exam| common::serves_beside_a_silent_client(exam, probe),
+        )
+        .needs(&["message_server_threaded.closes_on_close"])
+        .points(2)
+        .sheet(sheet)
+        .hints(&[
+            "Who reads from the first client, and who calls accept meanwhile?",
+            "Start a thread after accept and give the connection to it.",
+            "Starting a thread and waiting for it (join) at once is one client at a time.",
+        ])
+        .by_hand("nc 127.0.0.1 8000 (in two terminals)"),
+        Check::new(
+            "message_server_threaded.notices_the_end_of_a_client",
+            "does not spin or print without end when a client has left",
+            |exam| common::notices_the_end_of_a_client(exam, probe),
+        )
+        .needs(&["message_server_threaded.closes_on_close"])
+        .timing()
+        .sheet(wrong)
+        .hints(HINTS_EOF)
+        .by_hand("printf hello | nc -q 1 127.0.0.1 8000; top"),
+        Check::new(
+            "message_server_threaded.survives_resets",
+            "survives clients that reset the connection",
+            |exam| common::survives_resets(exam, probe),
+        )
+        .needs(&["message_server_threaded.serves_several"])
+        .sheet(wrong)
+        .hints(HINTS_SURVIVES)
+        .by_hand("nmap -sT -p 8000 127.0.0.1"),
+        Check::new(
+            "message_server_threaded.survives_invalid_utf8",
+            "survives bytes that are not UTF-8",
+            |exam| common::survives_invalid_utf8(exam, probe),
+        )
+        .needs(&["message_server_threaded.serves_several"])
+        .sheet(wrong)
+        .hints(HINTS_SURVIVES)
+        .by_hand("printf '\\377\\376' | nc 127.0.0.1 8000"),
+        Check::new(
+            "message_server_threaded.returns_what_clients_used",
+            "gives threads and descriptors back when 300 clients have left",
+            |exam| common::returns_what_clients_used(exam, probe),
+        )
+        .needs(&["message_server_threaded.serves_several"])
+        .deadline(Duration::from_secs(60))
+        .sheet(wrong)
+        .hints(&[
+            "Count the server's threads (ls /proc/PID/task) before and after some clients.",
+            "A thread ends when its function returns: does yours return after the client?",
+            "What keeps the stream open: a list of clients that nobody is taken out of?",
+        ])
+        .by_hand("ls /proc/$(pgrep -n message_server)/fd"),
+        Check::new(
+            "message_server_threaded.answers_a_crowd",
+            "answers 200 clients that come 20 at a time",
+            |exam| common::answers_a_crowd(exam, probe),
+        )
+        .needs(&["message_server_threaded.serves_beside_a_silent_client"])
+        .deadline(Duration::from_secs(60))
+        .sheet(sheet)
+        .hints(&[
+            "Does the server still accept after many clients?",
+            "A pool needs at least 50 places, and each must become free again.",
+        ])
+        .by_hand("for i in $(seq 200); do printf close | nc 127.0.0.1 8000 & done; wait"),
+        Check::new(
+            "message_server_threaded.restarts_at_once",
+            "listens again at once when it is stopped and started",
+            |exam| common::restarts_at_once(exam, probe),
+        )
+        .needs(&["message_server_threaded.closes_on_close"])
+        .sheet(wrong)
+        .hints(&[
+            "Old connections keep the port for a minute (TIME_WAIT).",
+            "The option SO_REUSEADDR allows to bind nevertheless; Rust sets it on Unix.",
+        ])
+        .by_hand("ss -tan | grep TIME-WAIT"),
+        Check::new(
+            "message_server_threaded.prints_what_happens",
+            "prints who connected, what was received, and which connection is closed",
+            |exam| prints_what_happens(exam, "Connection to client ("),
+        )
+        .needs(&["message_server_threaded.closes_on_close"])
+        .sheet(sheet)
+        .hints(HINTS_LINES)
+        .by_hand("printf hello | nc 127.0.0.1 8000"),
+        Check::new(
+            "message_server_threaded.reports_a_port_in_use",
+            "reports a port in use in a message and with a status that is not 0",
+            common::reports_a_port_in_use,
+        )
+        .needs(&["message_server_threaded.listens"])
+        .sheet(wrong)
+        .hints(HINTS_IN_USE)
+        .by_hand("cargo run -p message_server_threaded (twice, in two terminals)"),
+    ]
+}
+
+fn message_client() -> Vec<Check> {
+    let sheet = "labs/03_sockets.md#step-6-the-client";
+    vec![
+        Check::new(
+            "message_client.sends_what_is_typed",
+            "sends each line without its line end",
+            |exam| {
+                let listener = exam.listener()?;
+                let mut client = exam.client(listener.addr())?;
+                let mut conn = listener.accept()?;
+                for _ in 0..2 {
+                    let line = format!(" {} é ", exam.word(8));
+                    client.type_in(&format!("{line}\n"))?;
+                    conn.expect_exactly(&line)?;
+                    conn.send("accepted")?;
+                }
+                Ok(())
+            },
+        )
+        .points(2)
+        .sheet(sheet)
+        .hints(&[
+            "What stands at the end of a line that was read from stdin?",
+            "Send the text as it was typed, and only the line end is taken off.",
+            "And no other white space: a trim takes too much.",
+        ])
+        .by_hand("nc -l 127.0.0.1 8000 | xxd"),
+        Check::new(
+            "message_client.prompts",
+            "shows Enter message: before anything is typed",
+            |exam| {
+                let listener = exam.listener()?;
+                let mut client = exam.client(listener.addr())?;
+                let _conn = listener.accept()?;
+                client.wait_for_output("Enter message:")
+            },
+        )
+        .sheet(sheet)
+        .hints(&[
+            "Run your client with its output in a pipe: ... | cat. Where is the prompt?",
+            "A prompt has no line end, so it stays in the buffer: flush stdout.",
+        ])
+        .by_hand("cargo run -p message_client | cat"),
+        Check::new(
+            "message_client.prints_the_answer",
+            "prints Received: and the answer",
+            |exam| {
+                let listener = exam.listener()?;
+                let mut client = exam.client(listener.addr())?;
+                let mut conn = listener.accept()?;
+                client.type_in("hello\n")?;
+                conn.expect("hello")?;
+                conn.send("accepted")?;
+                client.wait_for_output("Received: accepted")
+            },
+        )
+        .needs(&["message_client.sends_what_is_typed"])
+        .sheet(sheet)
+        .hints(HINTS_LINES)
+        .by_hand("cargo run -p message_client"),
+        Check::new(
+            "message_client.ends_on_closed",
+            "ends with Connection to server closed and status 0 on closed",
+            |exam| {
+                let listener = exam.listener()?;
+                let mut client = exam.client(listener.addr())?;
+                let mut conn = listener.accept()?;
+                client.type_in("close\n")?;
+                conn.expect("close")?;
+                conn.send("closed")?;
+                client.expect_exit(0)?;
+                conn.expect_end()?;
+                client.wait_for_output("Connection to server closed")
+            },
+        )
+        .needs(&["message_client.sends_what_is_typed"])
+        .points(2)
+        .sheet(sheet)
+        .hints(&[
+            "Does the client look at the answer, or at what was typed?",
+            "The answer closed ends the loop; the line that tells it comes last.",
+        ])
+        .by_hand("cargo run -p message_client, then type close"),
+        Check::new(
+            "message_client.cuts_long_lines",
+            "sends at most 1024 bytes of a line, and no half character",
+            cuts_long_lines,
+        )
+        .needs(&["message_client.sends_what_is_typed"])
+        .sheet(sheet)
+        .hints(&[
+            "How many bytes are 600 letters é?",
+            "Go back from byte 1024 to where a character begins.",
+        ])
+        .by_hand("yes é | head -600 | tr -d '\\n' | cargo run -p message_client"),
+        Check::new(
+            "message_client.ends_with_its_input",
+            "ends when its standard input ends",
+            |exam| {
+                let listener = exam.listener()?;
+                let mut client = exam.client(listener.addr())?;
+                let mut conn = listener.accept()?;
+                client.close_stdin();
+                client.wait_exit(Duration::from_secs(5))?;
+                client.expect_no_crash()?;
+                conn.expect_end()
+            },
+        )
+        .needs(&["message_client.sends_what_is_typed"])
+        .sheet(sheet)
+        .hints(&[
+            "Press Ctrl-D at the prompt: what does reading a line return then?",
+            "A line of 0 bytes, without even a line end, is the end of the input.",
+        ])
+        .by_hand("cargo run -p message_client < /dev/null"),
+        Check::new(
+            "message_client.ends_with_its_server",
+            "ends without a crash when the server has closed",
+            ends_with_its_server,
+        )
+        .needs(&["message_client.sends_what_is_typed"])
+        .sheet("labs/03_sockets.md#what-goes-wrong-and-why")
+        .hints(&[
+            "What does read return when the server has closed its side?",
+            "A read of 0 bytes is the end: say so and end.",
+        ])
+        .by_hand("nc -l 127.0.0.1 8000 (then Ctrl-C)"),
+        Check::new(
+            "message_client.reports_a_refused_connection",
+            "says Error: and Connection to server closed when nobody listens",
+            |exam| {
+                let addr = exam.unused_addr()?;
+                let mut client = exam.client(addr)?;
+                client.close_stdin();
+                client.wait_exit(Duration::from_secs(15))?;
+                client.expect_no_crash()?;
+                client.wait_for_output("Error:")?;
+                client.wait_for_output("Connection to server closed")
+            },
+        )
+        .sheet("labs/03_sockets.md#what-goes-wrong-and-why")
+        .hints(&[
+            "connect can fail too: what does your client print then?",
+            "Report every error in one place, then print the last line.",
+        ])
+        .by_hand("cargo run -p message_client (without a server)"),
+    ]
+}
+
+/// One well-behaved client: a message, then close.
+fn probe(server: &Program, word: &str) -> Verdict {
+    let mut client = server.connect()?;
+    client.send(word)?;
+    client.expect("accepted")?;
+    say_close(&mut client, b"close")
+}
+
+fn say_close(client: &mut Conn, word: &[u8]) -> Verdict {
+    client.send(word)?;
+    client.expect("closed")?;
+    client.expect_end()
+}
+
+fn answers_accepted(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    for len in [1, 5, 200] {
+        client.send(exam.word(len))?;
+        client.expect_exactly("accepted")?;
+    }
+    Ok(())
+}
+
+fn closes_in_any_case(exam: &mut Exam) -> Verdict {
+    // Never all small, which is another check.
+    let mixed: String = "close"
+        .chars()
+        .enumerate()
+        .map(|(place, char)| match place == 0 || exam.rng().bool() {
+            true => char.to_ascii_uppercase(),
+            false => char,
+        })
+        .collect();
+    for word in ["CLOSE", &mixed] {
+        let server = exam.server()?;
+        say_close(&mut server.connect()?, word.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn closes_on_the_whole_word_only(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    let word = exam.word(4);
+    for message in [
+        "closed door".to_owned(),
+        format!("close{word}"),
+        format!("{word}close"),
+    ] {
+        client.send(message)?;
+        client.expect("accepted")?;
+    }
+    Ok(())
+}
+
+fn takes_long_messages(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    client.send(exam.word(3000))?;
+    // One answer for each piece, and the size of a piece is free.
+    let mut answers = Vec::new();
+    loop {
+        let more = client.read_some(Duration::from_millis(200));
+        if more.is_empty() && !answers.is_empty() {
+            break;
+        }
+        if more.is_empty() {
+            client.expect("accepted")?;
+            break;
+        }
+        answers.extend(more);
+    }
+    for answer in answers.chunks(b"accepted".len()) {
+        if answer != b"accepted" {
+            return Err(Failure::bytes(b"accepted", answer).into());
+        }
+    }
+    client.send(exam.word(8))?;
+    client.expect("accepted")
+}
+
+fn ends_without_a_crash(exam: &mut Exam) -> Verdict {
+    let mut server = exam.server()?;
+    let mut client = server.connect()?;
+    client.send(exam.word(8))?;
+    client.expect("accepted")?;
+    client.reset();
+    server.wait_exit(Duration::from_secs(5))?;
+    server.expect_no_crash()?;
+
+    let mut server = exam.server()?;
+    let mut client = server.connect()?;
+    client.send(b"\xff\xfe\x80")?;
+    // An answer, an error message or the end: all are good.
+    client.read_some(Duration::from_millis(300));
+    drop(client);
+    server.wait_exit(Duration::from_secs(5))?;
+    server.expect_no_crash()
+}
+
+fn prints_what_happens(exam: &mut Exam, last_line: &str) -> Verdict {
+    let mut server = exam.server()?;
+    let mut client = server.connect()?;
+    let word = format!("{} é", exam.word(8));
+    client.send(&word)?;
+    client.expect("accepted")?;
+    let port = client.local_addr()?.port().to_string();
+    say_close(&mut client, b"close")?;
+    server.wait_for_printed(
+        &format!("it prints Accepted connection from 127.0.0.1:{port}"),
+        |printed| line_with(printed, "Accepted connection from", &port),
+    )?;
+    server.wait_for_printed(&format!("it prints Received: {word}"), |printed| {
+        printed
+            .lines()
+            .any(|line| line.ends_with(&format!("Received: {word}")))
+    })?;
+    server.wait_for_output(last_line)
+}
+
+/// Tells whether a line holds both texts.
+fn line_with(printed: &str, first: &str, second: &str) -> bool {
+    let both = |line: &str| line.contains(first) && line.contains(second);
+    printed.lines().any(both)
+}
+
+fn cuts_long_lines(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    let mut conn = listener.accept()?;
+    // The characters stand so that byte 1024 is the second of one.
+    let line = format!("{}{}", exam.word(7), "é".repeat(600));
+    client.type_in(&format!("{line}\n"))?;
+    conn.patience(Duration::from_secs(5));
+    let mut sent = conn.read_exactly(1)?;
+    sent.extend(conn.read_some(Duration::from_millis(300)));
+    let whole = std::str::from_utf8(&sent).is_ok();
+    if sent.len() <= 1024 && whole && line.as_bytes().starts_with(&sent) {
+        return Ok(());
+    }
+    let expected = "at most 1024 bytes, from the start of the line, in whole characters";
+    let end = sent.get(sent.len().saturating_sub(8)..).unwrap_or_default();
+    let got = format!("{} bytes that end with {}", sent.len(), escape(end));
+    Err(Failure::new(expected, got).into())
+}
+
+fn ends_with_its_server(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    let mut conn = listener.accept()?;
+    client.type_in("hello\n")?;
+    conn.expect("hello")?;
+    drop(conn);
+    // Whoever reads a line before it looks at the connection gets one or two.
+    let _ = client.type_in("more\nmore\n");
+    client.wait_exit(Duration::from_secs(5))?;
+    client.expect_no_crash()
+}
+
+fn unix_socket_server() -> Vec<Check> {
+    let sheet = "labs/03_sockets.md#step-7-a-socket-with-a-file-for-an-address";
+    vec![
+        Check::new(
+            "unix_socket_server.listens",
+            "makes a socket file at the path that it is given and listens there",
+            |exam| unix::start(exam).map(drop),
+        )
+        .sheet(sheet)
+        .hints(&[
+            "Which family of sockets has a path for an address?",
+            "Bind a UnixListener (AF_UNIX) to the path after --path.",
+        ])
+        .by_hand("ls -l /tmp/socket_labs.sock"),
+        Check::new(
+            "unix_socket_server.accepts_messages",
+            "answers every message with accepted, and close with closed",
+            unix::converses,
+        )
+        .needs(&["unix_socket_server.listens"])
+        .points(2)
+        .sheet(sheet)
+        .hints(HINTS_ACCEPTED)
+        .by_hand("nc -U /tmp/socket_labs.sock"),
+        Check::new(
+            "unix_socket_server.replaces_a_stale_file",
+            "starts again after kill -9, although its file is still there",
+            unix::replaces_a_stale_file,
+        )
+        .needs(&["unix_socket_server.accepts_messages"])
+        .sheet(sheet)
+        .hints(&[
+            "Kill your server with kill -9 and start it again. What does bind say?",
+            "The file outlives the process: remove it before bind, if nobody listens.",
+        ])
+        .by_hand("pkill -9 unix_socket_server; cargo run -p unix_socket_server"),
+        Check::new(
+            "unix_socket_server.removes_its_file",
+            "removes its file when it ends",
+            unix::removes_its_file,
+        )
+        .needs(&["unix_socket_server.accepts_messages"])
+        .sheet(sheet)
+        .hints(&[
+            "Closing the socket does not remove the file: who does?",
+            "Remove it after the last client, and on Ctrl-C and SIGTERM as well.",
+        ])
+        .by_hand("ls /tmp/socket_labs.sock (after the server has ended)"),
+        Check::new(
+            "unix_socket_server.leaves_a_living_server_alone",
+            "refuses to start where another server listens, and does it no harm",
+            unix::leaves_a_living_server_alone,
+        )
+        .needs(&["unix_socket_server.accepts_messages"])
+        .sheet(sheet)
+        .hints(&[
+            "Start your server twice. Whom does the next client reach?",
+            "Before you remove the file, try to connect: somebody may answer.",
+        ])
+        .by_hand("cargo run -p unix_socket_server (twice, in two terminals)"),
+        Check::new(
+            "unix_socket_server.keeps_others_out",
+            "lets only its own user connect (mode 0600)",
+            unix::keeps_others_out,
+        )
+        .needs(&["unix_socket_server.listens"])
+        .sheet(sheet)
+        .hints(&[
+            "Look at the file with ls -l: who may write to it?",
+            "Set the umask before bind: a chmod afterwards leaves a moment for others.",
+        ])
+        .by_hand("stat -c %a /tmp/socket_labs.sock"),
+        Check::new(
+            "unix_socket_server.reports_a_path_too_long",
+            "reports a path that is too long in a message, not with a crash",
+            unix::reports_a_path_too_long,
+        )
+        .needs(&["unix_socket_server.listens"])
+        .sheet(sheet)
+        .hints(&[
+            "A Unix socket's path has room for 108 bytes. What does bind say to more?",
+            "Report the error in one line and end with a status that is not 0.",
+        ])
+        .by_hand("cargo run -p unix_socket_server -- --path /tmp/$(seq -s x 100)"),
+    ]
+}
+
+fn unix_socket_client() -> Vec<Check> {
+    let sheet = "labs/03_sockets.md#step-7-a-socket-with-a-file-for-an-address";
+    vec![
+        Check::new(
+            "unix_socket_client.talks",
+            "sends each line without its line end, prints the answers, ends on closed",
+            unix::client_talks,
+        )
+        .points(2)
+        .sheet(sheet)
+        .hints(&[
+            "All but the address is as in message_client.",
+            "Connect a UnixStream (AF_UNIX) to the path after --path.",
+        ])
+        .by_hand("nc -lU /tmp/socket_labs.sock"),
+        Check::new(
+            "unix_socket_client.reports_a_missing_server",
+            "says Error: when there is no such file",
+            |exam| {
+                let mut client = unix::launch(exam, &unix::path(exam))?;
+                client.close_stdin();
+                client.wait_exit(Duration::from_secs(5))?;
+                client.expect_no_crash()?;
+                client.wait_for_output("Error:")
+            },
+        )
+        .sheet(sheet)
+        .hints(&[
+            "What does connect say when the file does not exist?",
+            "Report the error in one line, as for TCP.",
+        ])
+        .by_hand("cargo run -p unix_socket_client (without a server)"),
+    ]
+}
+
+/// Unix sockets: the harness plays TCP, so the peers are played here.
+mod unix {
+    use super::*;
+
+    /// Where the check's programs meet: short enough for a socket address.
+    pub fn path(exam: &Exam) -> PathBuf {
+        exam.dir().join("s.sock")
+    }
+
+    /// Starts the step's program with `--path`.
+    pub fn launch(exam: &Exam, path: &Path) -> Result<Program, Stop> {
+        let path = path.display().to_string();
+        exam.launch().args(&["--path", &path]).program()
+    }
+
+    #[cfg(not(unix))]
+    pub use elsewhere::*;
+    #[cfg(unix)]
+    pub use here::*;
+
+    #[cfg(not(unix))]
+    mod elsewhere {
+        use super::*;
+
+        pub fn nowhere(_: &mut Exam) -> Verdict {
+            Err(Stop::Error("Unix sockets need Linux, macOS or WSL".into()))
+        }
+        pub use nowhere as start;
+        pub use nowhere as converses;
+        pub use nowhere as replaces_a_stale_file;
+        pub use nowhere as removes_its_file;
+        pub use nowhere as leaves_a_living_server_alone;
+        pub use nowhere as keeps_others_out;
+        pub use nowhere as reports_a_path_too_long;
+        pub use nowhere as client_talks;
+    }
+
+    #[cfg(unix)]
+    mod here {
+        use std::fs;
+        use std::io::{ErrorKind, Read, Write};
+        use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+        use std::os::unix::net::{UnixListener, UnixStream};
+        use std::thread;
+        use std::time::Instant;
+
+        use super::*;
+
+        const PATIENCE: Duration = Duration::from_secs(5);
+
+        /// One end of a Unix stream; every byte goes to the transcript as a note.
+        pub struct Peer<'a> {
+            stream: UnixStream,
+            exam: &'a Exam,
+        }
+
+        impl Peer<'_> {
+            fn send(&mut self, bytes: &str) -> Verdict {
+                self.exam.note(&format!("> {bytes}"));
+                self.stream.write_all(bytes.as_bytes()).map_err(|error| {
+                    let got = format!("the connection does not take it: {error}");
+                    Failure::new(format!("it reads {bytes:?}"), got).into()
+                })
+            }
+
+            fn read(&mut self, patience: Duration) -> Vec<u8> {
+                let mut buf = [0; 4096];
+                let _ = self.stream.set_read_timeout(Some(patience));
+                let len = self.stream.read(&mut buf).unwrap_or(0);
+                buf.get(..len).unwrap_or_default().to_vec()
+            }
+
+            /// Expects these bytes, and no more with them.
+            fn expect(&mut self, expected: &str) -> Verdict {
+                let give_up = Instant::now() + PATIENCE;
+                let mut got = Vec::new();
+                while got.len() < expected.len() && Instant::now() < give_up {
+                    let more = self.read(PATIENCE);
+                    if more.is_empty() {
+                        break;
+                    }
+                    got.extend(more);
+                }
+                self.exam.note(&format!("< {}", escape(&got)));
+                if got == expected.as_bytes() {
+                    got = self.read(Duration::from_millis(50));
+                    if got.is_empty() {
+                        return Ok(());
+                    }
+                    got.splice(0..0, expected.bytes());
+                }
+                Err(Failure::bytes(expected.as_bytes(), &got).into())
+            }
+        }
+
+        /// Waits until the program listens at the path; no connection is made.
+        fn wait_listening(program: &mut Program, path: &Path) -> Verdict {
+            let give_up = Instant::now() + Duration::from_secs(12);
+            loop {
+                if listens(path) {
+                    return Ok(());
+                }
+                if !program.runs()? || Instant::now() > give_up {
+                    let printed = program.printed();
+                    let expected = format!("it listens at {}", path.display());
+                    let got = format!("nobody listens there; it printed: {printed:?}");
+                    return Err(Failure::new(expected, got).into());
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
+
+        /// Asks the kernel's table; where there is none, the file must do.
+        fn listens(path: &Path) -> bool {
+            match fs::read_to_string("/proc/net/unix") {
+                Ok(table) => {
+                    let path = path.display().to_string();
+                    // Flags 00010000: the socket listens.
+                    let mut lines = table.lines();
+                    lines.any(|line| line.ends_with(&path) && line.contains(" 00010000 "))
+                }
+                Err(_) => fs::symlink_metadata(path)
+                    .is_ok_and(|file| file.file_type().is_socket()),
+            }
+        }
+
+        fn connect<'a>(exam: &'a Exam, path: &Path) -> Result<Peer<'a>, Stop> {
+            match UnixStream::connect(path) {
+                Ok(stream) => Ok(Peer { stream, exam }),
+                Err(error) => {
+                    let got = format!("connect: {error}");
+                    Err(Failure::new("it accepts a connection", got).into())
+                }
+            }
+        }
+
+        /// Starts the server at the usual path.
+        pub fn start(exam: &Exam) -> Result<Program, Stop> {
+            let path = path(exam);
+            let mut server = launch(exam, &path)?;
+            wait_listening(&mut server, &path)?;
+            Ok(server)
+        }
+
+        /// A whole conversation with a few words.
+        fn converse(exam: &Exam, words: &[String]) -> Verdict {
+            let mut client = connect(exam, &path(exam))?;
+            for word in words {
+                client.send(word)?;
+                client.expect("accepted")?;
+            }
+            client.send("close")?;
+            client.expect("closed")
+        }
+
+        pub fn converses(exam: &mut Exam) -> Verdict {
+            let words = [exam.word(8), "closed door".to_owned(), exam.word(300)];
+            let _server = start(exam)?;
+            converse(exam, &words)
+        }
+
+        pub fn replaces_a_stale_file(exam: &mut Exam) -> Verdict {
+            let mut server = start(exam)?;
+            server.kill();
+            let _server = start(exam)?;
+            converse(exam, &[])
+        }
+
+        pub fn removes_its_file(exam: &mut Exam) -> Verdict {
+            let mut server = start(exam)?;
+            converse(exam, &[])?;
+            if !ends_soon(&mut server)? {
+                server.terminate();
+                server.wait_exit(PATIENCE)?;
+            }
+            if fs::symlink_metadata(path(exam)).is_ok() {
+                let expected = "its file is gone when it has ended";
+                return Err(Failure::new(expected, "the file is still there").into());
+            }
+            Ok(())
+        }
+
+        pub fn leaves_a_living_server_alone(exam: &mut Exam) -> Verdict {
+            let words = [exam.word(8)];
+            let mut first = start(exam)?;
+            let mut second = launch(exam, &path(exam))?;
+            let exit = second.wait_exit(PATIENCE)?;
+            if exit == Exit::Status(0) {
+                let expected = "an exit status that is not 0: another server listens";
+                return Err(Failure::new(expected, "exit status 0").into());
+            }
+            second.expect_no_crash()?;
+            // The second may have asked by connecting. Who serves one client only took
+            // that for its client, and has ended.
+            match ends_soon(&mut first)? {
+                true => Ok(()),
+                false => converse(exam, &words),
+            }
+        }
+
+        /// Waits a moment for the end of a server that may serve one client only.
+        fn ends_soon(server: &mut Program) -> Result<bool, Stop> {
+            let give_up = Instant::now() + Duration::from_millis(300);
+            while server.runs()? && Instant::now() < give_up {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Ok(!server.runs()?)
+        }
+
+        pub fn keeps_others_out(exam: &mut Exam) -> Verdict {
+            let _server = start(exam)?;
+            let file = fs::symlink_metadata(path(exam))
+                .map_err(|error| Stop::grader("cannot look at the file", &error))?;
+            let mode = file.permissions().mode() & 0o777;
+            if mode != 0o600 {
+                let got = format!("{mode:04o}");
+                return Err(Failure::new("the file's mode is 0600", got).into());
+            }
+            Ok(())
+        }
+
+        pub fn reports_a_path_too_long(exam: &mut Exam) -> Verdict {
+            let path = exam.dir().join("x".repeat(150));
+            let mut server = launch(exam, &path)?;
+            if server.wait_exit(PATIENCE)? == Exit::Status(0) {
+                let expected = "an exit status that is not 0";
+                return Err(Failure::new(expected, "exit status 0").into());
+            }
+            server.expect_no_crash()?;
+            if server.printed().trim().is_empty() {
+                let expected = "a message that the path is too long";
+                return Err(Failure::new(expected, "it printed nothing").into());
+            }
+            Ok(())
+        }
+
+        pub fn client_talks(exam: &mut Exam) -> Verdict {
+            let line = format!(" {} é ", exam.word(8));
+            let path = path(exam);
+            let listener = UnixListener::bind(&path)
+                .and_then(|listener| {
+                    listener.set_nonblocking(true)?;
+                    Ok(listener)
+                })
+                .map_err(|error| Stop::grader("cannot listen", &error))?;
+            let mut client = launch(exam, &path)?;
+            let mut peer = accept(exam, &listener)?;
+            client.type_in(&format!("{line}\n"))?;
+            peer.expect(&line)?;
+            peer.send("accepted")?;
+            client.wait_for_output("Received: accepted")?;
+            client.type_in("close\n")?;
+            peer.expect("close")?;
+            peer.send("closed")?;
+            client.expect_exit(0)?;
+            client.wait_for_output("Connection to server closed")
+        }
+
+        fn accept<'a>(exam: &'a Exam, listener: &UnixListener) -> Result<Peer<'a>, Stop> {
+            let give_up = Instant::now() + Duration::from_secs(12);
+            loop {
+                match listener.accept() {
+                    Ok((stream, _)) => {
+                        stream
+                            .set_nonblocking(false)
+                            .map_err(|error| Stop::grader("cannot accept", &error))?;
+                        return Ok(Peer { stream, exam });
+                    }
+                    Err(error) if error.kind() != ErrorKind::WouldBlock => {
+                        return Err(Stop::grader("cannot accept", &error));
+                    }
+                    Err(_) if Instant::now() > give_up => {
+                        let expected = "it connects to the path that it is given";
+                        return Err(Failure::new(expected, "no connection").into());
+                    }
+                    Err(_) => thread::sleep(Duration::from_millis(2)),
+                }
+            }
+        }
+    }
 }
