@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use labkit::{Console, Endpoint, printable};
+use labkit::{Console, Endpoint, Printable};
 
 /// The longest reply that one read returns, in bytes.
 const MAX_MESSAGE: usize = 1024;
@@ -49,7 +49,7 @@ fn talk(args: Args) -> anyhow::Result<()> {
     let len = stream.read(&mut buf).context("no reply from the server")?;
     match buf.get(..len) {
         None | Some([]) => bail!("the server closed the connection without a reply"),
-        Some(reply) => println!("Received: {}", printable(reply)),
+        Some(reply) => println!("Received: {}", Printable(reply)),
     }
     Ok(())
 }

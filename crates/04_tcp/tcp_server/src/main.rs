@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use labkit::{Console, Endpoint, printable};
+use labkit::{Closer, Console, Endpoint, Printable};
 
 /// The longest message that one read returns, in bytes.
 const MAX_MESSAGE: usize = 1024;
@@ -44,33 +44,37 @@ fn serve(args: Args) -> anyhow::Result<()> {
     println!("TCP Server listening on {}", listener.local_addr()?);
 
     // accept() blocks and cannot watch for Ctrl-C, so it has a thread of its own.
-    thread::spawn(move || accept_loop(&listener, &args));
+    let closer = Closer::new().context("cannot start a thread")?;
+    thread::spawn(move || accept_loop(&listener, &closer, &args));
     interrupted.recv()?;
     println!("Server shutting down");
     Ok(())
 }
 
 /// Serves one client after another, for ever: while one is silent, all others wait.
-fn accept_loop(listener: &TcpListener, args: &Args) {
+fn accept_loop(listener: &TcpListener, closer: &Closer, args: &Args) {
     let mut overload = labkit::Overload::new(listener);
     let mut number = 0_u64;
     loop {
         match listener.accept() {
-            Ok((stream, peer_addr)) => {
+            Ok((mut stream, peer_addr)) => {
                 number += 1;
-                if let Err(error) = greet(stream, peer_addr, number, args) {
+                if let Err(error) = greet(&mut stream, peer_addr, number, args) {
                     // One client's failure never ends the server.
                     eprintln!("{peer_addr}: {}", labkit::reason(&error));
                 }
+                // Not dropped here: while the client still sends, that would be a reset,
+                // and could cost it our reply. The next client need not wait for it.
+                closer.close(stream);
             }
             Err(error) => overload.shed(listener, &error),
         }
     }
 }
 
-/// Reads one message, answers it, closes.
+/// Reads one message and answers it.
 fn greet(
-    mut stream: TcpStream,
+    stream: &mut TcpStream,
     peer_addr: SocketAddr,
     number: u64,
     args: &Args,
@@ -82,12 +86,10 @@ fn greet(
     let mut buf = [0; MAX_MESSAGE];
     let len = stream.read(&mut buf)?;
     let Some(message) = buf.get(..len).filter(|message| !message.is_empty()) else {
-        return Ok(()); // The client closed without a word.
+        return Ok(()); // Zero bytes: the client closed without a word.
     };
     args.console
-        .line(format_args!("Received: {}", printable(message)));
+        .line(format_args!("Received: {}", Printable(message)));
 
-    stream.write_all(format!("Hello! You are connection #{number}").as_bytes())?;
-    labkit::lingering_close(stream);
-    Ok(())
+    stream.write_all(format!("Hello! You are connection #{number}").as_bytes())
 }

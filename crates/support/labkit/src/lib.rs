@@ -5,6 +5,7 @@
 //! in each lab's own `main.rs`.
 
 mod args;
+mod closer;
 mod overload;
 mod report;
 mod text;
@@ -17,9 +18,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 pub use args::{Console, Endpoint};
+pub use closer::Closer;
 pub use overload::{Overload, Slot, Slots};
 pub use report::{reason, run, run_client};
-pub use text::printable;
+pub use text::{Printable, printable};
 
 /// Returns a channel that receives one message per Ctrl-C (SIGINT) or SIGTERM.
 ///

@@ -1,20 +1,33 @@
 //! Showing a peer's bytes without letting the peer write on our terminal.
 
-/// Returns the bytes as text that is safe to print on one line.
+use std::fmt::{self, Write};
+
+/// A peer's bytes, made safe to print on one line when they are formatted.
 ///
 /// Invalid UTF-8 becomes U+FFFD. Control characters are escaped (`\n`, `\u{1b}`), and so
 /// are the invisible ones that break a line or turn its direction: whoever could send
 /// them raw could forge a log line or drive the terminal.
-pub fn printable(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for char in String::from_utf8_lossy(bytes).chars() {
-        if char.is_control() || is_invisible(char) {
-            text.extend(char.escape_default());
-        } else {
-            text.push(char);
+///
+/// Nothing is done before it is formatted: a line that `--quiet` silences costs nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Printable<'a>(pub &'a [u8]);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for char in String::from_utf8_lossy(self.0).chars() {
+            if char.is_control() || is_invisible(char) {
+                write!(f, "{}", char.escape_default())?;
+            } else {
+                f.write_char(char)?;
+            }
         }
+        Ok(())
     }
-    text
+}
+
+/// Returns the bytes as [`Printable`] text.
+pub fn printable(bytes: &[u8]) -> String {
+    Printable(bytes).to_string()
 }
 
 /// Line and paragraph separators and the direction marks of Unicode (UAX #9 §2).
