@@ -1,0 +1,290 @@
+//! Chapter 11: a small curl. It fetches an `http` URL and finds the end of the body in
+//! each of the ways that HTTP has (RFC 9112 §6.3).
+//!
+//! Terminal 1:  cargo run -p http_simple_server
+//! Terminal 2:  cargo run -p fetch_url -- -i http://127.0.0.1:8000/
+//! Lab sheet:   labs/11_http.md
+//!
+//! url.rs and response.rs parse; this file connects, sends, reads and writes.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::process::{self, ExitCode};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+use fetch_url::response::{BodyReader, Head};
+use fetch_url::url::Url;
+use labkit::{printable, reason};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most redirects that are followed, as browsers do; a loop has no end.
+const MAX_REDIRECTS: usize = 20;
+/// The most interim responses (1xx) before the real one.
+const MAX_INTERIM: usize = 20;
+
+/// Fetch an http URL and write the body to standard output.
+#[derive(clap::Parser)]
+#[command(version)]
+struct Args {
+    /// What to fetch: http://HOST[:PORT][/PATH][?QUERY]
+    url: String,
+    /// Write the response's status line and fields before the body
+    #[arg(short, long)]
+    include: bool,
+    /// Show the heads of request and response on standard error
+    #[arg(short, long)]
+    verbose: bool,
+    /// Write to this file; it appears only when everything has come
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Follow redirects
+    #[arg(short = 'L', long)]
+    location: bool,
+    /// Seconds that the server may be silent
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: u64,
+    /// Seconds that the whole transfer may take
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    max_time: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    labkit::run(fetch)
+}
+
+fn fetch(args: Args) -> anyhow::Result<()> {
+    let url: Url = args
+        .url
+        .parse()
+        .with_context(|| format!("cannot fetch {:?}", args.url))?;
+    match &args.output {
+        None => {
+            let mut stdout = io::stdout().lock();
+            follow(url, &args, &mut |bytes| {
+                // Not an io::Error: its hint would be about the network.
+                let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+                written.map_err(|error| {
+                    anyhow!(
+                        "cannot write to stdout: {}. Its reader has gone",
+                        reason(&error)
+                    )
+                })
+            })
+        }
+        Some(path) => write_file(path, |file| {
+            follow(url, &args, &mut |bytes| {
+                let written = file.write_all(bytes);
+                written
+                    .map_err(|error| anyhow!("cannot write {path:?}: {}", reason(&error)))
+            })
+        }),
+    }
+}
+
+/// Writes a new file beside `path` and moves it there when it is complete: whatever
+/// happens, `path` is either as before or whole.
+fn write_file(
+    path: &Path,
+    fill: impl FnOnce(&mut File) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let cannot = |error: io::Error| anyhow!("cannot write {path:?}: {}", reason(&error));
+    // A device such as /dev/null stays what it is.
+    if fs::metadata(path).is_ok_and(|it| !it.is_file()) {
+        return fill(&mut File::create(path).map_err(cannot)?);
+    }
+    let name = path
+        .file_name()
+        .with_context(|| format!("{path:?} is no file name"))?;
+    let mut part_name = name.to_owned();
+    part_name.push(format!(".{}.part", process::id()));
+    let part = path.with_file_name(part_name);
+    let mut file = File::create_new(&part).map_err(cannot)?;
+    let result = fill(&mut file).and_then(|()| {
+        file.sync_all().map_err(cannot)?;
+        fs::rename(&part, path).map_err(cannot)
+    });
+    if result.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    result
+}
+
+/// Receives the bytes of the output.
+type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> anyhow::Result<()>;
+
+/// Fetches a URL, and those to which the server sends us on.
+fn follow(mut url: Url, args: &Args, sink: Sink) -> anyhow::Result<()> {
+    let deadline = args
+        .max_time
+        .map(|time| Instant::now() + Duration::from_secs(time));
+    for _ in 0..=MAX_REDIRECTS {
+        match fetch_one(&url, args, deadline, sink)? {
+            None => return Ok(()),
+            Some(location) => {
+                url = url.join(&location).with_context(|| {
+                    format!("cannot follow the redirect to {location:?}")
+                })?;
+            }
+        }
+    }
+    bail!("gave up after {MAX_REDIRECTS} redirects; the last one led to {url}")
+}
+
+/// Sends one request and passes its response on; returns where it redirects to.
+fn fetch_one(
+    url: &Url,
+    args: &Args,
+    deadline: Option<Instant>,
+    sink: Sink,
+) -> anyhow::Result<Option<String>> {
+    let mut stream = connect(url)?;
+    let idle = Duration::from_secs(args.timeout);
+    stream.set_write_timeout(Some(idle))?;
+    // Connection: close, since no second request follows on this connection.
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: fetch_url/{}\r\nAccept: */*\r\n\
+         Connection: close\r\n\r\n",
+        url.target,
+        url.authority(),
+        env!("CARGO_PKG_VERSION")
+    );
+    if args.verbose {
+        show_head('>', request.as_bytes());
+    }
+    stream
+        .write_all(request.as_bytes())
+        .context("cannot send the request")?;
+
+    let mut input = Input {
+        stream,
+        received: Vec::new(),
+        idle,
+        deadline,
+    };
+    let head = read_head(&mut input, args, sink)?;
+    let redirects = args.location && matches!(head.status, 301 | 302 | 303 | 307 | 308);
+    if let (true, Some(location)) = (redirects, head.values("Location").next()) {
+        return Ok(Some(location.to_owned()));
+    }
+    read_body(&mut input, &head, sink)?;
+    Ok(None)
+}
+
+fn connect(url: &Url) -> anyhow::Result<TcpStream> {
+    let addrs = (url.host.as_str(), url.port)
+        .to_socket_addrs()
+        .with_context(|| format!("cannot find the host {:?}", url.host))?;
+    let mut failure = anyhow!("the host {:?} has no address", url.host);
+    for addr in addrs {
+        match TcpStream::connect_timeout(&addr, CONNECT_TIMEOUT) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => {
+                failure = anyhow::Error::new(error)
+                    .context(format!("cannot connect to {addr}"));
+            }
+        }
+    }
+    Err(failure)
+}
+
+/// What comes from the server.
+struct Input {
+    stream: TcpStream,
+    received: Vec<u8>,
+    idle: Duration,
+    deadline: Option<Instant>,
+}
+
+impl Input {
+    /// Reads once and appends to what has been received; returns false at the end.
+    fn fill(&mut self) -> anyhow::Result<bool> {
+        let mut wait = self.idle;
+        if let Some(deadline) = self.deadline {
+            wait = wait.min(deadline.saturating_duration_since(Instant::now()));
+            if wait.is_zero() {
+                bail!("the transfer took longer than --max-time allows");
+            }
+        }
+        self.stream.set_read_timeout(Some(wait))?;
+        let mut buf = [0; 16 * 1024];
+        let len = loop {
+            match self.stream.read(&mut buf) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read.context("cannot read the response")?,
+            }
+        };
+        self.received
+            .extend_from_slice(buf.get(..len).unwrap_or_default());
+        Ok(len > 0)
+    }
+}
+
+/// Reads the head of the response; interim ones (100 to 199) before it are skipped.
+fn read_head(input: &mut Input, args: &Args, sink: Sink) -> anyhow::Result<Head> {
+    for _ in 0..MAX_INTERIM {
+        let (head, len) = loop {
+            if let Some(parsed) = Head::parse(&input.received)? {
+                break parsed;
+            }
+            if !input.fill()? {
+                match input.received.is_empty() {
+                    true => bail!("the server closed the connection without a response"),
+                    false => {
+                        bail!("the connection ended within the head of the response")
+                    }
+                }
+            }
+        };
+        let bytes: Vec<u8> = input.received.drain(..len).collect();
+        if args.verbose {
+            show_head('<', &bytes);
+        }
+        // 101 would hand the connection to a protocol that nobody asked for.
+        if head.status >= 200 {
+            if args.include {
+                sink(&bytes)?;
+            }
+            return Ok(head);
+        }
+    }
+    bail!("more than {MAX_INTERIM} interim responses")
+}
+
+/// Passes the body on as it comes, bytes untouched, so that its size does not matter.
+fn read_body(input: &mut Input, head: &Head, sink: Sink) -> anyhow::Result<()> {
+    let mut body = BodyReader::new(head.framing()?);
+    let mut body_len = 0;
+    loop {
+        let mut rest = &input.received[..];
+        while !rest.is_empty() && !body.is_done() {
+            let content = body.advance(&mut rest)?;
+            if !content.is_empty() {
+                body_len += content.len();
+                sink(content)?;
+            }
+        }
+        input.received.clear();
+        if body.is_done() {
+            return Ok(());
+        }
+        let more = input
+            .fill()
+            .with_context(|| format!("after {body_len} bytes of the body"))?;
+        if !more {
+            match body.may_end_here() {
+                true => return Ok(()),
+                false => bail!("the body is cut short: it ended after {body_len} bytes"),
+            }
+        }
+    }
+}
+
+/// Shows a head on stderr, each line marked with its direction.
+fn show_head(mark: char, head: &[u8]) {
+    for line in head.split_inclusive(|&byte| byte == b'\n') {
+        eprintln!("{mark} {}", printable(line.trim_ascii_end()));
+    }
+}

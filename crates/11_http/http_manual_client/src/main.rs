@@ -1,0 +1,89 @@
+//! Chapter 11: an HTTP client that types its request by hand and shows all that comes
+//! back (RFC 9112 §2.1).
+//!
+//! Terminal 1:  cargo run -p http_simple_server
+//! Terminal 2:  cargo run -p http_manual_client -- --port 8000
+//! Lab sheet:   labs/11_http.md
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use labkit::{Endpoint, printable};
+
+/// A server that says nothing for this long has forgotten us.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest response that is shown, in bytes.
+const MAX_RESPONSE: u64 = 16 * 1024 * 1024;
+
+/// Send one HTTP request by hand and print the whole response.
+#[derive(clap::Parser)]
+#[command(version)]
+struct Args {
+    /// Name or address of the web server
+    #[arg(long, default_value = "localhost")]
+    host: String,
+    /// Port of the web server
+    #[arg(long, default_value_t = 80)]
+    port: u16,
+    /// What to ask for
+    #[arg(long, default_value = "/", value_parser = parse_path)]
+    path: String,
+}
+
+/// A space or a line end in the path would begin another part of the request.
+fn parse_path(path: &str) -> Result<String, String> {
+    if path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(path.to_owned());
+    }
+    Err("a path begins with / and is visible ASCII, the rest written as %20".to_owned())
+}
+
+fn main() -> ExitCode {
+    let server = "http_simple_server (and add --port 8000 here, where it listens)";
+    labkit::run_client(talk, server)
+}
+
+fn talk(args: Args) -> anyhow::Result<()> {
+    let endpoint = Endpoint::<80> {
+        host: args.host,
+        port: args.port,
+    };
+    let mut stream = TcpStream::connect(&endpoint.addrs()?[..])
+        .with_context(|| format!("cannot connect to {endpoint}"))?;
+    println!("Connected to {}", stream.peer_addr()?);
+    stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
+
+    // RFC 9112 §3.2: Host is the one field that a request must have. Without the last
+    // one the server would keep the connection open, and we would wait for its end.
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: {endpoint}\r\nConnection: close\r\n\r\n",
+        args.path
+    );
+    stream
+        .write_all(request.as_bytes())
+        .context("cannot send the request")?;
+    println!("Sent HTTP request:");
+    print_lines(request.as_bytes());
+
+    // One read returns what has arrived so far; the response ends where the stream ends.
+    let mut response = Vec::new();
+    let received = stream.take(MAX_RESPONSE).read_to_end(&mut response);
+    println!("Received HTTP response:");
+    print_lines(&response);
+    received.context("the response ended early")?;
+    if response.is_empty() {
+        bail!("the server closed the connection without a response");
+    }
+    Ok(())
+}
+
+/// Prints the lines of a message so that none of them can drive the terminal.
+fn print_lines(message: &[u8]) {
+    for line in message.split_inclusive(|&byte| byte == b'\n') {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        println!("{}", printable(line.strip_suffix(b"\r").unwrap_or(line)));
+    }
+}
