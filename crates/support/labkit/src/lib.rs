@@ -6,6 +6,7 @@
 
 mod args;
 mod closer;
+mod deadline;
 mod overload;
 mod report;
 mod text;
@@ -19,6 +20,7 @@ use anyhow::Context;
 
 pub use args::{Console, Endpoint};
 pub use closer::Closer;
+pub use deadline::Deadline;
 pub use overload::{Overload, Slot, Slots};
 pub use report::{reason, run, run_client};
 pub use text::{Printable, printable};

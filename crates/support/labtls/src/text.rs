@@ -1,0 +1,107 @@
+//! TLS in plain words.
+
+use std::io::{self, ErrorKind};
+
+use rustls::{AlertDescription, CertificateError, CommonState, Error, ProtocolVersion};
+
+use crate::trust::is_ca_as_server;
+
+/// Returns what the two sides agreed on: `TLSv1.3, TLS_AES_256_GCM_SHA384`.
+pub fn session(connection: &CommonState) -> String {
+    let version = match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+        _ => "no version yet",
+    };
+    let suite = match connection.negotiated_cipher_suite() {
+        // rustls writes TLS13_ where the registry of IANA has TLS_.
+        Some(suite) => format!("{:?}", suite.suite()).replacen("TLS13_", "TLS_", 1),
+        None => "no cipher suite yet".to_owned(),
+    };
+    format!("{version}, {suite}")
+}
+
+/// Returns the reason of a failure in plain words, on one line.
+pub fn reason(error: &io::Error) -> String {
+    let tls_error = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match tls_error {
+        Some(tls_error) => words_for(tls_error),
+        None if error.kind() == ErrorKind::UnexpectedEof => {
+            "the peer closed the connection without close_notify: what came may be cut \
+             short"
+                .to_owned()
+        }
+        None => labkit::reason(error),
+    }
+}
+
+/// Turns a failure into an error whose text is [`reason`]; other than TLS failures are
+/// kept as they are, so that their kind still finds its hint.
+pub fn explain(error: io::Error) -> anyhow::Error {
+    if error.raw_os_error().is_some() || error.kind() == ErrorKind::TimedOut {
+        return error.into();
+    }
+    anyhow::Error::msg(reason(&error))
+}
+
+fn words_for(error: &Error) -> String {
+    match error {
+        error if is_ca_as_server(error) => {
+            "its certificate is a CA's own, and not the one that we trust".to_owned()
+        }
+        Error::InvalidCertificate(why) => certificate_words(why),
+        Error::InvalidMessage(_) => "the peer does not speak TLS".to_owned(),
+        Error::NoCertificatesPresented => "the client has sent no certificate".to_owned(),
+        Error::AlertReceived(alert) => alert_words(*alert),
+        other => other.to_string(),
+    }
+}
+
+fn certificate_words(error: &CertificateError) -> String {
+    match error {
+        CertificateError::UnknownIssuer => {
+            "its certificate is not signed by a CA that we trust".to_owned()
+        }
+        CertificateError::BadSignature => {
+            "its certificate bears a CA's name, but not that CA's signature".to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet: is a clock wrong?".to_owned()
+        }
+        CertificateError::NotValidForName
+        | CertificateError::NotValidForNameContext { .. } => {
+            // The names are the peer's words: they may hold anything.
+            labkit::printable(format!("its {error}").as_bytes())
+        }
+        other => format!("its certificate is invalid: {other}"),
+    }
+}
+
+fn alert_words(alert: AlertDescription) -> String {
+    match alert {
+        AlertDescription::CertificateRequired => {
+            "the server asks for a client certificate: give one with --cert and --key"
+                .to_owned()
+        }
+        AlertDescription::UnknownCA => {
+            "the peer does not trust the CA that signed our certificate".to_owned()
+        }
+        AlertDescription::BadCertificate | AlertDescription::CertificateUnknown => {
+            "the peer does not accept our certificate".to_owned()
+        }
+        AlertDescription::CertificateExpired => {
+            "the peer finds that our certificate has expired".to_owned()
+        }
+        AlertDescription::ProtocolVersion => {
+            "the peer speaks no TLS version that we accept".to_owned()
+        }
+        AlertDescription::HandshakeFailure => {
+            "the peer found nothing that both sides can do (alert handshake_failure)"
+                .to_owned()
+        }
+        other => format!("the peer ended it with the alert {other:?}"),
+    }
+}
