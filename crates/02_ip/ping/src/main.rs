@@ -1,1 +1,271 @@
-fn main() {}
+//! Chapter 2: is a host there, and how long is the way to it and back? ICMP echo
+//! (RFC 792, RFC 4443 §4).
+//!
+//! Terminal:    cargo run -p ping 127.0.0.1
+//! You will see one line a reply, and the loss and the times at the end.
+//! Lab sheet:   labs/02_ip.md
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::process::{self, ExitCode};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use ping::{
+    Message, Statistics, Version, decode, echo_request, error_text, is_request,
+    without_ip_header,
+};
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// The largest packet of IP, in bytes: no reply is longer.
+const MAX_PACKET: usize = 65535;
+
+/// A blocked receive cannot see Ctrl-C: it looks up this often.
+const CTRL_C_CHECK: Duration = Duration::from_millis(200);
+
+/// Ask a host for an echo, and time its replies.
+#[derive(clap::Parser)]
+#[command(version)]
+struct Args {
+    /// Name or address
+    host: String,
+    /// How many requests to send; 0 goes on until Ctrl-C
+    #[arg(short, long, default_value_t = 4)]
+    count: u32,
+    /// Seconds from one request to the next
+    #[arg(short, long, default_value_t = 1.0, value_parser = seconds)]
+    interval: f64,
+    /// Seconds to wait for a reply
+    #[arg(short = 'W', long, default_value_t = 2.0, value_parser = seconds)]
+    timeout: f64,
+    /// Bytes of data in a request
+    #[arg(short, long, default_value_t = 56, value_parser = clap::value_parser!(u16).range(..=65000))]
+    size: u16,
+    /// How many routers may pass the request on
+    #[arg(short, long, value_parser = clap::value_parser!(u8).range(1..))]
+    ttl: Option<u8>,
+    /// Use IPv4 only
+    #[arg(short = '4', conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// Use IPv6 only
+    #[arg(short = '6')]
+    ipv6: bool,
+}
+
+/// Reads a time between a millisecond and an hour.
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.001..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("a number of seconds from 0.001 to 3600".to_owned()),
+    }
+}
+
+fn main() -> ExitCode {
+    labkit::run(run)
+}
+
+fn run(args: Args) -> anyhow::Result<()> {
+    let interrupted = labkit::ctrl_c()?;
+    let addr = resolve(&args)?;
+    let (socket, kind) = open(addr.ip(), args.ttl)?;
+    println!(
+        "PING {} ({}): {} data bytes",
+        args.host,
+        addr.ip(),
+        args.size
+    );
+
+    let pinger = Pinger {
+        // std's type receives into ordinary buffers; to the kernel it is the same socket.
+        socket: UdpSocket::from(socket),
+        raw: kind == Type::RAW,
+        version: match addr {
+            SocketAddr::V4(_) => Version::V4,
+            SocketAddr::V6(_) => Version::V6,
+        },
+        addr,
+        // A raw socket hears the replies to all programs: this number marks ours.
+        id: u16::try_from(process::id() & 0xffff).unwrap_or(1),
+        data: (0..args.size).map(|n| n.to_be_bytes()[1]).collect(),
+        timeout: Duration::from_secs_f64(args.timeout),
+    };
+    let interval = Duration::from_secs_f64(args.interval);
+    let statistics = ping_all(&pinger, args.count, interval, &interrupted)?;
+    report(&args.host, &statistics);
+    if statistics.times.is_empty() {
+        bail!("no reply from {}", addr.ip());
+    }
+    Ok(())
+}
+
+fn resolve(args: &Args) -> anyhow::Result<SocketAddr> {
+    let host = args.host.trim_start_matches('[').trim_end_matches(']');
+    let mut addrs: Vec<SocketAddr> = (host, 0)
+        .to_socket_addrs()
+        .with_context(|| format!("cannot find the host {:?}", args.host))?
+        .filter(|addr| !(args.ipv4 && addr.is_ipv6() || args.ipv6 && addr.is_ipv4()))
+        .collect();
+    addrs.sort_by_key(SocketAddr::is_ipv6);
+    addrs
+        .first()
+        .copied()
+        .with_context(|| format!("the host {:?} has no such address", args.host))
+}
+
+/// Opens an ICMP socket: a datagram one, which needs no privilege where the system
+/// allows it, or else a raw one, which needs the administrator's.
+fn open(addr: IpAddr, ttl: Option<u8>) -> anyhow::Result<(Socket, Type)> {
+    let (domain, protocol) = match addr {
+        IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
+        IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
+    };
+    let mut kind = Type::DGRAM;
+    let socket = Socket::new(domain, kind, Some(protocol)).or_else(|_| {
+        kind = Type::RAW;
+        Socket::new(domain, kind, Some(protocol))
+    });
+    let socket = match socket {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => bail!(
+            "cannot open an ICMP socket: permission denied. On Linux allow it to all \
+             with: sudo sysctl net.ipv4.ping_group_range='0 2147483647', or to this \
+             program with: sudo setcap cap_net_raw+ep target/debug/ping; elsewhere run \
+             it as administrator"
+        ),
+        socket => socket.context("cannot open an ICMP socket")?,
+    };
+    match (addr, ttl.map(u32::from)) {
+        (_, None) => {}
+        (IpAddr::V4(_), Some(ttl)) => socket.set_ttl_v4(ttl)?,
+        (IpAddr::V6(_), Some(ttl)) => socket.set_unicast_hops_v6(ttl)?,
+    }
+    Ok((socket, kind))
+}
+
+/// The socket, and what all requests have in common.
+struct Pinger {
+    socket: UdpSocket,
+    /// A raw socket hears all ICMP messages of the machine, not only ours.
+    raw: bool,
+    version: Version,
+    addr: SocketAddr,
+    id: u16,
+    data: Vec<u8>,
+    timeout: Duration,
+}
+
+fn ping_all(
+    pinger: &Pinger,
+    count: u32,
+    interval: Duration,
+    interrupted: &Receiver<()>,
+) -> anyhow::Result<Statistics> {
+    let mut statistics = Statistics::default();
+    for number in 1_u32.. {
+        let began = Instant::now();
+        statistics.sent += 1;
+        // The field has 16 bits: it begins anew after 65535.
+        let sequence = u16::try_from(number & 0xffff)?;
+        match pinger.ping(sequence, interrupted) {
+            Ok(time) => statistics.times.extend(time),
+            Err(error) if error.kind() == ErrorKind::Interrupted => break,
+            Err(error) => println!("seq={sequence}: {}", labkit::reason(&error)),
+        }
+        let rest = interval.saturating_sub(began.elapsed());
+        let rest = if number == count {
+            Duration::ZERO
+        } else {
+            rest
+        };
+        let ctrl_c = interrupted.recv_timeout(rest) != Err(RecvTimeoutError::Timeout);
+        if ctrl_c || number == count {
+            break;
+        }
+    }
+    Ok(statistics)
+}
+
+impl Pinger {
+    /// Sends one request and waits for its reply; prints what comes.
+    fn ping(
+        &self,
+        sequence: u16,
+        interrupted: &Receiver<()>,
+    ) -> io::Result<Option<Duration>> {
+        let request = echo_request(self.version, self.id, sequence, &self.data);
+        let sent = Instant::now();
+        self.socket.send_to(&request, self.addr)?;
+
+        let mut buf = vec![0; MAX_PACKET];
+        loop {
+            let left = self.timeout.saturating_sub(sent.elapsed());
+            if left.is_zero() {
+                println!("seq={sequence}: no reply in {:?}", self.timeout);
+                return Ok(None);
+            }
+            if interrupted.try_recv().is_ok() {
+                return Err(ErrorKind::Interrupted.into());
+            }
+            self.socket.set_read_timeout(Some(left.min(CTRL_C_CHECK)))?;
+            let (len, peer_addr) = match self.socket.recv_from(&mut buf) {
+                Ok(received) => received,
+                Err(error) if is_timeout_or_signal(&error) => continue,
+                Err(error) => return Err(error),
+            };
+            let time = sent.elapsed();
+            let packet = buf.get(..len).unwrap_or_default();
+            if self.show(packet, peer_addr.ip(), sequence, time) {
+                return Ok(Some(time));
+            }
+        }
+    }
+
+    /// Prints our reply, or a router's complaint, and tells whether it was our reply.
+    fn show(&self, packet: &[u8], from: IpAddr, sequence: u16, time: Duration) -> bool {
+        let (ttl, message) = match self.version {
+            Version::V4 => without_ip_header(packet),
+            Version::V6 => (None, packet),
+        };
+        match decode(self.version, message) {
+            // A datagram socket has an identifier of the kernel's choice and hears only
+            // its own replies. The data is ours in any case.
+            Message::EchoReply(id, reply_to, data)
+                if reply_to == sequence
+                    && data == self.data
+                    && (!self.raw || id == self.id) =>
+            {
+                let ttl = ttl.map_or(String::new(), |ttl| format!(" ttl={ttl}"));
+                let (len, ms) = (message.len(), time.as_secs_f64() * 1e3);
+                println!("{len} bytes from {from}: seq={sequence}{ttl} time={ms:.3} ms");
+                true
+            }
+            Message::Error(kind, code, packet)
+                if is_request(self.version, packet, self.id, sequence) =>
+            {
+                let text = error_text(self.version, kind, code);
+                println!("From {from}: seq={sequence} {text}");
+                false
+            }
+            _ => false,
+        }
+    }
+}
+
+fn is_timeout_or_signal(error: &io::Error) -> bool {
+    let kind = error.kind();
+    kind == ErrorKind::WouldBlock
+        || kind == ErrorKind::TimedOut
+        || kind == ErrorKind::Interrupted
+}
+
+fn report(host: &str, statistics: &Statistics) {
+    let (sent, received) = (statistics.sent, statistics.times.len());
+    println!("--- {host} ping statistics ---");
+    println!(
+        "{sent} sent, {received} received, {}% lost",
+        statistics.loss()
+    );
+    if let Some((min, mean, max, deviation)) = statistics.summary() {
+        println!("rtt min/avg/max/mdev = {min:.3}/{mean:.3}/{max:.3}/{deviation:.3} ms");
+    }
+}
