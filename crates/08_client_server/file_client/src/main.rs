@@ -1,0 +1,203 @@
+//! Chapter 8: the client of the file server: it sends files, fetches them and lists them.
+//!
+//! Terminal 1:  cargo run -p file_server
+//! Terminal 2:  cargo run -p file_client -- put README.md
+//! Lab sheet:   labs/08_client_server.md
+
+use std::fs::File;
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, ensure};
+use file_server::{Request, read_checksum, read_list, read_reply, read_size};
+use indicatif::{ProgressBar, ProgressStyle};
+use labkit::{Console, Endpoint, printable};
+
+/// A server that neither sends nor takes a byte for this long has forgotten us.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+/// From this size on a transfer shows how far it is, in bytes.
+const LARGE: u64 = 16 * 1024 * 1024;
+
+/// Send files to the server, fetch them, list them.
+#[derive(clap::Parser)]
+#[command(version)]
+struct Args {
+    #[command(flatten)]
+    endpoint: Endpoint<9000>,
+    #[command(flatten)]
+    console: Console,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Send files
+    Put {
+        /// The files to send
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The name on the server, if it is to be another one (one file only)
+        #[arg(long = "as", value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Fetch a file
+    Get {
+        /// Its name on the server
+        name: String,
+        /// Where to put it, if not under its name in this directory
+        #[arg(long)]
+        output: Option<PathBuf>,
+    },
+    /// List the files on the server
+    List,
+}
+
+fn main() -> ExitCode {
+    labkit::run_client(transfer, "file_server")
+}
+
+fn transfer(args: Args) -> anyhow::Result<()> {
+    let stream = TcpStream::connect(&args.endpoint.addrs()?[..])
+        .with_context(|| format!("cannot connect to {}", args.endpoint))?;
+    stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
+    stream.set_write_timeout(Some(REPLY_TIMEOUT))?;
+    stream.set_nodelay(true)?; // The checksum is a small write behind large ones.
+    close_on_ctrl_c(&stream)?;
+
+    match &args.command {
+        Command::Put { files, name } => {
+            ensure!(
+                name.is_none() || files.len() == 1,
+                "--as gives one file another name, and there are {}",
+                files.len()
+            );
+            for path in files {
+                put(&stream, path, name.as_deref(), args.console)?;
+            }
+            Ok(())
+        }
+        Command::Get { name, output } => {
+            let path = output.as_deref().unwrap_or(Path::new(name));
+            get(&stream, name, path, args.console)
+        }
+        Command::List => list(&stream),
+    }
+}
+
+/// Lets Ctrl-C end the transfer as a broken connection does: with nothing half left.
+fn close_on_ctrl_c(stream: &TcpStream) -> anyhow::Result<()> {
+    let interrupted = labkit::ctrl_c()?;
+    let stream = stream.try_clone()?;
+    thread::spawn(move || {
+        if interrupted.recv().is_ok() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    });
+    Ok(())
+}
+
+/// Announces one file, sends it when the server says yes, and waits for its word.
+fn put(
+    mut stream: &TcpStream,
+    path: &Path,
+    name: Option<&str>,
+    console: Console,
+) -> anyhow::Result<()> {
+    let mut file = File::open(path)
+        .map_err(|error| anyhow!("cannot read {}: {error}", path.display()))?;
+    let metadata = file.metadata()?;
+    ensure!(metadata.is_file(), "{} is not a file", path.display());
+    let size = metadata.len();
+    let own_name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.unwrap_or(&own_name).to_owned();
+
+    let request = Request::Put {
+        name: name.clone(),
+        size,
+    };
+    stream.write_all(&request.to_bytes()?)?;
+    expect_yes(stream)?;
+    let bar = progress_bar(size);
+    let checksum = file_server::copy(&mut file, &mut stream, size, |len| bar.inc(len))
+        .with_context(|| format!("cannot send {}", path.display()))?;
+    bar.finish_and_clear();
+    stream.write_all(&checksum.to_be_bytes())?;
+    expect_yes(stream)?;
+    console.line(format_args!(
+        "Sent {} ({size} bytes, CRC-32 {checksum:08x})",
+        printable(name.as_bytes())
+    ));
+    Ok(())
+}
+
+/// Fetches one file. It appears under its name only when it is complete and right.
+fn get(
+    mut stream: &TcpStream,
+    name: &str,
+    path: &Path,
+    console: Console,
+) -> anyhow::Result<()> {
+    let request = Request::Get {
+        name: name.to_owned(),
+    };
+    stream.write_all(&request.to_bytes()?)?;
+    expect_yes(stream)?;
+    let size = read_size(&mut stream)?;
+
+    let dir = match path.parent() {
+        Some(dir) if dir != Path::new("") => dir,
+        _ => Path::new("."),
+    };
+    let cannot_write = |error| anyhow!("cannot write to {}: {error}", dir.display());
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(cannot_write)?;
+    let bar = progress_bar(size);
+    let file_of_upload = file.as_file_mut();
+    let checksum =
+        file_server::copy(&mut stream, file_of_upload, size, |len| bar.inc(len))
+            .with_context(|| format!("cannot fetch {name:?}"))?;
+    bar.finish_and_clear();
+    ensure!(
+        checksum == read_checksum(&mut stream)?,
+        "{name:?} has changed on its way: the checksum is another one"
+    );
+    file.persist(path)
+        .map_err(|error| anyhow!("cannot write {}: {}", path.display(), error.error))?;
+    console.line(format_args!(
+        "Received {} ({size} bytes, CRC-32 {checksum:08x})",
+        printable(name.as_bytes())
+    ));
+    Ok(())
+}
+
+/// Prints what the server has.
+fn list(mut stream: &TcpStream) -> anyhow::Result<()> {
+    stream.write_all(&Request::List.to_bytes()?)?;
+    expect_yes(stream)?;
+    for entry in read_list(&mut stream)? {
+        println!("{:>12}  {}", entry.size, printable(entry.name.as_bytes()));
+    }
+    Ok(())
+}
+
+/// Reads the server's yes; its no is our error.
+fn expect_yes(mut stream: &TcpStream) -> anyhow::Result<()> {
+    read_reply(&mut stream)
+        .context("no reply from the server")?
+        .map_err(|why| anyhow!("the server refuses {}", printable(why.as_bytes())))
+}
+
+/// A bar for a large file; indicatif shows it only on a terminal.
+fn progress_bar(size: u64) -> ProgressBar {
+    if size < LARGE {
+        return ProgressBar::hidden();
+    }
+    let template = "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} to go";
+    let style = ProgressStyle::with_template(template);
+    ProgressBar::new(size)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
