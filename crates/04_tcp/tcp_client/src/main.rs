@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use clap::builder::NonEmptyStringValueParser;
 use labkit::{Console, Endpoint, Printable};
 
 /// The longest reply that one read returns, in bytes.
@@ -26,7 +27,7 @@ struct Args {
     #[command(flatten)]
     console: Console,
     /// What to send
-    #[arg(long, default_value = "Hello from client!")]
+    #[arg(long, default_value = "Hello from client!", value_parser = NonEmptyStringValueParser::new())]
     message: String,
 }
 
