@@ -508,7 +508,7 @@ fn say_close(client: &mut Conn, word: &[u8]) -> Verdict {
 fn answers_accepted(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut client = server.connect()?;
-    for len in [1, 5, 200] {
+    for len in [1, 5, 60] {
         client.send(exam.word(len))?;
         client.expect_exactly("accepted")?;
     }
@@ -929,7 +929,7 @@ mod unix {
         }
 
         pub fn converses(exam: &mut Exam) -> Verdict {
-            let words = [exam.word(8), "closed door".to_owned(), exam.word(300)];
+            let words = [exam.word(8), "closed door".to_owned(), exam.word(60)];
             let _server = start(exam)?;
             converse(exam, &words)
         }

@@ -1,0 +1,71 @@
+"""A message client, and the bug that the third argument names."""
+
+import socket
+import sys
+import time
+
+host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+sys.stdout.reconfigure(line_buffering=True)
+sys.stdin.reconfigure(encoding="utf-8")
+
+
+def cut(data):
+    if bug == "no_cut":
+        return data
+    if bug == "byte_cut":
+        return data[:1024]
+    return data[:1024].decode(errors="ignore").encode()
+
+
+def talk():
+    stream = socket.create_connection((host, port))
+    while True:
+        if bug != "no_prompt":
+            print("Enter message: ", end="", flush=bug != "no_flush")
+        line = sys.stdin.readline()
+        if not line:
+            if bug == "eof_spins":
+                continue
+            if bug == "eof_waits":
+                time.sleep(60)
+            return
+        text = line.rstrip("\r\n")
+        if bug == "newline":
+            text = line
+        elif bug == "trims":
+            text = text.strip()
+        elif bug == "lower":
+            text = text.lower()
+        elif bug == "ascii":
+            text = text.encode("ascii", "replace").decode()
+        stream.sendall(cut(text.encode()))
+        answer = stream.recv(1024)
+        while not answer and bug == "end_spins":
+            answer = stream.recv(1024)
+        if not answer:
+            if bug == "end_ignored":
+                time.sleep(60)
+            raise ConnectionError("closed by the server")
+        if answer == b"closed":
+            if bug == "goes_on":
+                continue
+            if bug == "status":
+                print("Connection to server closed")
+                sys.exit(2)
+            return
+        if bug == "bytes_form":
+            print("Received:", answer)
+        elif bug != "mute":
+            print("Received:", answer.decode())
+
+
+try:
+    talk()
+except OSError as error:
+    if bug == "refused_silent":
+        sys.exit(1)
+    print("Error:", error)
+    if bug == "end_traceback":
+        raise
+if bug != "no_last_line":
+    print("Connection to server closed")

@@ -1,0 +1,142 @@
+"""A message server, and the bug that the third argument names."""
+
+import os
+import socket
+import sys
+import threading
+import time
+
+host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+threaded = bug.startswith("threaded_")
+bug = bug.removeprefix("threaded_")
+kept = []
+places = threading.Semaphore(100)
+
+
+def is_close(text):
+    if bug == "case":
+        return text == "close"
+    if bug == "prefix":
+        return text.lower().startswith("close")
+    if bug == "contains":
+        return "close" in text.lower()
+    return text.strip("\r\n").lower() == "close"
+
+
+def converse(stream):
+    while True:
+        if bug == "line_reader":
+            data = stream.makefile("rb").readline()
+        elif bug == "to_eof":
+            data = stream.makefile("rb").read()
+        else:
+            data = stream.recv(1024)
+        if not data:
+            if bug == "spins":
+                print("Received: ")
+                continue
+            return
+        if bug == "drops_long" and len(data) == 1024:
+            return
+        if bug == "silent_when_long" and len(data) > 500:
+            continue
+        if bug == "utf8":
+            text = data.decode()
+        elif bug == "utf8_kills":
+            try:
+                text = data.decode()
+            except UnicodeDecodeError:
+                os._exit(1)
+        else:
+            text = data.decode(errors="replace")
+        if bug == "bytes_form":
+            print("Received:", data)
+        elif bug != "mute":
+            print("Received:", text)
+        if is_close(text):
+            stream.sendall(b"close" if bug == "close_for_closed" else b"closed")
+            if bug == "stays_open":
+                time.sleep(60)
+            return
+        reply = b"accepted"
+        if bug == "newline":
+            reply = b"accepted\n"
+        elif bug == "ok":
+            reply = b"ok"
+        elif bug == "echo":
+            reply = data
+        elif bug == "upper":
+            reply = b"Accepted"
+        stream.sendall(reply)
+        if bug == "one_message":
+            return
+
+
+def serve(stream, peer):
+    try:
+        if bug != "no_connect_line":
+            print(f"Accepted connection from {peer[0]}:{peer[1]}")
+        converse(stream)
+    except ConnectionResetError:
+        if bug == "reset_kills":
+            os._exit(1)
+        if bug == "reset":
+            raise
+    finally:
+        if bug == "first_only":
+            print(f"Connection to client ({peer[0]}:{peer[1]}) closed")
+            os._exit(0)
+        if bug == "leaks_sockets":
+            kept.append(stream)
+            stream.shutdown(socket.SHUT_RDWR)
+        else:
+            stream.close()
+        if bug == "leaks_threads":
+            threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+        if bug == "last_line":
+            print("bye")
+        elif threaded:
+            print(f"Connection to client ({peer[0]}:{peer[1]}) closed")
+        else:
+            print("Connection to client closed")
+
+
+sys.stdout.reconfigure(line_buffering=True)
+try:
+    if bug == "any_port":
+        port = 0
+    if bug == "all_interfaces":
+        host = "0.0.0.0"
+    listener = socket.socket()
+    if bug != "no_reuse":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(128)
+except OSError as error:
+    if bug == "in_use_status_0":
+        print("Error:", error)
+        sys.exit(0)
+    if bug == "in_use_traceback":
+        raise
+    if bug == "in_use_silent":
+        sys.exit(1)
+    sys.exit(f"Error: {error}")
+print(f"Listening on {host}:{port}")
+if threaded:
+    while True:
+        stream, peer = listener.accept()
+        if bug == "one_at_a_time":
+            serve(stream, peer)
+            continue
+        if bug == "pool_runs_dry":
+            places.acquire()
+        thread = threading.Thread(target=serve, args=(stream, peer), daemon=True)
+        thread.start()
+        if bug == "joins":
+            thread.join()
+stream, peer = listener.accept()
+serve(stream, peer)
+if bug == "never_ends":
+    time.sleep(60)
+if bug == "status":
+    sys.exit(3)
