@@ -8,5 +8,7 @@
 //! its line in the kernel's socket table.
 
 pub mod checks;
+pub mod grade;
 pub mod harness;
+pub mod report;
 pub mod sheets;

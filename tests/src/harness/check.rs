@@ -274,6 +274,50 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    fn new(check: &Check, status: Status, took: Duration) -> Outcome {
+        Outcome {
+            id: check.id.to_owned(),
+            step: check.step().to_owned(),
+            title: check.title.to_owned(),
+            points: check.points,
+            status,
+            failure: None,
+            note: None,
+            millis: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            sheet: check.sheet.to_owned(),
+            by_hand: check.by_hand.to_owned(),
+        }
+    }
+
+    /// The program meets the requirement.
+    pub fn passed(check: &Check, took: Duration) -> Outcome {
+        Outcome::new(check, Status::Passed, took)
+    }
+
+    /// The program does not meet it.
+    pub fn failed(check: &Check, failure: Failure, took: Duration) -> Outcome {
+        Outcome {
+            failure: Some(failure),
+            ..Outcome::new(check, Status::Failed, took)
+        }
+    }
+
+    /// A check that it needs, `id`, did not pass.
+    pub fn blocked(check: &Check, id: &str) -> Outcome {
+        Outcome {
+            note: Some(id.to_owned()),
+            ..Outcome::new(check, Status::Blocked, Duration::ZERO)
+        }
+    }
+
+    /// The grader could not run it.
+    pub fn error(check: &Check, note: String, took: Duration) -> Outcome {
+        Outcome {
+            note: Some(note),
+            ..Outcome::new(check, Status::Error, took)
+        }
+    }
+
     /// The points that it earns.
     pub fn score(&self) -> u32 {
         if self.status == Status::Passed {

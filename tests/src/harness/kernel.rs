@@ -187,6 +187,88 @@ mod linux {
         Some(bytes)
     }
 
+    /// Returns all processes but this one and process 1, as far as this one sees them.
+    fn others() -> Vec<i32> {
+        let me = i32::try_from(std::process::id()).unwrap_or_default();
+        let processes = all_processes().into_iter().flatten().flatten();
+        processes
+            .map(|process| process.pid())
+            .filter(|&pid| pid != 1 && pid != me)
+            .collect()
+    }
+
+    /// Returns memory in bytes and number of the processes of [`kill_others`].
+    pub fn usage_of_others(own_table: bool) -> Option<(u64, usize)> {
+        let pids = match own_table {
+            true => others(),
+            false => family(std::process::id()).split_off(1),
+        };
+        let mut bytes = 0;
+        for &pid in &pids {
+            if let Ok(statm) = Process::new(pid).and_then(|process| process.statm()) {
+                bytes += statm.resident * procfs::page_size();
+            }
+        }
+        Some((bytes, pids.len()))
+    }
+
+    /// Prepares this process to run strangers' programs: orphans become its children,
+    /// and no program may look into it or write to its pipes.
+    pub fn guard_lane(own_table: bool) {
+        use rustix::process::{DumpableBehavior, Resource, Rlimit};
+
+        let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+        if own_table {
+            // Counted within the user namespace; threads count as well.
+            const PROCESSES: u64 = 8192;
+            let limit = Rlimit {
+                current: Some(PROCESSES),
+                maximum: Some(PROCESSES),
+            };
+            let _ = rustix::process::setrlimit(Resource::Nproc, limit);
+        } else {
+            let me = rustix::process::getpid();
+            let _ = rustix::process::set_child_subreaper(Some(me));
+        }
+    }
+
+    /// Kills every other process of this process table, if it is the lane's own, else
+    /// every descendant of this process.
+    pub fn kill_others(own_table: bool) {
+        use rustix::process::{Pid, Signal, WaitOptions};
+
+        const ROUNDS: usize = 200;
+        for _ in 0..ROUNDS {
+            if own_table {
+                // kill(-1): all but this process and process 1, in one step, so that
+                // nothing can fork its way out.
+                let _ = rustix::process::kill_process_group(Pid::INIT, Signal::KILL);
+                if others().is_empty() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+                continue;
+            }
+            let strays = family(std::process::id()).split_off(1);
+            let mut alive = false;
+            for pid in strays {
+                let state = Process::new(pid).and_then(|process| process.stat());
+                if state.is_ok_and(|stat| stat.state != 'Z') {
+                    alive = true;
+                    if let Some(pid) = Pid::from_raw(pid) {
+                        let _ = rustix::process::kill_process(pid, Signal::KILL);
+                    }
+                }
+            }
+            if !alive {
+                // Bury the orphans that have become children of this process.
+                while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Returns the processes that carry a mark of ours: `value`, or any when `None`.
     pub(in super::super) fn marked(value: Option<&str>) -> Vec<i32> {
         let me = i32::try_from(std::process::id()).unwrap_or_default();
@@ -224,7 +306,11 @@ mod linux {
 }
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::*;
+pub(super) use linux::{
+    cpu_time, family, listening, marked, memory, open_files, port_taken, threads,
+};
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{guard_lane, kill_others, usage_of_others};
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {
@@ -248,13 +334,28 @@ mod elsewhere {
     pub(in super::super) fn memory(_: u32) -> Option<u64> {
         None
     }
+    pub(in super::super) fn family(_: u32) -> Vec<i32> {
+        Vec::new()
+    }
     pub(in super::super) fn marked(_: Option<&str>) -> Vec<i32> {
         Vec::new()
     }
+    /// Nothing is known of other processes here.
+    pub fn usage_of_others(_: bool) -> Option<(u64, usize)> {
+        None
+    }
+    /// Nothing to prepare here.
+    pub fn guard_lane(_: bool) {}
+    /// Other processes cannot be found here.
+    pub fn kill_others(_: bool) {}
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) use elsewhere::*;
+pub(super) use elsewhere::{
+    cpu_time, family, listening, marked, memory, open_files, port_taken, threads,
+};
+#[cfg(not(target_os = "linux"))]
+pub(crate) use elsewhere::{guard_lane, kill_others, usage_of_others};
 
 /// Kills every process that was started by a program of this run and has survived it,
 /// whatever process group or session it fled to.
@@ -270,13 +371,18 @@ pub(super) fn kill_marked(value: Option<&str>) {
         if pids.is_empty() {
             return;
         }
-        for pid in pids {
-            #[cfg(unix)]
-            if let Some(pid) = rustix::process::Pid::from_raw(pid) {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            }
-            #[cfg(not(unix))]
-            let _ = pid;
+        kill(&pids);
+    }
+}
+
+/// Kills these processes.
+pub(super) fn kill(pids: &[i32]) {
+    for &pid in pids {
+        #[cfg(unix)]
+        if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
+        #[cfg(not(unix))]
+        let _ = pid;
     }
 }

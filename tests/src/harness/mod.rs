@@ -24,9 +24,11 @@ pub use check::{Check, Failure, Outcome, Status, Stop, Verdict};
 pub use conn::{Conn, Listener, Udp};
 pub use exam::{Exam, Launch};
 pub use kernel::{ListenAddr, kill_strays};
+pub(crate) use kernel::{guard_lane, kill_others, usage_of_others};
 pub use program::{Exit, Program};
-pub use runner::{Plan, run, run_check};
-pub use target::{Prepared, Target};
+pub use runner::{Executor, Plan, run, run_check, schedule};
+pub use target::{BuildOptions, Prepared, Target, declared_steps};
+pub(crate) use target::{course_root, project_folders};
 pub use transcript::{Transcript, escape};
 
 /// What a checks file needs.

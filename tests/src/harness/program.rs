@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -128,6 +128,37 @@ fn read_all(mut from: impl Read + Send + 'static, index: usize, streams: Arc<Str
     let _ = thread::Builder::new().name("output".into()).spawn(reader);
 }
 
+/// Writes to a program's standard input from a thread of its own: a program that does
+/// not read must not stop the check.
+#[derive(Debug)]
+struct Typist {
+    texts: mpsc::Sender<Vec<u8>>,
+    written: mpsc::Receiver<bool>,
+}
+
+impl Typist {
+    fn new(mut stdin: ChildStdin) -> Typist {
+        let (texts, queue) = mpsc::channel::<Vec<u8>>();
+        let (results, written) = mpsc::channel();
+        let writer = move || {
+            for text in queue {
+                let result = stdin.write_all(&text).and_then(|()| stdin.flush());
+                if results.send(result.is_ok()).is_err() {
+                    return;
+                }
+            }
+        };
+        let _ = thread::Builder::new().name("input".into()).spawn(writer);
+        Typist { texts, written }
+    }
+
+    /// Tells whether the program has taken the text in time.
+    fn type_in(&mut self, text: &str, patience: Duration) -> bool {
+        self.texts.send(text.as_bytes().to_vec()).is_ok()
+            && self.written.recv_timeout(patience).unwrap_or(false)
+    }
+}
+
 /// What is needed to start a program.
 #[derive(Debug)]
 pub(super) struct Start<'a> {
@@ -146,7 +177,7 @@ pub(super) struct Start<'a> {
 pub struct Program {
     name: String,
     child: Child,
-    stdin: Option<ChildStdin>,
+    stdin: Option<Typist>,
     streams: Arc<Streams>,
     exit: Option<Exit>,
     mark: String,
@@ -199,7 +230,7 @@ impl Program {
         }
         Ok(Program {
             name: start.name.to_owned(),
-            stdin: child.stdin.take(),
+            stdin: child.stdin.take().map(Typist::new),
             child,
             streams,
             exit: None,
@@ -424,16 +455,14 @@ impl Program {
         let Some(stdin) = &mut self.stdin else {
             return Err(Stop::Error("the check has closed stdin already".into()));
         };
-        match stdin
-            .write_all(text.as_bytes())
-            .and_then(|()| stdin.flush())
-        {
-            Ok(()) => Ok(()),
-            Err(_) => {
-                let expected = "it reads its standard input";
-                Err(Failure::new(expected, self.printed_for_failure()).into())
-            }
+        let patience = Duration::from_secs(5);
+        let give_up = (Instant::now() + patience).min(self.deadline);
+        let left = give_up.saturating_duration_since(Instant::now());
+        if stdin.type_in(text, left) {
+            return Ok(());
         }
+        let expected = "it reads its standard input";
+        Err(Failure::new(expected, self.printed_for_failure()).into())
     }
 
     /// Ends the program's standard input.
@@ -597,7 +626,10 @@ impl Program {
 
     fn end(&mut self) {
         self.stdin = None;
+        // Children that have fled to a session of their own are found by descent.
+        let family = kernel::family(self.child.id());
         self.signal_group(Signal::Kill);
+        kernel::kill(family.get(1..).unwrap_or_default());
         // What left the process group still carries the mark in its environment.
         kernel::kill_marked(Some(&self.mark));
         let _ = self.child.kill();

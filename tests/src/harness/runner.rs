@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::check::{Check, Failure, Outcome, Status, Stop};
 use super::exam::Exam;
@@ -32,22 +32,54 @@ struct Progress {
     outcomes: Vec<Option<Outcome>>,
 }
 
+/// Runs one check after another, in whatever way: each job of a run has its own.
+pub type Executor<'a> = Box<dyn FnMut(&Check) -> Outcome + 'a>;
+
 /// Runs all checks of a plan; `done` is told of each as soon as it has ended. Returns the
 /// outcomes in the order of the plan.
 ///
 /// A check starts when those that it needs have passed; it is blocked when one has not.
 /// What it needs and the plan does not hold counts as passed.
 pub fn run(plan: &Plan, done: &(dyn Fn(&Outcome) + Sync)) -> Vec<Outcome> {
-    let progress = Mutex::new(Progress {
-        waiting: (0..plan.checks.len()).collect(),
+    let executor = || -> Executor<'_> {
+        Box::new(|check| run_check(&plan.prepared, check, plan.seed))
+    };
+    schedule(&plan.checks, plan.jobs, Vec::new(), &executor, done)
+}
+
+/// Runs checks in the order in which they need each other; each of the `jobs` threads
+/// makes itself an executor. `known` are outcomes of an earlier run: those checks are not
+/// run again. Returns all outcomes in the order of `checks`.
+pub fn schedule<'a>(
+    checks: &[Check],
+    jobs: usize,
+    known: Vec<Outcome>,
+    executor: &(dyn Fn() -> Executor<'a> + Sync),
+    done: &(dyn Fn(&Outcome) + Sync),
+) -> Vec<Outcome> {
+    let mut progress = Progress {
+        waiting: Vec::new(),
         running: 0,
         statuses: HashMap::new(),
-        outcomes: plan.checks.iter().map(|_| None).collect(),
-    });
+        outcomes: checks.iter().map(|_| None).collect(),
+    };
+    for (index, check) in checks.iter().enumerate() {
+        match known.iter().find(|outcome| outcome.id == check.id) {
+            Some(outcome) => {
+                progress.statuses.insert(check.id, outcome.status);
+                if let Some(slot) = progress.outcomes.get_mut(index) {
+                    *slot = Some(outcome.clone());
+                }
+            }
+            None => progress.waiting.push(index),
+        }
+    }
+    let jobs = jobs.clamp(1, progress.waiting.len().max(1));
+    let progress = Mutex::new(progress);
     let changed = Condvar::new();
     thread::scope(|scope| {
-        for _ in 0..plan.jobs.max(1) {
-            scope.spawn(|| work(plan, &progress, &changed, done));
+        for _ in 0..jobs {
+            scope.spawn(|| work(checks, &progress, &changed, executor, done));
         }
     });
     let progress = progress
@@ -56,15 +88,17 @@ pub fn run(plan: &Plan, done: &(dyn Fn(&Outcome) + Sync)) -> Vec<Outcome> {
     progress.outcomes.into_iter().flatten().collect()
 }
 
-fn work(
-    plan: &Plan,
+fn work<'a>(
+    checks: &[Check],
     progress: &Mutex<Progress>,
     changed: &Condvar,
+    executor: &(dyn Fn() -> Executor<'a> + Sync),
     done: &(dyn Fn(&Outcome) + Sync),
 ) {
+    let mut execute = None;
     let mut state = lock(progress);
     while !state.waiting.is_empty() {
-        let Some((place, blocker)) = next(plan, &state) else {
+        let Some((place, blocker)) = next(checks, &state) else {
             // All that wait need a check that is still running.
             if state.running == 0 {
                 return; // A need that is declared later: `author check` finds it.
@@ -73,17 +107,14 @@ fn work(
             continue;
         };
         let index = state.waiting.remove(place);
-        let Some(check) = plan.checks.get(index) else {
+        let Some(check) = checks.get(index) else {
             continue;
         };
         state.running += 1;
         drop(state);
         let outcome = match blocker {
-            Some(id) => {
-                let note = Some(id.to_owned());
-                outcome(check, Status::Blocked, None, note, Instant::now())
-            }
-            None => run_check(&plan.prepared, check, plan.seed),
+            Some(id) => Outcome::blocked(check, id),
+            None => execute.get_or_insert_with(executor)(check),
         };
         done(&outcome);
         state = lock(progress);
@@ -97,16 +128,16 @@ fn work(
 }
 
 /// Returns the place in `waiting` of a check that can go on, and what blocks it, if so.
-fn next(plan: &Plan, state: &Progress) -> Option<(usize, Option<&'static str>)> {
+fn next(checks: &[Check], state: &Progress) -> Option<(usize, Option<&'static str>)> {
     for (place, &index) in state.waiting.iter().enumerate() {
-        let check = plan.checks.get(index)?;
+        let check = checks.get(index)?;
         let mut undecided = false;
         let mut blocker = None;
         for &need in check.needs {
             match state.statuses.get(need) {
                 Some(Status::Passed) => {}
                 Some(_) => blocker = Some(need),
-                None => undecided |= plan.checks.iter().any(|other| other.id == need),
+                None => undecided |= checks.iter().any(|other| other.id == need),
             }
         }
         if blocker.is_some() || !undecided {
@@ -117,41 +148,44 @@ fn next(plan: &Plan, state: &Progress) -> Option<(usize, Option<&'static str>)> 
 }
 
 /// Runs one check, whatever it needs, and confirms its failure by a second run where it
-/// measures time.
+/// measures time, as far as its deadline leaves time for one.
 pub fn run_check(prepared: &Arc<Prepared>, check: &Check, seed: u64) -> Outcome {
-    let first = run_once(prepared, check, seed);
-    if check.timing && first.status == Status::Failed {
-        return run_once(prepared, check, seed);
+    let start = Instant::now();
+    let first = run_once(prepared, check, seed, check.deadline);
+    let left = check.deadline.saturating_sub(start.elapsed());
+    if check.timing && first.status == Status::Failed && left > start.elapsed() {
+        return run_once(prepared, check, seed, left);
     }
     first
 }
 
-fn run_once(prepared: &Arc<Prepared>, check: &Check, seed: u64) -> Outcome {
+fn run_once(
+    prepared: &Arc<Prepared>,
+    check: &Check,
+    seed: u64,
+    deadline: Duration,
+) -> Outcome {
     let start = Instant::now();
     let seed = seed ^ hash(check.id);
-    let mut exam = match Exam::new(check.step(), prepared, seed, check.deadline) {
+    let mut exam = match Exam::new(check.step(), prepared, seed, deadline) {
         Ok(exam) => exam,
-        Err(Stop::Error(note)) => {
-            return outcome(check, Status::Error, None, Some(note), start);
-        }
+        Err(Stop::Error(note)) => return Outcome::error(check, note, start.elapsed()),
         Err(Stop::Failed(failure)) => {
-            return outcome(check, Status::Failed, Some(*failure), None, start);
+            return Outcome::failed(check, *failure, start.elapsed());
         }
     };
     let verdict = catch_unwind(AssertUnwindSafe(|| (check.function)(&mut exam)));
     match verdict {
-        Ok(Ok(())) => outcome(check, Status::Passed, None, None, start),
+        Ok(Ok(())) => Outcome::passed(check, start.elapsed()),
         Ok(Err(Stop::Failed(mut failure))) => {
             failure.conversation = exam.transcript().render();
             mask(&mut failure, &exam);
-            outcome(check, Status::Failed, Some(*failure), None, start)
+            Outcome::failed(check, *failure, start.elapsed())
         }
-        Ok(Err(Stop::Error(note))) => {
-            outcome(check, Status::Error, None, Some(note), start)
-        }
+        Ok(Err(Stop::Error(note))) => Outcome::error(check, note, start.elapsed()),
         Err(_) => {
             let note = "the check itself panicked: a defect of the grader".to_owned();
-            outcome(check, Status::Error, None, Some(note), start)
+            Outcome::error(check, note, start.elapsed())
         }
     }
 }
@@ -170,27 +204,6 @@ fn mask(failure: &mut Failure, exam: &Exam) {
         for port in exam.ports() {
             *text = text.replace(&format!(":{port}"), ":PORT");
         }
-    }
-}
-
-fn outcome(
-    check: &Check,
-    status: Status,
-    failure: Option<Failure>,
-    note: Option<String>,
-    start: Instant,
-) -> Outcome {
-    Outcome {
-        id: check.id.to_owned(),
-        step: check.step().to_owned(),
-        title: check.title.to_owned(),
-        points: check.points,
-        status,
-        failure,
-        note,
-        millis: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
-        sheet: check.sheet.to_owned(),
-        by_hand: check.by_hand.to_owned(),
     }
 }
 

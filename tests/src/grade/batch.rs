@@ -1,0 +1,429 @@
+//! Grades many submissions: a few at a time, resumed, sharded, reported after every check.
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+use super::isolate::Isolation;
+use super::lane::{self, Lane, Setup};
+use super::submission::{Scratch, Submission, find, forget_old_copies};
+use crate::checks;
+use crate::harness::{Check, Executor, Outcome, Status, schedule};
+use crate::report::{
+    CheckReport, FORMAT, Feedback, Files, Report, State, SubmissionReport, Totals,
+    Visibility,
+};
+
+/// What to grade, and how.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Submissions, or folders of submissions.
+    pub dirs: Vec<PathBuf>,
+    /// Steps, chapters or check ids; all steps that a submission has, if empty.
+    pub only: Vec<String>,
+    /// How many checks run at once.
+    pub jobs: Option<usize>,
+    /// Where all random inputs come from.
+    pub seed: Option<u64>,
+    /// How often each check runs.
+    pub repeat: u32,
+    /// This run's part (from 1) of how many.
+    pub shard: (usize, usize),
+    /// How much is said of what did not pass.
+    pub feedback: Feedback,
+    /// Who sees results on Gradescope.
+    pub visibility: Visibility,
+    /// Whether namespaces may be used.
+    pub isolation: bool,
+    /// When a build is ended.
+    pub build_limit: Duration,
+    /// Where reports go while the run goes on.
+    pub files: Option<Files>,
+    /// Whether to go on with what is there.
+    pub resume: bool,
+}
+
+/// What happens during a run, for a progress bar.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// The run begins, with so many checks to run.
+    Begin {
+        /// How many checks.
+        checks: usize,
+        /// How submissions are kept apart.
+        isolation: Isolation,
+    },
+    /// A submission is being built.
+    Building(&'a str),
+    /// A check has ended.
+    Done(&'a str, &'a Outcome),
+    /// Something goes wrong that does not end the run.
+    Trouble(&'a str),
+}
+
+/// Selects the checks that words name: ids, steps, chapters (`04`, `04_tcp`).
+///
+/// # Errors
+///
+/// When a word names nothing.
+pub fn select(words: &[String]) -> anyhow::Result<Vec<Check>> {
+    let all = checks::all();
+    if words.is_empty() {
+        return Ok(all);
+    }
+    let names = |word: &str, check: &Check| {
+        let sheet = check.sheet.split('#').next().unwrap_or_default();
+        let chapter = sheet.rsplit('/').next().unwrap_or_default();
+        let chapter = chapter.trim_end_matches(".md");
+        check.id == word
+            || check.step() == word
+            || chapter == word
+            || chapter.split('_').next() == Some(word)
+    };
+    for word in words {
+        ensure!(
+            all.iter().any(|check| names(word, check)),
+            "{word:?} is no step, chapter or check; `cargo lab` lists the steps"
+        );
+    }
+    let mut selected = all;
+    selected.retain(|check| words.iter().any(|word| names(word, check)));
+    Ok(selected)
+}
+
+/// Everything that the threads of a run share.
+struct Run<'a> {
+    batch: &'a Batch,
+    report: Mutex<Report>,
+    checks: Vec<Check>,
+    lanes: usize,
+    events: &'a (dyn Fn(Event<'_>) + Sync),
+    changed: Mutex<mpsc::Sender<()>>,
+}
+
+/// Grades what the batch names and returns the report.
+///
+/// # Errors
+///
+/// When there is nothing to grade, or reports cannot be written or resumed.
+pub fn grade(
+    batch: &Batch,
+    events: &(dyn Fn(Event<'_>) + Sync),
+) -> anyhow::Result<Report> {
+    let submissions = find(&batch.dirs)?;
+    ensure!(!submissions.is_empty(), "there is no submission in there");
+    let mut checks = select(&batch.only)?;
+    if batch.only.is_empty() {
+        // What nobody has handed in is not asked for; what one has, all are asked for.
+        checks.retain(|check| {
+            let step = check.step();
+            submissions
+                .iter()
+                .any(|one| one.steps.iter().any(|s| s == step))
+        });
+    }
+    let (shard, shards) = batch.shard;
+    let submissions: Vec<Submission> = submissions
+        .into_iter()
+        .enumerate()
+        .filter(|(index, _)| index % shards.max(1) == shard.saturating_sub(1))
+        .map(|(_, submission)| submission)
+        .collect();
+
+    let isolation = match batch.isolation {
+        true => Isolation::probe(),
+        false => Isolation::ProcessGroups,
+    };
+    let cores = thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let jobs = match (batch.jobs, isolation.separates_ports()) {
+        (Some(jobs), _) => jobs.max(1),
+        // Checks mostly wait, so more than there are cores may run at once.
+        (None, true) => (cores * 3).clamp(4, 32),
+        (None, false) => 1,
+    };
+    let at_once = (jobs / 3).clamp(1, submissions.len().max(1));
+    let earlier = match (&batch.files, batch.resume) {
+        (Some(files), true) => files.read()?,
+        _ => None,
+    };
+    let report = begin(batch, &submissions, &checks, isolation, earlier)?;
+    let to_run = report.submissions.iter().map(|one| one.totals.not_run);
+    events(Event::Begin {
+        checks: usize::try_from(to_run.sum::<u32>())?,
+        isolation,
+    });
+
+    let (sender, changed) = mpsc::channel();
+    let run = Run {
+        batch,
+        report: Mutex::new(report),
+        checks,
+        lanes: (jobs / at_once).max(1),
+        events,
+        changed: Mutex::new(sender),
+    };
+    if let Some(files) = &batch.files {
+        files.write(&run.report())?;
+    }
+    let queue = Mutex::new(submissions.into_iter());
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| write_reports(&run, changed));
+        let workers: Vec<_> = (0..at_once)
+            .map(|_| {
+                scope.spawn(|| {
+                    loop {
+                        let next = lock(&queue).next();
+                        let Some(submission) = next else { return };
+                        grade_one(&run, &submission);
+                    }
+                })
+            })
+            .collect();
+        for worker in workers {
+            // A panic in there is a defect of ours; the rest is still reported.
+            let _ = worker.join();
+        }
+        // The writer ends when nobody can send any more.
+        *lock(&run.changed) = mpsc::channel().0;
+        let _ = writer.join();
+    });
+    forget_old_copies();
+    let mut report = run
+        .report
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    let ended = |one: &SubmissionReport| one.state != State::Unfinished;
+    report.finished = report.submissions.iter().all(ended);
+    if let Some(files) = &batch.files {
+        files.write(&report)?;
+    }
+    Ok(report)
+}
+
+impl Run<'_> {
+    fn report(&self) -> MutexGuard<'_, Report> {
+        lock(&self.report)
+    }
+
+    /// Changes one submission's report, sums up, and has the files written.
+    fn update(&self, name: &str, change: impl FnOnce(&mut SubmissionReport)) {
+        let mut report = self.report();
+        let Some(one) = report.submissions.iter_mut().find(|one| one.name == name) else {
+            return;
+        };
+        change(one);
+        one.sum_up();
+        let one = one.clone();
+        report.sum_up();
+        if let Some(files) = &self.batch.files
+            && let Err(error) = files.write_one(&report, &one)
+        {
+            (self.events)(Event::Trouble(&format!("{error:#}")));
+        }
+        drop(report);
+        let _ = lock(&self.changed).send(());
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Replaces the whole run's reports after every check. With very many submissions that
+/// takes its time, so at most a twentieth of the run's is spent on it.
+fn write_reports(run: &Run<'_>, changed: mpsc::Receiver<()>) {
+    const SHARE: u32 = 20;
+    while changed.recv().is_ok() {
+        let Some(files) = &run.batch.files else {
+            continue;
+        };
+        while changed.try_recv().is_ok() {}
+        let start = Instant::now();
+        let report = run.report().clone();
+        if let Err(error) = files.write(&report) {
+            (run.events)(Event::Trouble(&format!("{error:#}")));
+        }
+        let pause = start.elapsed() * SHARE;
+        if pause > Duration::from_millis(100) {
+            // Wakes up early when the run ends meanwhile.
+            let give_up = Instant::now() + pause;
+            while let Some(left) = give_up.checked_duration_since(Instant::now()) {
+                match changed.recv_timeout(left) {
+                    Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                    Err(mpsc::RecvTimeoutError::Timeout) | Ok(()) => {}
+                }
+            }
+        }
+    }
+}
+
+/// The report at the beginning: nothing is run but what an earlier run has left.
+fn begin(
+    batch: &Batch,
+    submissions: &[Submission],
+    checks: &[Check],
+    isolation: Isolation,
+    earlier: Option<Report>,
+) -> anyhow::Result<Report> {
+    let seed = match (batch.seed, &earlier) {
+        (Some(seed), _) => seed,
+        (None, Some(earlier)) => earlier.seed,
+        // Half of the range: JSON numbers are exact up to 2^53 in every language.
+        (None, None) => fastrand::u64(..1 << 53),
+    };
+    let mut report = Report {
+        format: FORMAT,
+        seed,
+        repeat: batch.repeat.max(1),
+        isolation,
+        visibility: batch.visibility,
+        feedback: batch.feedback,
+        finished: false,
+        totals: Totals::default(),
+        submissions: Vec::new(),
+    };
+    let same_run =
+        |earlier: &&Report| earlier.seed == seed && earlier.repeat == report.repeat;
+    let earlier = earlier.as_ref().filter(same_run);
+    for submission in submissions {
+        let mut one = SubmissionReport {
+            name: submission.name.clone(),
+            path: submission.dir.display().to_string(),
+            fingerprint: String::new(),
+            state: State::Unfinished,
+            problem: None,
+            totals: Totals::default(),
+            checks: checks.iter().map(CheckReport::not_run).collect(),
+        };
+        match submission.fingerprint() {
+            Ok(fingerprint) => one.fingerprint = fingerprint,
+            Err(error) => one.problem = Some(format!("{error:#}")),
+        }
+        let before = earlier.and_then(|earlier| {
+            let mut all = earlier.submissions.iter();
+            all.find(|other| {
+                other.name == one.name && other.fingerprint == one.fingerprint
+            })
+        });
+        for check in &mut one.checks {
+            let known = before.and_then(|before| {
+                let mut all = before.checks.iter();
+                all.find(|other| other.id == check.id && other.points == check.points)
+            });
+            if let Some(known) = known.filter(|known| known.outcome().is_some()) {
+                *check = known.clone();
+            }
+        }
+        one.sum_up();
+        report.submissions.push(one);
+    }
+    report.sum_up();
+    Ok(report)
+}
+
+/// Grades one submission, as far as it is not graded.
+fn grade_one(run: &Run<'_>, submission: &Submission) {
+    let name = submission.name.as_str();
+    let known: Vec<Outcome> = {
+        let report = run.report();
+        let one = report.submissions.iter().find(|one| one.name == name);
+        let checks = one.into_iter().flat_map(|one| &one.checks);
+        checks.filter_map(CheckReport::outcome).collect()
+    };
+    if known.len() == run.checks.len() && !known.is_empty() {
+        return;
+    }
+    if let Err(error) = grade_rest(run, submission, known) {
+        run.update(name, |one| {
+            // What cannot be graded counts nothing, and says why.
+            one.problem = Some(format!("{error:#}"));
+        });
+    }
+}
+
+fn grade_rest(
+    run: &Run<'_>,
+    submission: &Submission,
+    known: Vec<Outcome>,
+) -> anyhow::Result<()> {
+    let name = submission.name.as_str();
+    ensure!(
+        !submission.steps.is_empty(),
+        "there is no Cargo.toml with a binary and no lab.toml in it"
+    );
+    (run.events)(Event::Building(name));
+    let (isolation, seed) = {
+        let report = run.report();
+        (report.isolation, report.seed)
+    };
+    let scratch = Scratch::of(submission).context("cannot make a copy to work on")?;
+    let prepared = scratch.build(isolation, run.batch.build_limit)?;
+    let rooms = scratch.rooms();
+    let setup = Setup {
+        prepared,
+        isolation,
+    };
+    let executor = || -> Executor<'_> {
+        let mut slot: Option<Lane> = None;
+        let (setup, rooms) = (&setup, &rooms);
+        Box::new(move |check: &Check| {
+            if let Some(outcome) = lane::missing(check, &setup.prepared) {
+                return outcome;
+            }
+            let turns = 0..u64::from(run.batch.repeat.max(1));
+            let outcomes = turns.map(|turn| {
+                let seed = seed.wrapping_add(turn);
+                lane::run(&mut slot, check, seed, setup, rooms)
+            });
+            worst(outcomes.collect()).unwrap_or_else(|| {
+                Outcome::error(check, "not run".to_owned(), Duration::ZERO)
+            })
+        })
+    };
+    let feedback = run.batch.feedback;
+    let done = |outcome: &Outcome| {
+        run.update(name, |one| {
+            let mut all = one.checks.iter_mut();
+            if let Some(check) = all.find(|check| check.id == outcome.id) {
+                *check = CheckReport::new(outcome, feedback);
+            }
+        });
+        (run.events)(Event::Done(name, outcome));
+    };
+    schedule(&run.checks, run.lanes, known, &executor, &done);
+    Ok(())
+}
+
+/// Of several runs of one check, the one that counts: the worst, with a note where they
+/// differ.
+fn worst(outcomes: Vec<Outcome>) -> Option<Outcome> {
+    let runs = outcomes.len();
+    let passed = outcomes
+        .iter()
+        .filter(|outcome| outcome.status == Status::Passed)
+        .count();
+    let millis = outcomes.iter().map(|outcome| outcome.millis).sum();
+    let rank = |outcome: &Outcome| match outcome.status {
+        Status::Passed => 0,
+        Status::Blocked => 1,
+        Status::Failed => 2,
+        Status::Error => 3,
+    };
+    // The first of the worst, so that the same seed gives the same report.
+    let mut worst = outcomes.into_iter().reduce(|worst, next| {
+        if rank(&next) > rank(&worst) {
+            next
+        } else {
+            worst
+        }
+    })?;
+    worst.millis = millis;
+    if passed > 0 && passed < runs {
+        worst.note = Some(format!("unsteady: passed in {passed} of {runs} runs"));
+    }
+    Some(worst)
+}

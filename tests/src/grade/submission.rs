@@ -1,0 +1,376 @@
+//! What a submission is, its scratch copy, its build.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+
+use super::isolate::{Isolation, wrapper};
+use crate::harness::{
+    BuildOptions, Prepared, course_root, declared_steps, project_folders,
+};
+
+/// The most that a submission may hold, in bytes and in files.
+const MOST_BYTES: u64 = 256 * 1024 * 1024;
+const MOST_FILES: u64 = 20_000;
+/// How many scratch copies with their builds are kept for the next run.
+const KEPT_COPIES: usize = 24;
+
+/// A folder to be graded.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// What reports call it: the folder's name.
+    pub name: String,
+    /// The folder.
+    pub dir: PathBuf,
+    /// The steps that it declares programs for.
+    pub steps: Vec<String>,
+}
+
+/// Finds the submissions in what the command line names: a folder that is one itself, or
+/// each folder in it.
+///
+/// # Errors
+///
+/// When a folder cannot be read, or two submissions have the same name.
+pub fn find(dirs: &[PathBuf]) -> anyhow::Result<Vec<Submission>> {
+    let mut found = Vec::new();
+    for dir in dirs {
+        let real = dir
+            .canonicalize()
+            .with_context(|| format!("cannot find {}", dir.display()))?;
+        ensure!(real.is_dir(), "{} is not a folder", dir.display());
+        if is_submission(&real) {
+            found.push(submission(real));
+            continue;
+        }
+        for entry in fs::read_dir(&real)
+            .with_context(|| format!("cannot read {}", dir.display()))?
+        {
+            let entry = entry?;
+            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            if entry.path().is_dir() && !hidden {
+                found.push(submission(entry.path()));
+            }
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    for pair in found.windows(2) {
+        if let [a, b] = pair {
+            ensure!(
+                a.name != b.name,
+                "two submissions are called {}: {} and {}",
+                a.name,
+                a.dir.display(),
+                b.dir.display()
+            );
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a folder is one submission, rather than a folder of submissions: it has a
+/// manifest, or was made by `cargo lab start` (which leaves its settings in there).
+fn is_submission(dir: &Path) -> bool {
+    ["Cargo.toml", "lab.toml", ".cargo/config.toml"]
+        .iter()
+        .any(|file| dir.join(file).exists())
+}
+
+fn submission(dir: PathBuf) -> Submission {
+    let name = dir.file_name().map(|name| name.display().to_string());
+    Submission {
+        name: name.unwrap_or_else(|| "submission".to_owned()),
+        steps: declared_steps(&dir),
+        dir,
+    }
+}
+
+impl Submission {
+    /// A hash of names and contents of its files.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be read.
+    pub fn fingerprint(&self) -> anyhow::Result<String> {
+        let mut hash = Fnv::default();
+        for file in files(&self.dir)? {
+            hash.add(file.to_string_lossy().as_bytes());
+            hash.add(&[0]);
+            hash.add(&fs::read(self.dir.join(&file))?);
+            hash.add(&[0]);
+        }
+        Ok(format!("{:016x}", hash.0))
+    }
+}
+
+/// FNV-1a, 64 bits: not for secrets, but the same everywhere.
+pub(super) struct Fnv(pub u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Fnv(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+/// Returns the files of a submission, relative to it, without what tools have made.
+/// Links that lead out of it are left out.
+pub(super) fn files(dir: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    let mut bytes = 0;
+    let mut folders = vec![dir.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)
+            .with_context(|| format!("cannot read {}", folder.display()))?
+        {
+            let entry = entry?;
+            let path = entry.path();
+            let name = entry.file_name();
+            if ["target", ".git", "__pycache__", ".backup"]
+                .contains(&&*name.to_string_lossy())
+            {
+                continue;
+            }
+            let kind = entry.file_type()?;
+            if kind.is_symlink()
+                && !path
+                    .canonicalize()
+                    .is_ok_and(|to| to.starts_with(dir) && to.is_file())
+            {
+                continue;
+            }
+            if kind.is_dir() {
+                folders.push(path);
+            } else if path.is_file() {
+                bytes += path.metadata()?.len();
+                found.insert(path.strip_prefix(dir)?.to_path_buf());
+            }
+            ensure!(
+                bytes <= MOST_BYTES && found.len() as u64 <= MOST_FILES,
+                "the submission is larger than 256 MiB or has more than 20,000 files"
+            );
+        }
+    }
+    Ok(found)
+}
+
+/// A copy of a submission in which it is built and run; the original is never written to.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    dir: PathBuf,
+    /// Held as long as the copy is in use: another grader takes another folder.
+    _lock: File,
+}
+
+impl Scratch {
+    /// Makes the copy, or brings an earlier one up to date.
+    pub(super) fn of(submission: &Submission) -> anyhow::Result<Scratch> {
+        let all = root();
+        fs::create_dir_all(&all)
+            .with_context(|| format!("cannot make {}", all.display()))?;
+        let mut hash = Fnv::default();
+        hash.add(submission.dir.to_string_lossy().as_bytes());
+        for number in 0.. {
+            let dir = all.join(format!("{:016x}-{number}", hash.0));
+            fs::create_dir_all(&dir)?;
+            let lock = File::create(dir.join("lock"))?;
+            if lock.try_lock().is_err() {
+                continue;
+            }
+            let scratch = Scratch { dir, _lock: lock };
+            scratch.fill(submission)?;
+            return Ok(scratch);
+        }
+        bail!("no scratch folder")
+    }
+
+    /// Where the copy is.
+    pub(super) fn code(&self) -> PathBuf {
+        self.dir.join("code")
+    }
+
+    /// Where lanes make their rooms.
+    pub(super) fn rooms(&self) -> PathBuf {
+        self.dir.join("rooms")
+    }
+
+    fn fill(&self, submission: &Submission) -> anyhow::Result<()> {
+        let wanted = files(&submission.dir)?;
+        let code = self.code();
+        fs::create_dir_all(&code)?;
+        fs::create_dir_all(self.dir.join("target"))?;
+        let _ = fs::remove_dir_all(self.rooms());
+        fs::create_dir_all(self.rooms())?;
+        for file in files(&code)?.difference(&wanted) {
+            fs::remove_file(code.join(file))?;
+        }
+        for file in &wanted {
+            let (from, to) = (submission.dir.join(file), code.join(file));
+            let content = fs::read(&from)?;
+            // An unchanged file keeps its time, so that cargo need not build it again.
+            if fs::read(&to).ok().as_ref() != Some(&content) {
+                if let Some(folder) = to.parent() {
+                    fs::create_dir_all(folder)?;
+                }
+                let _ = fs::remove_file(&to);
+                fs::write(&to, content)?;
+            }
+            fs::set_permissions(&to, from.metadata()?.permissions())?;
+        }
+        // Without a lock file of its own, a package gets the course's versions.
+        for folder in project_folders(&code) {
+            let lock = folder.join("Cargo.lock");
+            if folder.join("Cargo.toml").exists() && !lock.exists() {
+                let _ = fs::copy(course_root().join("Cargo.lock"), lock);
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds the copy, in isolation and with a target folder of its own.
+    pub(super) fn build(
+        &self,
+        isolation: Isolation,
+        time_limit: Duration,
+    ) -> anyhow::Result<Prepared> {
+        let target = self.dir.join("target");
+        if !target.join("debug").exists() && self.code_has_cargo() {
+            // Most of a first build is the crates that all starters use.
+            let _ = copy_tree(&base(time_limit)?, &target);
+        }
+        let room = tempfile::Builder::new()
+            .prefix("build-")
+            .tempdir_in(self.rooms())?;
+        let options = |wrapper: Vec<OsString>| BuildOptions {
+            target_dir: Some(target.clone()),
+            offline: true,
+            time_limit,
+            wrapper,
+        };
+        let wrapped = wrapper(isolation, room.path(), &[&self.dir]);
+        let prepared = Prepared::from_folder(&self.code(), &options(wrapped.clone()))?;
+        if !prepared.wants_network() {
+            return Ok(prepared);
+        }
+        // A crate is missing that is not downloaded yet. Fetching runs none of the
+        // submission's code, so it needs no isolation.
+        for folder in project_folders(&self.code()) {
+            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+            let _ = std::process::Command::new(cargo)
+                .arg("fetch")
+                .current_dir(folder)
+                .stdin(std::process::Stdio::null())
+                .output();
+        }
+        Prepared::from_folder(&self.code(), &options(wrapped))
+    }
+
+    fn code_has_cargo(&self) -> bool {
+        let folders = project_folders(&self.code());
+        folders.iter().any(|dir| dir.join("Cargo.toml").exists())
+    }
+}
+
+/// Where scratch copies are: in the course's target folder.
+fn root() -> PathBuf {
+    course_root().join("target").join("grade")
+}
+
+/// Removes the oldest scratch copies.
+pub(super) fn forget_old_copies() {
+    let mut copies: Vec<_> = fs::read_dir(root())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let lock = entry.path().join("lock");
+            Some((lock.metadata().ok()?.modified().ok()?, entry.path()))
+        })
+        .collect();
+    copies.sort();
+    let surplus = copies.len().saturating_sub(KEPT_COPIES);
+    for (_, dir) in copies.into_iter().take(surplus) {
+        if File::open(dir.join("lock")).is_ok_and(|lock| lock.try_lock().is_ok()) {
+            let _ = fs::remove_dir_all(dir);
+        }
+    }
+}
+
+/// Builds the crates that all starters use, once for all submissions, and returns the
+/// target folder.
+fn base(time_limit: Duration) -> anyhow::Result<PathBuf> {
+    let dir = root().join("base");
+    fs::create_dir_all(dir.join("src"))?;
+    let lock = File::create(dir.join("base.lock"))?;
+    lock.lock()?;
+    let manifest = fs::read_to_string(course_root().join("Cargo.toml"))?;
+    let manifest: toml::Table = toml::from_str(&manifest)?;
+    let versions = manifest
+        .get("workspace")
+        .and_then(|workspace| workspace.get("dependencies"))
+        .context("no [workspace.dependencies]")?;
+    let mut dependencies = toml::Table::new();
+    for name in ["anyhow", "clap", "ctrlc"] {
+        let version = versions.get(name).with_context(|| format!("no {name}"))?;
+        dependencies.insert(name.to_owned(), version.clone());
+    }
+    let mut package = toml::Table::new();
+    package.insert("name".to_owned(), "base".into());
+    package.insert("version".to_owned(), "0.0.0".into());
+    package.insert("edition".to_owned(), "2024".into());
+    let mut all = toml::Table::new();
+    all.insert("package".to_owned(), package.into());
+    all.insert("workspace".to_owned(), toml::Table::new().into());
+    all.insert("dependencies".to_owned(), dependencies.into());
+    let write_new = |file: &str, text: &[u8]| -> std::io::Result<()> {
+        let file = dir.join(file);
+        match fs::read(&file).is_ok_and(|old| old == text) {
+            true => Ok(()),
+            false => fs::write(file, text),
+        }
+    };
+    write_new("Cargo.toml", toml::to_string(&all)?.as_bytes())?;
+    write_new("src/main.rs", b"fn main() {}\n")?;
+    if !dir.join("Cargo.lock").exists() {
+        fs::copy(course_root().join("Cargo.lock"), dir.join("Cargo.lock"))?;
+    }
+    let options = BuildOptions {
+        target_dir: Some(dir.join("target")),
+        offline: true,
+        time_limit,
+        wrapper: Vec::new(),
+    };
+    Prepared::from_folder(&dir, &options)?;
+    Ok(dir.join("target"))
+}
+
+/// Copies a folder with the times of its files, by which cargo knows what is fresh.
+fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_tree(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target)?;
+            let modified = entry.metadata()?.modified()?;
+            File::options()
+                .append(true)
+                .open(&target)?
+                .set_modified(modified)?;
+        }
+    }
+    Ok(())
+}
