@@ -133,7 +133,7 @@ fn read_all(mut from: impl Read + Send + 'static, index: usize, streams: Arc<Str
 #[derive(Debug)]
 struct Typist {
     texts: mpsc::Sender<Vec<u8>>,
-    written: mpsc::Receiver<bool>,
+    written: Mutex<mpsc::Receiver<bool>>,
 }
 
 impl Typist {
@@ -149,13 +149,16 @@ impl Typist {
             }
         };
         let _ = thread::Builder::new().name("input".into()).spawn(writer);
-        Typist { texts, written }
+        Typist {
+            texts,
+            written: Mutex::new(written),
+        }
     }
 
     /// Tells whether the program has taken the text in time.
     fn type_in(&mut self, text: &str, patience: Duration) -> bool {
         self.texts.send(text.as_bytes().to_vec()).is_ok()
-            && self.written.recv_timeout(patience).unwrap_or(false)
+            && lock(&self.written).recv_timeout(patience).unwrap_or(false)
     }
 }
 
