@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use labkit::{Console, Endpoint, printable};
+use labkit::{Console, Endpoint, Printable};
 
 /// The length field of a datagram has 16 bits (RFC 768): none is longer. A datagram is
 /// read whole or cut, and what was cut off is lost, so the buffer takes the longest.
@@ -63,7 +63,7 @@ fn answer(socket: &UdpSocket, buf: &mut [u8], console: Console) -> io::Result<()
     let datagram = buf.get(..len).unwrap_or_default();
     console.line(format_args!(
         "Received '{}' from {peer_addr}",
-        printable(datagram)
+        Printable(datagram)
     ));
     // One send_to() is one datagram. With these 13 bytes in front, the very longest
     // datagrams no longer fit into one: the system refuses, and that is said on stderr.

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use labkit::{Console, Endpoint, printable};
+use labkit::{Console, Endpoint, Printable};
 use sequence::Sequence;
 
 /// No datagram is longer: its length field has 16 bits (RFC 768).
@@ -86,7 +86,7 @@ fn receive_loop(socket: &UdpSocket, senders: &Senders, args: &Args) {
             Ok((len, peer_addr)) => {
                 received += 1;
                 let datagram = buf.get(..len).unwrap_or_default();
-                let text = printable(datagram);
+                let text = Printable(datagram);
                 args.console
                     .line(format_args!("Received '{text}' from {peer_addr}"));
                 note_number(datagram, peer_addr, senders, args.console);

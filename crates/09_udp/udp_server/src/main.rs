@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use labkit::{Console, Endpoint, printable};
+use labkit::{Console, Endpoint, Printable};
 
 /// The length field of a datagram has 16 bits (RFC 768): none is longer. A datagram is
 /// read whole or cut, and what was cut off is lost, so the buffer takes the longest.
@@ -70,7 +70,7 @@ fn answer(
     *number += 1; // An empty datagram is one, too: UDP carries it like any other.
     console.line(format_args!(
         "\nMessage #{number} from {peer_addr}: {}",
-        printable(datagram)
+        Printable(datagram)
     ));
     // There is no connection to write to: each answer names its receiver.
     socket.send_to(format!("Received! Message #{number}").as_bytes(), peer_addr)?;
