@@ -1,8 +1,995 @@
-//! Chapter 6: what its programs must do.
+//! Chapter 6: what programs must do when something goes wrong.
 
-use crate::harness::Check;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Instant;
 
-/// The checks of the chapter.
+use super::common;
+use crate::harness::prelude::*;
+
+/// The checks of chapter 6.
 pub fn checks() -> Vec<Check> {
-    Vec::new()
+    let mut checks = safe_tcp_client();
+    checks.extend(robust_server());
+    checks.extend(robust_client());
+    checks.extend(retry_client());
+    checks.extend(select_client());
+    checks.extend(select_server());
+    checks.extend(heartbeat_server());
+    checks.extend(heartbeat_client());
+    checks
+}
+
+const SAFE: &str = "labs/06_errors.md#step-1-four-ways-to-fail";
+const ROBUST_SERVER: &str = "labs/06_errors.md#step-2-a-server-that-survives";
+const ROBUST_CLIENT: &str = "labs/06_errors.md#step-3-a-client-with-limits";
+const RETRY: &str = "labs/06_errors.md#step-4-try-again";
+const SELECT_SERVER: &str = "labs/06_errors.md#step-5-many-clients-in-one-thread";
+const SELECT_CLIENT: &str = "labs/06_errors.md#step-6-wait-with-a-limit";
+const HEARTBEAT: &str = "labs/06_errors.md#step-7-is-anybody-there";
+
+const HINTS_TIMEOUT: &[&str] = &[
+    "What does your program do when the other side says nothing, for ever?",
+    "A socket has a read timeout: set it before you read.",
+    "Which error does a read return when its time is up? Print the line for that one.",
+];
+const HINTS_SURVIVES: &[&str] = &[
+    "A client may vanish at any moment, and may send any bytes.",
+    "An error of one client ends that client's conversation, never the server.",
+];
+const HINTS_REFUSED: &[&str] = &[
+    "connect can fail too: what does your program print then, and which status?",
+    "Tell the kinds of errors apart. Refused is the one with nobody listening.",
+];
+const HINTS_EOF: &[&str] = &[
+    "What does read return when the client has closed its side?",
+    "A read of 0 bytes is the end of the stream: leave the loop.",
+];
+
+/// 5 s, give or take half of it.
+const FIVE_SECONDS: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(2500)..=Duration::from_millis(7500);
+
+/// Fails unless the time since `start` is about 5 s.
+fn about_five_seconds(start: Instant, what: &str) -> Verdict {
+    let time = start.elapsed();
+    if FIVE_SECONDS.contains(&time) {
+        return Ok(());
+    }
+    let got = format!("after {:.1} s", time.as_secs_f32());
+    Err(Failure::new(format!("{what} after 5 s without data"), got).into())
+}
+
+fn safe_tcp_client() -> Vec<Check> {
+    vec![
+        Check::new(
+            "safe_tcp_client.greets",
+            "sends Hello and prints Received: and the answer, with status 0",
+            |exam| {
+                let word = format!("{} é", exam.word(8));
+                let listener = exam.listener()?;
+                let mut client = exam.client(listener.addr())?;
+                let mut conn = listener.accept()?;
+                conn.expect_exactly("Hello")?;
+                conn.send(&word)?;
+                client.wait_for_output(&format!("Received: {word}"))?;
+                client.expect_exit(0)
+            },
+        )
+        .points(2)
+        .sheet(SAFE)
+        .hints(&[
+            "connect, send, receive, print: which of them is missing?",
+            "Send exactly the five bytes of Hello.",
+        ])
+        .by_hand("nc -l 127.0.0.1 8080"),
+        Check::new(
+            "safe_tcp_client.says_refused",
+            "says Connection refused - is server running? and ends with status 1",
+            |exam| {
+                let mut client = exam.client(exam.unused_addr()?)?;
+                client.wait_exit(Duration::from_secs(15))?;
+                client.expect_no_crash()?;
+                client.wait_for_output("Connection refused - is server running?")?;
+                client.expect_exit(1)
+            },
+        )
+        .sheet(SAFE)
+        .hints(HINTS_REFUSED)
+        .by_hand("cargo run -p safe_tcp_client (without a server)"),
+        Check::new(
+            "safe_tcp_client.times_out",
+            "says Connection timed out when no answer comes for 5 s",
+            |exam| {
+                let listener = exam.listener()?;
+                let mut client = exam.client(listener.addr())?;
+                let _silent = listener.accept()?;
+                let start = Instant::now();
+                client.wait_exit(Duration::from_secs(15))?;
+                about_five_seconds(start, "it gives up")?;
+                client.expect_no_crash()?;
+                client.wait_for_output("Connection timed out")
+            },
+        )
+        .timing()
+        .sheet(SAFE)
+        .hints(HINTS_TIMEOUT)
+        .by_hand("nc -l 127.0.0.1 8080 (and type nothing)"),
+        Check::new(
+            "safe_tcp_client.says_invalid_hostname",
+            "says Invalid hostname when the host has no address",
+            |exam| {
+                let addr = exam.unused_addr()?;
+                let launch = exam.launch().host("no-such-host.invalid");
+                let mut client = launch.client(addr)?;
+                client.wait_exit(Duration::from_secs(25))?;
+                client.expect_no_crash()?;
+                client.wait_for_output("Invalid hostname")
+            },
+        )
+        .deadline(Duration::from_secs(40))
+        .sheet(SAFE)
+        .hints(&[
+            "A name must become an address first, and that can fail.",
+            "The error of the look-up is another one than that of connect.",
+        ])
+        .by_hand("cargo run -p safe_tcp_client -- --host no-such-host.invalid"),
+        Check::new(
+            "safe_tcp_client.survives_an_early_end",
+            "ends without a crash when the server closes without an answer",
+            |exam| {
+                let listener = exam.listener()?;
+                let mut client = exam.client(listener.addr())?;
+                let mut conn = listener.accept()?;
+                conn.expect("Hello")?;
+                conn.reset();
+                client.wait_exit(Duration::from_secs(5))?;
+                client.expect_no_crash()
+            },
+        )
+        .needs(&["safe_tcp_client.greets"])
+        .sheet(SAFE)
+        .hints(&[
+            "A reset is an error of read like the others.",
+            "Every error has a line, also the ones without a line of their own: Error: …",
+        ])
+        .by_hand("nc -l 127.0.0.1 8080 (then Ctrl-C)"),
+    ]
+}
+
+fn robust_server() -> Vec<Check> {
+    vec![
+        Check::new(
+            "robust_server.listens",
+            "listens on the host and port that it is given",
+            common::listens,
+        )
+        .sheet(ROBUST_SERVER)
+        .hints(&["Bind to the host and port of the arguments, not to a fixed text."])
+        .by_hand("ss -tln | grep 65432"),
+        Check::new(
+            "robust_server.echoes",
+            "answers Echo: and the message, while the connection stays open",
+            |exam| {
+                let server = exam.server()?;
+                let mut client = server.connect()?;
+                for len in [1, 12, 60] {
+                    let message = format!(" {} é ", exam.word(len));
+                    client.send(&message)?;
+                    client.expect_exactly(format!("Echo: {message}"))?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["robust_server.listens"])
+        .points(2)
+        .sheet(ROBUST_SERVER)
+        .hints(&[
+            "Does your server wait for something that never comes, such as a line end?",
+            "Echo: , a space, then the message as it came, in one write.",
+        ])
+        .by_hand("printf hello | nc 127.0.0.1 65432"),
+        Check::new(
+            "robust_server.serves_several",
+            "serves one client after another",
+            |exam| common::serves_several(exam, echo_probe),
+        )
+        .needs(&["robust_server.echoes"])
+        .sheet(ROBUST_SERVER)
+        .hints(&["accept stands in a loop that nothing ends but Ctrl-C."])
+        .by_hand("for i in 1 2 3; do printf hello | nc -q 1 127.0.0.1 65432; done"),
+        Check::new(
+            "robust_server.takes_long_messages",
+            "echoes every byte of a message of 3000 bytes",
+            echoes_long_messages,
+        )
+        .needs(&["robust_server.echoes"])
+        .sheet(ROBUST_SERVER)
+        .hints(&[
+            "How many bytes does one read return at most, and where do the others go?",
+            "Read in a loop: each piece gets an answer of its own.",
+        ])
+        .by_hand("head -c 3000 /dev/zero | tr '\\0' a | nc -q 1 127.0.0.1 65432"),
+        Check::new(
+            "robust_server.times_out",
+            "lets a client go that is silent for 5 s, says so, and serves the next",
+            |exam| {
+                let mut server = exam.server()?;
+                let mut silent = server.connect()?;
+                silent.patience(Duration::from_secs(12));
+                let start = Instant::now();
+                silent.expect_end()?;
+                about_five_seconds(start, "it closes the connection")?;
+                server.wait_for_output("Timeout: No data received from client")?;
+                echo_probe(&server, &exam.word(8))
+            },
+        )
+        .needs(&["robust_server.echoes"])
+        .points(2)
+        .timing()
+        .sheet(ROBUST_SERVER)
+        .hints(HINTS_TIMEOUT)
+        .by_hand("nc 127.0.0.1 65432 (and type nothing)"),
+        Check::new(
+            "robust_server.refuses_what_is_no_text",
+            "says Received data is not UTF-8 encoded, closes, and serves the next",
+            |exam| {
+                let mut server = exam.server()?;
+                let mut client = server.connect()?;
+                client.send(b"\xff\xfe\x80")?;
+                client.read_to_end()?;
+                server.wait_for_output("Received data is not UTF-8 encoded")?;
+                echo_probe(&server, &exam.word(8))
+            },
+        )
+        .needs(&["robust_server.echoes"])
+        .sheet(ROBUST_SERVER)
+        .hints(&[
+            "Not all bytes are text: what does your decoding do with \\xff?",
+            "Decoding returns an error: catch it, print the line, close this client.",
+        ])
+        .by_hand("printf '\\377\\376' | nc 127.0.0.1 65432"),
+        Check::new(
+            "robust_server.notices_the_end_of_a_client",
+            "does not spin or print without end when a client has left",
+            |exam| common::notices_the_end_of_a_client(exam, echo_probe),
+        )
+        .needs(&["robust_server.echoes"])
+        .timing()
+        .sheet(ROBUST_SERVER)
+        .hints(HINTS_EOF)
+        .by_hand("printf hello | nc -q 1 127.0.0.1 65432; top"),
+        Check::new(
+            "robust_server.survives_resets",
+            "survives clients that reset the connection",
+            |exam| common::survives_resets(exam, echo_probe),
+        )
+        .needs(&["robust_server.serves_several"])
+        .sheet(ROBUST_SERVER)
+        .hints(HINTS_SURVIVES)
+        .by_hand("nmap -sT -p 65432 127.0.0.1"),
+        Check::new(
+            "robust_server.survives_a_silent_visit",
+            "survives a client that connects and leaves",
+            |exam| common::survives_a_silent_visit(exam, echo_probe),
+        )
+        .needs(&["robust_server.serves_several"])
+        .sheet(ROBUST_SERVER)
+        .hints(HINTS_SURVIVES)
+        .by_hand("nc -z 127.0.0.1 65432"),
+        Check::new(
+            "robust_server.prints_what_happens",
+            "prints who connected, what was received, and who disconnected",
+            |exam| {
+                let mut server = exam.server()?;
+                let mut client = server.connect()?;
+                let port = client.local_addr()?.port().to_string();
+                let word = format!("{} é", exam.word(8));
+                client.send(&word)?;
+                client.expect(format!("Echo: {word}"))?;
+                drop(client);
+                for (text, more) in [
+                    ("Connected to ", &port),
+                    ("Received: ", &word),
+                    ("disconnected", &port),
+                ] {
+                    server.wait_for_printed(
+                        &format!("it prints a line with {text:?} and {more:?}"),
+                        |printed| line_with(printed, text, more),
+                    )?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["robust_server.echoes"])
+        .sheet(ROBUST_SERVER)
+        .hints(&[
+            "Compare your output with the sheet, word by word.",
+            "Print the message as text: decode the bytes.",
+        ])
+        .by_hand("printf hello | nc -q 1 127.0.0.1 65432"),
+        Check::new(
+            "robust_server.shuts_down_on_ctrl_c",
+            "prints Server closed on Ctrl-C and ends with status 0",
+            |exam| common::shuts_down_on_ctrl_c(exam, "Server closed"),
+        )
+        .needs(&["robust_server.listens"])
+        .sheet(ROBUST_SERVER)
+        .hints(&[
+            "What happens on Ctrl-C while a client is connected?",
+            "Somebody must wait for the signal while accept and read block.",
+        ])
+        .by_hand("cargo run -p robust_server, then Ctrl-C"),
+        Check::new(
+            "robust_server.reports_a_port_in_use",
+            "says Socket error on start when the port is in use, with a status not 0",
+            |exam| common::reports_a_port_in_use_as(exam, "Socket error on start"),
+        )
+        .needs(&["robust_server.listens"])
+        .sheet(ROBUST_SERVER)
+        .hints(&[
+            "Start your server twice. What does the second one say?",
+            "bind returns an error: print the line and end with a status that is not 0.",
+        ])
+        .by_hand("cargo run -p robust_server (twice, in two terminals)"),
+        Check::new(
+            "robust_server.restarts_at_once",
+            "listens again at once when it is stopped and started",
+            |exam| {
+                common::restarts_at_once(exam, |server, word| {
+                    // The server closes first: bytes that are no text make it do so.
+                    echo_probe(server, word)?;
+                    let mut client = server.connect()?;
+                    client.send(b"\xff")?;
+                    client.read_to_end().map(drop)
+                })
+            },
+        )
+        .needs(&["robust_server.refuses_what_is_no_text"])
+        .sheet(ROBUST_SERVER)
+        .hints(&[
+            "Old connections keep the port for a minute (TIME_WAIT).",
+            "The option SO_REUSEADDR allows to bind nevertheless; Rust sets it on Unix.",
+        ])
+        .by_hand("ss -tan | grep TIME-WAIT"),
+    ]
+}
+
+fn robust_client() -> Vec<Check> {
+    vec![
+        Check::new(
+            "robust_client.talks",
+            "sends Hello, Server! and prints the answer, with status 0",
+            |exam| {
+                let word = format!("Echo: {} é", exam.word(8));
+                let listener = exam.listener()?;
+                let mut client = exam.client(listener.addr())?;
+                let mut conn = listener.accept()?;
+                conn.expect_exactly("Hello, Server!")?;
+                client.wait_for_output("Connected to the server")?;
+                conn.send(&word)?;
+                client.wait_for_output(&format!("Received from server: {word}"))?;
+                client.wait_for_output("Connection closed")?;
+                client.expect_exit(0)
+            },
+        )
+        .points(2)
+        .sheet(ROBUST_CLIENT)
+        .hints(&["Compare what you send and print with the sheet, word by word."])
+        .by_hand("nc -l 127.0.0.1 65432"),
+        Check::new(
+            "robust_client.times_out",
+            "says Timeout error: No response from server after 5 s without an answer",
+            |exam| {
+                let listener = exam.listener()?;
+                let mut client = exam.client(listener.addr())?;
+                let _silent = listener.accept()?;
+                let start = Instant::now();
+                client.wait_exit(Duration::from_secs(15))?;
+                about_five_seconds(start, "it gives up")?;
+                client.expect_no_crash()?;
+                client.wait_for_output("Timeout error: No response from server")
+            },
+        )
+        .timing()
+        .sheet(ROBUST_CLIENT)
+        .hints(HINTS_TIMEOUT)
+        .by_hand("nc -l 127.0.0.1 65432 (and type nothing)"),
+        Check::new(
+            "robust_client.reports_a_refused_connection",
+            "says Socket error: when nobody listens, and ends with status 1",
+            |exam| {
+                let mut client = exam.client(exam.unused_addr()?)?;
+                client.wait_exit(Duration::from_secs(15))?;
+                client.expect_no_crash()?;
+                client.wait_for_output("Socket error:")?;
+                client.expect_exit(1)
+            },
+        )
+        .sheet(ROBUST_CLIENT)
+        .hints(HINTS_REFUSED)
+        .by_hand("cargo run -p robust_client (without a server)"),
+        Check::new(
+            "robust_client.survives_an_early_end",
+            "ends without a crash when the server resets the connection",
+            |exam| {
+                let listener = exam.listener()?;
+                let mut client = exam.client(listener.addr())?;
+                let mut conn = listener.accept()?;
+                conn.expect("Hello")?;
+                conn.reset();
+                client.wait_exit(Duration::from_secs(5))?;
+                client.expect_no_crash()
+            },
+        )
+        .needs(&["robust_client.talks"])
+        .sheet(ROBUST_CLIENT)
+        .hints(&["A reset is an error of read like the others: it has a line."])
+        .by_hand("nc -l 127.0.0.1 65432 (then Ctrl-C)"),
+    ]
+}
+
+fn retry_client() -> Vec<Check> {
+    vec![
+        Check::new(
+            "retry_client.connects",
+            "says Connected to the server at once when it is there, and sends nothing",
+            |exam| {
+                let listener = exam.listener()?;
+                let mut client = exam.client(listener.addr())?;
+                let mut conn = listener.accept()?;
+                client.wait_for_output("Connected to the server")?;
+                client.expect_exit(0)?;
+                conn.expect_end()
+            },
+        )
+        .sheet(RETRY)
+        .hints(&["Connect, print the line, end: there is nothing to send."])
+        .by_hand("nc -l 127.0.0.1 65432"),
+        Check::new(
+            "retry_client.gives_up",
+            "tries three times, 2 s apart, says so, and ends with status 1",
+            gives_up_after_three,
+        )
+        .points(2)
+        .timing()
+        .sheet(RETRY)
+        .hints(&[
+            "Count your lines: Connection attempt 1, 2 and 3, then the last one.",
+            "Sleep after each failure.",
+            "Somebody who waits for the result sees the status alone: it is 1.",
+        ])
+        .by_hand("time cargo run -p retry_client (without a server)"),
+        Check::new(
+            "retry_client.connects_to_a_late_server",
+            "connects to a server that appears after 3 s",
+            connects_to_a_late_server,
+        )
+        .timing()
+        .sheet(RETRY)
+        .hints(&[
+            "What does your loop do when an attempt succeeds?",
+            "A failed socket is used up on some systems: take a new one each time.",
+        ])
+        .by_hand("cargo run -p retry_client & sleep 3; nc -l 127.0.0.1 65432"),
+    ]
+}
+
+fn select_client() -> Vec<Check> {
+    vec![
+        Check::new(
+            "select_client.prints_what_comes",
+            "prints data that comes after a second, and sends nothing",
+            |exam| {
+                let word = exam.word(12);
+                let listener = exam.listener()?;
+                let mut client = exam.client(listener.addr())?;
+                let mut conn = listener.accept()?;
+                conn.expect_silence(Duration::from_secs(1))?;
+                conn.send(&word)?;
+                client.wait_for_output(&word)?;
+                client.expect_exit(0)
+            },
+        )
+        .timing()
+        .sheet(SELECT_CLIENT)
+        .hints(&[
+            "Nothing is there at once: who waits, and for how long?",
+            "Ask for readiness with a limit of 5 s, then read.",
+        ])
+        .by_hand("nc -l 127.0.0.1 65432 (and type something)"),
+        Check::new(
+            "select_client.times_out",
+            "says Timeout waiting for data after 5 s",
+            |exam| {
+                let listener = exam.listener()?;
+                let mut client = exam.client(listener.addr())?;
+                let _silent = listener.accept()?;
+                let start = Instant::now();
+                client.wait_exit(Duration::from_secs(15))?;
+                about_five_seconds(start, "it gives up")?;
+                client.wait_for_output("Timeout waiting for data")
+            },
+        )
+        .timing()
+        .sheet(SELECT_CLIENT)
+        .hints(HINTS_TIMEOUT)
+        .by_hand("nc -l 127.0.0.1 65432 (and type nothing)"),
+        Check::new(
+            "select_client.reports_a_refused_connection",
+            "reports a refused connection in a message, not with a crash",
+            common::reports_a_refused_connection,
+        )
+        .sheet(SELECT_CLIENT)
+        .hints(HINTS_REFUSED)
+        .by_hand("cargo run -p select_client (without a server)"),
+    ]
+}
+
+fn select_server() -> Vec<Check> {
+    vec![
+        Check::new(
+            "select_server.listens",
+            "listens on the host and port that it is given",
+            common::listens,
+        )
+        .sheet(SELECT_SERVER)
+        .hints(&["Bind to the host and port of the arguments, not to a fixed text."])
+        .by_hand("ss -tln | grep 65432"),
+        Check::new(
+            "select_server.echoes",
+            "sends every message back unchanged, while the connection stays open",
+            |exam| {
+                let server = exam.server()?;
+                let mut client = server.connect()?;
+                for len in [1, 12, 60] {
+                    let message = format!("  {} aB é ", exam.word(len));
+                    client.send(&message)?;
+                    client.expect_exactly(&message)?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["select_server.listens"])
+        .points(2)
+        .sheet(SELECT_SERVER)
+        .hints(&[
+            "Send what read has returned: the same bytes, no text made of them.",
+            "Nothing is added: no line end, no prefix.",
+        ])
+        .by_hand("printf hello | nc -q 1 127.0.0.1 65432"),
+        Check::new(
+            "select_server.serves_beside_a_silent_client",
+            "serves a second client while the first is connected and silent",
+            |exam| common::serves_beside_a_silent_client(exam, same_probe),
+        )
+        .needs(&["select_server.echoes"])
+        .points(2)
+        .sheet(SELECT_SERVER)
+        .hints(&[
+            "Which call of yours waits for one client alone?",
+            "Only the wait for readiness may block: register every socket there.",
+        ])
+        .by_hand("nc 127.0.0.1 65432 (in two terminals)"),
+        Check::new(
+            "select_server.stays_in_one_thread",
+            "serves 40 connected clients without a thread for each",
+            stays_in_one_thread,
+        )
+        .needs(&["select_server.serves_beside_a_silent_client"])
+        .sheet(SELECT_SERVER)
+        .hints(&[
+            "Count the server's threads: ls /proc/PID/task",
+            "The lesson is one loop that asks the kernel who is ready.",
+        ])
+        .by_hand("ls /proc/$(pgrep -n select_server)/task"),
+        Check::new(
+            "select_server.loses_nothing",
+            "returns 4 MB to a client that reads late, and serves others meanwhile",
+            loses_nothing,
+        )
+        .needs(&["select_server.serves_beside_a_silent_client"])
+        .points(2)
+        .deadline(Duration::from_secs(60))
+        .sheet(SELECT_SERVER)
+        .hints(&[
+            "How many bytes did write take? It returns that number.",
+            "Keep what was not taken, and go on when the socket is ready for writing.",
+            "Do not read from a client that does not take its echo.",
+        ])
+        .by_hand("head -c 4000000 /dev/zero | nc -q 1 127.0.0.1 65432 | wc -c"),
+        Check::new(
+            "select_server.notices_the_end_of_a_client",
+            "does not spin or print without end when a client has left",
+            |exam| common::notices_the_end_of_a_client(exam, same_probe),
+        )
+        .needs(&["select_server.echoes"])
+        .timing()
+        .sheet(SELECT_SERVER)
+        .hints(HINTS_EOF)
+        .by_hand("printf hello | nc -q 1 127.0.0.1 65432; top"),
+        Check::new(
+            "select_server.rests_when_idle",
+            "uses no CPU time while 40 connected clients are silent",
+            rests_when_idle,
+        )
+        .needs(&["select_server.serves_beside_a_silent_client"])
+        .timing()
+        .sheet(SELECT_SERVER)
+        .hints(&[
+            "Watch your server in top while nothing happens.",
+            "Waiting for readiness needs no loop of short waits. Is something always ready?",
+        ])
+        .by_hand("top -p $(pgrep -n select_server)"),
+        Check::new(
+            "select_server.survives_resets",
+            "survives clients that reset the connection",
+            |exam| common::survives_resets(exam, same_probe),
+        )
+        .needs(&["select_server.echoes"])
+        .sheet(SELECT_SERVER)
+        .hints(HINTS_SURVIVES)
+        .by_hand("nmap -sT -p 65432 127.0.0.1"),
+        Check::new(
+            "select_server.survives_invalid_utf8",
+            "survives bytes that are not UTF-8",
+            |exam| common::survives_invalid_utf8(exam, same_probe),
+        )
+        .needs(&["select_server.echoes"])
+        .sheet(SELECT_SERVER)
+        .hints(HINTS_SURVIVES)
+        .by_hand("printf '\\377\\376' | nc -q 1 127.0.0.1 65432"),
+        Check::new(
+            "select_server.returns_what_clients_used",
+            "gives descriptors back when 300 clients have left",
+            |exam| common::returns_what_clients_used(exam, same_probe),
+        )
+        .needs(&["select_server.echoes"])
+        .deadline(Duration::from_secs(60))
+        .sheet(SELECT_SERVER)
+        .hints(&[
+            "Count the server's descriptors: ls /proc/PID/fd",
+            "Take a client that has left out of every list, and close its socket.",
+        ])
+        .by_hand("ls /proc/$(pgrep -n select_server)/fd"),
+        Check::new(
+            "select_server.shuts_down_on_ctrl_c",
+            "prints Server shutting down on Ctrl-C and ends with status 0",
+            |exam| common::shuts_down_on_ctrl_c(exam, "Server shutting down"),
+        )
+        .needs(&["select_server.listens"])
+        .sheet(SELECT_SERVER)
+        .hints(&["Somebody must wait for the signal while the event loop waits."])
+        .by_hand("cargo run -p select_server, then Ctrl-C"),
+        Check::new(
+            "select_server.reports_a_port_in_use",
+            "reports a port in use in a message and with a status that is not 0",
+            common::reports_a_port_in_use,
+        )
+        .needs(&["select_server.listens"])
+        .sheet(SELECT_SERVER)
+        .hints(&["Start your server twice. What does the second one say?"])
+        .by_hand("cargo run -p select_server (twice, in two terminals)"),
+    ]
+}
+
+fn heartbeat_server() -> Vec<Check> {
+    vec![
+        Check::new(
+            "heartbeat_server.sends_beats",
+            "sends PING and a line end to each client, also beside a silent one",
+            |exam| {
+                let server = exam.server()?;
+                let _silent = server.connect()?;
+                let mut client = server.connect()?;
+                client.expect("PING\n")
+            },
+        )
+        .points(2)
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "Who begins in this protocol? The server, as soon as somebody connects.",
+            "A beat is five bytes: PING and a line feed.",
+        ])
+        .by_hand("nc 127.0.0.1 65432"),
+        Check::new(
+            "heartbeat_server.drops_the_silent",
+            "closes the connection of a client that has missed three beats",
+            |exam| {
+                let server = exam.server()?;
+                let mut client = server.connect()?;
+                client.patience(Duration::from_secs(15));
+                let beats = client.read_to_end()?;
+                if beats.len() >= 15 && beats.chunks(5).all(|beat| beat == b"PING\n") {
+                    return Ok(());
+                }
+                let expected = "at least three lines PING, then the end";
+                let got = crate::harness::escape(&beats);
+                Err(Failure::new(expected, format!("\"{got}\", then the end")).into())
+            },
+        )
+        .needs(&["heartbeat_server.sends_beats"])
+        .points(2)
+        .timing()
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "Who counts the beats without an answer?",
+            "Count up with each PING, back to zero with each PONG; at three, close.",
+        ])
+        .by_hand("nc 127.0.0.1 65432 (and type nothing)"),
+        Check::new(
+            "heartbeat_server.keeps_who_answers",
+            "keeps a client that answers each beat with PONG",
+            |exam| {
+                let server = exam.server()?;
+                let mut client = server.connect()?;
+                client.patience(Duration::from_secs(10));
+                for _ in 0..5 {
+                    client.expect("PING\n")?;
+                    client.send("PONG\n")?;
+                }
+                client.expect("PING\n")
+            },
+        )
+        .needs(&["heartbeat_server.sends_beats"])
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "What happens to the count when a PONG arrives?",
+            "A PONG may come in two pieces: collect bytes up to the line end.",
+        ])
+        .by_hand("cargo run -p heartbeat_client"),
+    ]
+}
+
+fn heartbeat_client() -> Vec<Check> {
+    vec![
+        Check::new(
+            "heartbeat_client.answers_beats",
+            "answers each PING with PONG and a line end",
+            |exam| {
+                let listener = exam.listener()?;
+                let _client = exam.client(listener.addr())?;
+                let mut conn = listener.accept()?;
+                conn.send("PING\n")?;
+                conn.expect_exactly("PONG\n")?;
+                // One beat in two segments is one beat.
+                conn.send("PI")?;
+                thread::sleep(Duration::from_millis(100));
+                conn.send("NG\n")?;
+                conn.expect_exactly("PONG\n")
+            },
+        )
+        .points(2)
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "Read a line, compare it with PING, send five bytes.",
+            "A line may come in pieces: only the line end ends it.",
+        ])
+        .by_hand("nc -l 127.0.0.1 65432 (and type PING)"),
+        Check::new(
+            "heartbeat_client.comes_back",
+            "connects again when the server has closed the connection",
+            |exam| {
+                let listener = exam.listener()?;
+                let _client = exam.client(listener.addr())?;
+                drop(listener.accept()?);
+                let mut conn = listener.accept()?;
+                conn.send("PING\n")?;
+                conn.expect("PONG\n")
+            },
+        )
+        .needs(&["heartbeat_client.answers_beats"])
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "What does your client do when read returns 0 bytes?",
+            "Around the conversation stands a loop that connects again.",
+        ])
+        .by_hand("nc -l 127.0.0.1 65432 (then Ctrl-C, and again)"),
+        Check::new(
+            "heartbeat_client.backs_off",
+            "waits longer from failure to failure",
+            backs_off,
+        )
+        .needs(&["heartbeat_client.comes_back"])
+        .timing()
+        .deadline(Duration::from_secs(60))
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "How often per second does your client knock at a dead server?",
+            "Double the pause after each failure, up to a limit.",
+        ])
+        .by_hand("cargo run -p heartbeat_client (without a server)"),
+    ]
+}
+
+fn echo_probe(server: &Program, word: &str) -> Verdict {
+    let mut client = server.connect()?;
+    client.send(word)?;
+    client.expect(format!("Echo: {word}"))
+}
+
+fn same_probe(server: &Program, word: &str) -> Verdict {
+    let mut client = server.connect()?;
+    client.send(word)?;
+    client.expect(word)
+}
+
+/// Tells whether a line holds both texts.
+fn line_with(printed: &str, first: &str, second: &str) -> bool {
+    let both = |line: &str| line.contains(first) && line.contains(second);
+    printed.lines().any(both)
+}
+
+fn echoes_long_messages(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    let message = exam.word(3000);
+    client.send(&message)?;
+    // Each piece has an Echo: of its own, and the size of a piece is free.
+    let mut answer = String::new();
+    while answer.len() < message.len() {
+        let more = client.read_exactly(1)?;
+        answer.push_str(&String::from_utf8_lossy(&more));
+        if answer.ends_with("Echo: ") {
+            answer.truncate(answer.len() - "Echo: ".len());
+        }
+    }
+    if answer != message {
+        return Err(Failure::bytes(message.as_bytes(), answer.as_bytes()).into());
+    }
+    let word = exam.word(8);
+    client.send(&word)?;
+    client.expect(format!("Echo: {word}"))
+}
+
+fn gives_up_after_three(exam: &mut Exam) -> Verdict {
+    let start = Instant::now();
+    let mut client = exam.client(exam.unused_addr()?)?;
+    let exit = client.wait_exit(Duration::from_secs(20))?;
+    let time = start.elapsed();
+    client.expect_no_crash()?;
+    let printed = client.printed();
+    let failures = printed.matches("Connection attempt ").count();
+    for number in 1..=3 {
+        let line = format!("Connection attempt {number} failed, retrying...");
+        client.wait_for_output(&line)?;
+    }
+    client.wait_for_output("Failed to connect after retries")?;
+    if failures != 3 {
+        let got = format!("{failures} lines");
+        return Err(Failure::new("three lines Connection attempt", got).into());
+    }
+    // Two pauses or three: whether one follows the last attempt is free.
+    if time < Duration::from_millis(3500) || time > Duration::from_secs(14) {
+        let got = format!("{:.1} s in all", time.as_secs_f32());
+        return Err(Failure::new("pauses of 2 s between the attempts", got).into());
+    }
+    if exit != Exit::Status(1) {
+        return Err(Failure::new("exit status 1", exit.to_string()).into());
+    }
+    Ok(())
+}
+
+fn connects_to_a_late_server(exam: &mut Exam) -> Verdict {
+    let addr = exam.unused_addr()?;
+    let mut client = exam.client(addr)?;
+    client.wait_for_output("Connection attempt 1 failed, retrying...")?;
+    // Between the second attempt and the third, or early for a slow starter.
+    thread::sleep(Duration::from_secs(3));
+    let _late = TcpListener::bind(addr)
+        .map_err(|error| Stop::grader(format_args!("cannot listen on {addr}"), &error))?;
+    client.wait_for_output("Connected to the server")?;
+    client.expect_exit(0)
+}
+
+fn stays_in_one_thread(exam: &mut Exam) -> Verdict {
+    const CLIENTS: usize = 40;
+    let server = exam.server()?;
+    same_probe(&server, &exam.word(8))?;
+    let before = server.threads().unwrap_or_default();
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let word = exam.word(8);
+        let mut client = server.connect()?;
+        client.send(&word)?;
+        client.expect(&word)?;
+        clients.push(client);
+    }
+    let more = server.threads().unwrap_or_default().saturating_sub(before);
+    if more > CLIENTS / 4 {
+        let got = format!("{more} threads more");
+        return Err(Failure::new("no thread for each client", got).into());
+    }
+    // The first is served as well as the last.
+    for mut client in clients {
+        let word = exam.word(8);
+        client.send(&word)?;
+        client.expect(&word)?;
+    }
+    Ok(())
+}
+
+fn loses_nothing(exam: &mut Exam) -> Verdict {
+    const LEN: usize = 4_000_000;
+    let server = exam.server()?;
+    let bytes = exam.bytes(LEN);
+    let late = server.connect()?;
+    let grader = |error| Stop::grader("cannot use a connection", &error);
+    let mut reader: TcpStream = late.stream().try_clone().map_err(grader)?;
+    let mut writer: TcpStream = late.stream().try_clone().map_err(grader)?;
+    let patience = Some(Duration::from_secs(20));
+    writer.set_write_timeout(patience).map_err(grader)?;
+    reader.set_read_timeout(patience).map_err(grader)?;
+    exam.note("> 4000000 bytes, and nothing is read for a while");
+    let mut got = Vec::with_capacity(LEN);
+    thread::scope(|scope| {
+        let sender = scope.spawn(|| writer.write_all(&bytes));
+        thread::sleep(Duration::from_millis(500));
+        let beside = same_probe(&server, &exam.word(8));
+        let mut buf = vec![0; 65_536];
+        while got.len() < LEN {
+            match reader.read(&mut buf) {
+                Ok(len) if len > 0 => {
+                    got.extend_from_slice(buf.get(..len).unwrap_or_default());
+                }
+                _ => break,
+            }
+        }
+        // A writer that still waits is waited for no longer.
+        let _ = reader.shutdown(std::net::Shutdown::Both);
+        let _ = sender.join();
+        beside
+    })?;
+    exam.note(&format!("< {} bytes", got.len()));
+    if got == bytes {
+        return Ok(());
+    }
+    let same = got.iter().zip(&bytes).take_while(|(a, b)| a == b).count();
+    let told = format!("{} bytes, the first {same} as they were sent", got.len());
+    Err(Failure::new(format!("all {LEN} bytes in order"), told)
+        .cause("write took only a part, and the rest was thrown away")
+        .into())
+}
+
+fn rests_when_idle(exam: &mut Exam) -> Verdict {
+    const WATCHED: Duration = Duration::from_secs(1);
+    let server = exam.server()?;
+    let clients: Result<Vec<Conn>, Stop> = (0..40).map(|_| server.connect()).collect();
+    let _clients = clients?;
+    same_probe(&server, &exam.word(8))?;
+    let Some(before) = server.cpu_time() else {
+        return Ok(()); // No such table here.
+    };
+    // Time is what is measured here; there is no event to wait for.
+    thread::sleep(WATCHED);
+    let used = server.cpu_time().unwrap_or(before).saturating_sub(before);
+    if used > WATCHED / 5 {
+        let got = format!("{} ms of CPU time in 1 s", used.as_millis());
+        return Err(Failure::new("nearly no CPU time while nothing happens", got).into());
+    }
+    Ok(())
+}
+
+fn backs_off(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let _client = exam.client(listener.addr())?;
+    drop(listener.accept()?);
+    let mut pauses = Vec::new();
+    for _ in 0..4 {
+        let start = Instant::now();
+        drop(listener.accept_within(Duration::from_secs(40))?);
+        pauses.push(start.elapsed());
+    }
+    let (early, late) = pauses.split_at(2);
+    let (early, late): (Duration, Duration) = (early.iter().sum(), late.iter().sum());
+    if late > early + early / 3 && late > Duration::from_millis(100) {
+        return Ok(());
+    }
+    let shown: Vec<String> = pauses
+        .iter()
+        .map(|pause| format!("{:.2} s", pause.as_secs_f32()))
+        .collect();
+    let got = format!("pauses of {}", shown.join(", "));
+    Err(Failure::new("pauses that grow from failure to failure", got).into())
 }

@@ -85,6 +85,7 @@ def serve(stream, peer):
     finally:
         if bug == "first_only":
             print(f"Connection to client ({peer[0]}:{peer[1]}) closed")
+            listener.shutdown(socket.SHUT_RDWR)
             os._exit(0)
         if bug == "leaks_sockets":
             kept.append(stream)
