@@ -1,0 +1,59 @@
+//! The security log: who did what and when, one line each, for the day after.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use env_logger::Target;
+use labkit::printable;
+use log::{Level, LevelFilter};
+
+/// Where the events go, in the current folder.
+pub const LOG_FILE: &str = "server_security.log";
+/// Longer details are cut: a log is no place to store what a client sends.
+const MAX_DETAIL: usize = 120;
+
+/// Opens the log, at its end, for its owner alone.
+///
+/// # Errors
+///
+/// When the file cannot be opened. A server that cannot keep its log does not start.
+pub fn open() -> anyhow::Result<()> {
+    let mut options = File::options();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let file = options
+        .open(LOG_FILE)
+        .with_context(|| format!("cannot write {LOG_FILE}"))?;
+    env_logger::Builder::new()
+        // Our own events only, not what libraries have to say.
+        .filter_module("security", LevelFilter::Info)
+        .target(Target::Pipe(Box::new(file)))
+        .format(|line, record| {
+            let now = line.timestamp_seconds();
+            writeln!(line, "{now} {:5} {}", record.level(), record.args())
+        })
+        .try_init()
+        .context("cannot set up the log")
+}
+
+/// Writes one event. Whatever the detail holds, it stays on its line: a client that could
+/// write a line end into the log could write lines that never happened.
+pub fn event(level: Level, what: &str, peer_addr: SocketAddr, detail: &str) {
+    let detail: String = printable(detail.as_bytes())
+        .to_string()
+        .chars()
+        .take(MAX_DETAIL)
+        .collect();
+    let dash = if detail.is_empty() { "" } else { " - " };
+    log::log!(
+        target: "security",
+        level,
+        "Event: {what} - address: {peer_addr}{dash}{detail}"
+    );
+}
