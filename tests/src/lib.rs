@@ -12,3 +12,4 @@ pub mod grade;
 pub mod harness;
 pub mod report;
 pub mod sheets;
+pub mod student;

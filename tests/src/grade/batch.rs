@@ -39,6 +39,9 @@ pub struct Batch {
     pub visibility: Visibility,
     /// Whether namespaces may be used.
     pub isolation: bool,
+    /// Whether a submission is built where it is: the user's own, in their own target
+    /// folder, so that nothing is built twice.
+    pub in_place: bool,
     /// When a build is ended.
     pub build_limit: Duration,
     /// Where reports go while the run goes on.
@@ -360,7 +363,11 @@ fn grade_rest(
         let report = run.report();
         (report.isolation, report.seed)
     };
-    let scratch = Scratch::of(submission).context("cannot make a copy to work on")?;
+    let scratch = match run.batch.in_place {
+        true => Scratch::in_place(submission),
+        false => Scratch::of(submission),
+    };
+    let scratch = scratch.context("cannot make a copy to work on")?;
     let prepared = scratch.build(isolation, run.batch.build_limit)?;
     let rooms = scratch.rooms();
     let setup = Setup {

@@ -169,6 +169,8 @@ pub(super) fn files(dir: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
 #[derive(Debug)]
 pub(super) struct Scratch {
     dir: PathBuf,
+    /// The submission itself, where it is not copied.
+    in_place: Option<PathBuf>,
     /// Held as long as the copy is in use: another grader takes another folder.
     _lock: File,
 }
@@ -176,6 +178,20 @@ pub(super) struct Scratch {
 impl Scratch {
     /// Makes the copy, or brings an earlier one up to date.
     pub(super) fn of(submission: &Submission) -> anyhow::Result<Scratch> {
+        let scratch = Scratch::reserve(submission)?;
+        scratch.fill(submission)?;
+        Ok(scratch)
+    }
+
+    /// Makes no copy: the submission is the user's own.
+    pub(super) fn in_place(submission: &Submission) -> anyhow::Result<Scratch> {
+        let mut scratch = Scratch::reserve(submission)?;
+        scratch.in_place = Some(submission.dir.clone());
+        Ok(scratch)
+    }
+
+    /// Takes a folder that no other grader uses.
+    fn reserve(submission: &Submission) -> anyhow::Result<Scratch> {
         let all = root();
         fs::create_dir_all(&all)
             .with_context(|| format!("cannot make {}", all.display()))?;
@@ -188,8 +204,13 @@ impl Scratch {
             if lock.try_lock().is_err() {
                 continue;
             }
-            let scratch = Scratch { dir, _lock: lock };
-            scratch.fill(submission)?;
+            let scratch = Scratch {
+                dir,
+                in_place: None,
+                _lock: lock,
+            };
+            let _ = fs::remove_dir_all(scratch.rooms());
+            fs::create_dir_all(scratch.rooms())?;
             return Ok(scratch);
         }
         bail!("no scratch folder")
@@ -197,7 +218,10 @@ impl Scratch {
 
     /// Where the copy is.
     pub(super) fn code(&self) -> PathBuf {
-        self.dir.join("code")
+        match &self.in_place {
+            Some(dir) => dir.clone(),
+            None => self.dir.join("code"),
+        }
     }
 
     /// Where lanes make their rooms.
@@ -210,8 +234,6 @@ impl Scratch {
         let code = self.code();
         fs::create_dir_all(&code)?;
         fs::create_dir_all(self.dir.join("target"))?;
-        let _ = fs::remove_dir_all(self.rooms());
-        fs::create_dir_all(self.rooms())?;
         for file in files(&code)?.difference(&wanted) {
             fs::remove_file(code.join(file))?;
         }
@@ -244,6 +266,13 @@ impl Scratch {
         isolation: Isolation,
         time_limit: Duration,
     ) -> anyhow::Result<Prepared> {
+        if let Some(dir) = &self.in_place {
+            let options = BuildOptions {
+                time_limit,
+                ..BuildOptions::default()
+            };
+            return Prepared::from_folder(dir, &options);
+        }
         let target = self.dir.join("target");
         if !target.join("debug").exists() && self.code_has_cargo() {
             // Most of a first build is the crates that all starters use.

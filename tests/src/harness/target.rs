@@ -139,6 +139,27 @@ impl Prepared {
         Ok(Prepared { programs })
     }
 
+    /// The words of the step's command line with these arguments, without a host and
+    /// port of the grader's: for a person who runs it.
+    pub fn command_line(&self, step: &str, args: &[String]) -> Option<Vec<OsString>> {
+        match self.programs.get(step)? {
+            Template::Words(words, _) => {
+                let mut line = Vec::new();
+                let given = |index: usize| args.get(index).map(String::as_str);
+                for word in words {
+                    match word.as_str() {
+                        "{host}" => line.push(given(0).unwrap_or("127.0.0.1").into()),
+                        "{port}" => line.push(given(1).unwrap_or("8080").into()),
+                        "{args}" => line.extend(args.iter().skip(2).map(OsString::from)),
+                        word => line.push(word.into()),
+                    }
+                }
+                Some(line)
+            }
+            _ => self.words(step, None, args),
+        }
+    }
+
     /// Whether a crate is missing that could be fetched.
     pub(crate) fn wants_network(&self) -> bool {
         self.programs.values().any(|template| {

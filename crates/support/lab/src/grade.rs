@@ -164,6 +164,7 @@ pub fn grade(args: GradeArgs) -> anyhow::Result<ExitCode> {
             VisibilityArg::AfterPublished => Visibility::AfterPublished,
         },
         isolation: !args.no_isolation,
+        in_place: false,
         build_limit: Duration::from_secs(args.build_limit),
         files,
         resume: args.resume,
@@ -221,12 +222,12 @@ fn verdict(report: &Report) -> ExitCode {
 }
 
 /// What runs now, on stderr.
-struct Progress {
-    bar: ProgressBar,
+pub struct Progress {
+    pub bar: ProgressBar,
 }
 
 impl Progress {
-    fn new() -> Progress {
+    pub fn new() -> Progress {
         // Hidden by itself where stderr is no terminal.
         let bar = ProgressBar::new(0);
         let style = "{elapsed_precise} [{bar:30}] {pos}/{len} {wide_msg}";
@@ -236,7 +237,7 @@ impl Progress {
         Progress { bar }
     }
 
-    fn tell(&self, event: Event<'_>) {
+    pub fn tell(&self, event: Event<'_>) {
         match event {
             Event::Begin { checks, isolation } => {
                 self.bar.set_length(checks as u64);

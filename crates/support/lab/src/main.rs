@@ -9,6 +9,7 @@
 //! Guides: labs/using_cargo_lab.md and labs/grading.md
 
 mod grade;
+mod student;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -25,6 +26,35 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Begin a step with its starter, in work/STEP
+    Start {
+        /// The step
+        step: String,
+    },
+    /// Check your program
+    Check(student::CheckArgs),
+    /// Check your program on every save
+    Watch(student::CheckArgs),
+    /// Show a hint for what fails first
+    Hint(student::HintArgs),
+    /// Compare your program with the reference
+    Solution(student::SolutionArgs),
+    /// Begin a step again; the old program is kept
+    Reset {
+        /// The step
+        step: String,
+    },
+    /// Run your program
+    Run(student::RunArgs),
+    /// Open the sheet at the section that helps
+    Open(student::StepArg),
+    /// See what is missing on this machine
+    Doctor,
+    /// Begin a step in another language
+    New(student::NewArgs),
+    /// For who adds a lab
+    #[command(subcommand)]
+    Author(student::AuthorCommand),
     /// Grade submissions and write reports
     Grade(grade::GradeArgs),
     /// Put the reports of shards together
@@ -37,7 +67,18 @@ fn main() -> ExitCode {
         return ExitCode::from(u8::try_from(status).unwrap_or(1));
     }
     let result = match Args::parse().command {
-        None => Ok(ExitCode::SUCCESS),
+        None => student::list(),
+        Some(Command::Start { step }) => student::start(&step),
+        Some(Command::Check(args)) => student::check(&args),
+        Some(Command::Watch(args)) => student::watch(&args),
+        Some(Command::Hint(args)) => student::hint(&args),
+        Some(Command::Solution(args)) => student::solution(&args),
+        Some(Command::Reset { step }) => student::reset(&step),
+        Some(Command::Run(args)) => student::run(&args),
+        Some(Command::Open(args)) => student::open(&args),
+        Some(Command::Doctor) => student::doctor(),
+        Some(Command::New(args)) => student::new(&args),
+        Some(Command::Author(command)) => student::author(&command),
         Some(Command::Grade(args)) => grade::grade(args),
         Some(Command::Merge(args)) => grade::merge(&args),
     };

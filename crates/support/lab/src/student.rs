@@ -1,0 +1,341 @@
+//! The student's commands.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, ensure};
+use clap::{Args, Subcommand};
+use grading::student::{
+    Key, Links, Watch, Workshop, author_check, doctor as examine, overview,
+};
+
+use crate::grade::Progress;
+
+/// A step, or the one that was worked on last.
+#[derive(Args)]
+pub struct StepArg {
+    /// The step; the one that you worked on last, if not given
+    step: Option<String>,
+}
+
+/// What `check` and `watch` take.
+#[derive(Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    step: StepArg,
+    /// Seed of all random inputs, to see a failure again
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// What `hint` takes.
+#[derive(Args)]
+pub struct HintArgs {
+    #[command(flatten)]
+    step: StepArg,
+    /// Show the hints up to this one (1 to 3) instead of one more
+    #[arg(long)]
+    level: Option<usize>,
+}
+
+/// What `solution` takes.
+#[derive(Args)]
+pub struct SolutionArgs {
+    #[command(flatten)]
+    step: StepArg,
+    /// Show it although not every check passes
+    #[arg(long)]
+    anyway: bool,
+}
+
+/// What `run` takes.
+#[derive(Args)]
+pub struct RunArgs {
+    /// The step
+    step: String,
+    /// Arguments for the program
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+/// What `new` takes.
+#[derive(Args)]
+pub struct NewArgs {
+    /// The step
+    step: String,
+    /// The language of the program
+    #[arg(long, default_value = "python")]
+    lang: String,
+}
+
+/// What `author` takes.
+#[derive(Subcommand)]
+pub enum AuthorCommand {
+    /// Find what is missing: starters, hints, anchors, wrong programs, names
+    Check {
+        /// Steps to look at; all, if none is named
+        steps: Vec<String>,
+        /// Look at files only, run nothing
+        #[arg(long)]
+        quick: bool,
+    },
+}
+
+/// Paths are links on a terminal that is not a dumb one.
+fn links() -> Links {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    match std::io::stdout().is_terminal() && !dumb {
+        true => Links::Clickable,
+        false => Links::Plain,
+    }
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = anstream::stdout();
+    let result = stdout.write_all(text.as_bytes());
+    result
+        .and_then(|()| stdout.flush())
+        .context("cannot write to stdout")
+}
+
+/// Bare `cargo lab`.
+pub fn list() -> anyhow::Result<ExitCode> {
+    print(&overview(&Workshop::open()?, links()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `cargo lab start STEP`.
+pub fn start(step: &str) -> anyhow::Result<ExitCode> {
+    let workshop = Workshop::open()?;
+    let step = workshop.course.step(step)?;
+    let folder = workshop.start(step)?;
+    begun(&workshop, &step.name, &folder, "src/main.rs")
+}
+
+/// `cargo lab new STEP --lang python`.
+pub fn new(args: &NewArgs) -> anyhow::Result<ExitCode> {
+    let workshop = Workshop::open()?;
+    let step = workshop.course.step(&args.step)?;
+    let folder = workshop.new_program(step, &args.lang)?;
+    begun(&workshop, &step.name, &folder, &format!("{}.py", step.name))
+}
+
+fn begun(
+    workshop: &Workshop,
+    name: &str,
+    folder: &Path,
+    file: &str,
+) -> anyhow::Result<ExitCode> {
+    let mut progress = workshop.progress();
+    progress.current = Some(name.to_owned());
+    progress.write()?;
+    let file = folder.join(file);
+    let shown = links().link(&workshop.shown(&file), &file);
+    print(&format!(
+        "{name} is begun: {shown}\nnext: edit it, then cargo lab check {name}\n"
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `cargo lab check [STEP]`: status 0 when every check passes, 1 when not.
+pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let workshop = Workshop::open()?;
+    let step = workshop.named_or_current(args.step.step.as_deref())?;
+    let progress = Progress::new();
+    let lesson = workshop.check(step, args.seed, links(), &|event| progress.tell(event));
+    progress.bar.finish_and_clear();
+    let lesson = lesson?;
+    print(&lesson.text)?;
+    Ok(match lesson.passed() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(1),
+    })
+}
+
+/// `cargo lab watch [STEP]`.
+pub fn watch(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let workshop = Workshop::open()?;
+    let step = workshop.named_or_current(args.step.step.as_deref())?;
+    let mut name = step.name.clone();
+    ensure!(
+        workshop.begun(&name),
+        "{name} is not begun: `cargo lab start {name}`"
+    );
+    let mut watch = Watch::new(&workshop.folder(&name));
+    let clear = match std::io::stdout().is_terminal() {
+        true => "\x1b[2J\x1b[H",
+        false => "",
+    };
+    let mut wanted = Some(Key::Check);
+    loop {
+        let step = workshop.course.step(&name)?;
+        match wanted {
+            None | Some(Key::Check) => {
+                let lesson = workshop.check(step, args.seed, links(), &|_| {});
+                let text = lesson.map_or_else(|error| format!("{error:#}\n"), |l| l.text);
+                print(&format!("{clear}{text}"))?;
+            }
+            Some(Key::Hint) => print(&workshop.hint(step, None)?)?,
+            Some(Key::List) => print(&overview(&workshop, links()))?,
+            Some(Key::Reset) => {
+                let backup = workshop.reset(step)?;
+                let shown = workshop.shown(&backup);
+                print(&format!("begun again; the old program is in {shown}\n"))?;
+            }
+            Some(Key::Next) => match workshop.next_after(&name).map(str::to_owned) {
+                Some(next) => {
+                    if !workshop.begun(&next) {
+                        workshop.start(workshop.course.step(&next)?)?;
+                    }
+                    watch.turn_to(&workshop.folder(&next));
+                    name = next;
+                    wanted = Some(Key::Check);
+                    continue;
+                }
+                None => print("That was the last step.\n")?,
+            },
+            Some(Key::Quit) => return Ok(ExitCode::SUCCESS),
+        }
+        print(
+            "\nwatching for changes · n next, h hint, l list, c check, x reset, q quit\n",
+        )?;
+        wanted = watch.wait();
+    }
+}
+
+/// `cargo lab hint [STEP]`.
+pub fn hint(args: &HintArgs) -> anyhow::Result<ExitCode> {
+    let workshop = Workshop::open()?;
+    let step = workshop.named_or_current(args.step.step.as_deref())?;
+    print(&workshop.hint(step, args.level)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `cargo lab solution [STEP]`: status 1 when it is not shown.
+pub fn solution(args: &SolutionArgs) -> anyhow::Result<ExitCode> {
+    let workshop = Workshop::open()?;
+    let step = workshop.named_or_current(args.step.step.as_deref())?;
+    let progress = workshop.progress();
+    let done = progress
+        .steps
+        .get(&step.name)
+        .is_some_and(|known| known.done());
+    if !done && !args.anyway {
+        print(&format!(
+            "Not every check of {0} passes yet. cargo lab hint {0} helps; \
+             cargo lab solution {0} --anyway shows the solution.\n",
+            step.name
+        ))?;
+        return Ok(ExitCode::from(1));
+    }
+    print(&workshop.solution(step)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `cargo lab reset STEP`.
+pub fn reset(step: &str) -> anyhow::Result<ExitCode> {
+    let workshop = Workshop::open()?;
+    let step = workshop.course.step(step)?;
+    let backup = workshop.reset(step)?;
+    let begun = match workshop.begun(&step.name) {
+        true => "begun again",
+        false => "moved away",
+    };
+    let shown = workshop.shown(&backup);
+    print(&format!(
+        "{}: {begun}; the old program is in {shown}\n",
+        step.name
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `cargo lab run STEP ARGS…`: the program's own status.
+pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let workshop = Workshop::open()?;
+    let step = workshop.course.step(&args.step)?;
+    let status = workshop.run(step, &args.args)?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(1)))
+}
+
+/// `cargo lab open [STEP]`: the sheet's section, in the editor on a terminal, else here.
+pub fn open(args: &StepArg) -> anyhow::Result<ExitCode> {
+    let workshop = Workshop::open()?;
+    let step = match (&args.step, workshop.course.steps().next()) {
+        (None, Some(first)) => workshop.named_or_current(None).unwrap_or(first),
+        (name, _) => workshop.named_or_current(name.as_deref())?,
+    };
+    let progress = workshop.progress();
+    let known = progress.steps.get(&step.name);
+    let failing = known.and_then(|known| known.failing.as_deref());
+    let mut checks = step.checks.iter();
+    let check = checks.find(|check| Some(check.id) == failing);
+    let check = check
+        .or(step.checks.first())
+        .context("the step has no checks")?;
+    let (file, anchor) = check.sheet.split_once('#').unwrap_or((check.sheet, ""));
+    let path = workshop.course.root.join(file);
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("there is no sheet {file} yet"))?;
+    let (line, section) = grading::student::section(&text, anchor);
+    let editor = ["VISUAL", "EDITOR"].iter().find_map(std::env::var_os);
+    if let (Some(editor), true) = (editor, std::io::stdout().is_terminal()) {
+        let status = Command::new(&editor)
+            .arg(format!("+{line}"))
+            .arg(&path)
+            .status();
+        if status.is_ok_and(|status| status.success()) {
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    let place = format!("{file}:{line}");
+    print(&format!("{}\n\n{section}", links().link(&place, &path)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `cargo lab doctor`: status 1 when something is missing that the course needs.
+pub fn doctor() -> anyhow::Result<ExitCode> {
+    let mut text = String::new();
+    let mut missing = false;
+    for finding in examine() {
+        let (mark, result) = match &finding.result {
+            Ok(result) => ("✔", result),
+            Err(fix) if finding.needed => {
+                missing = true;
+                ("✘", fix)
+            }
+            Err(fix) => ("·", fix),
+        };
+        text.push_str(&format!("{mark} {:<16} {result}\n", finding.what));
+    }
+    text.push_str(match missing {
+        true => "\nSomething is missing that the course needs: see ✘.\n",
+        false => {
+            "\nAll is there that the course needs; · marks what only some labs use.\n"
+        }
+    });
+    print(&text)?;
+    Ok(ExitCode::from(u8::from(missing)))
+}
+
+/// `cargo lab author check`: status 1 when something is missing.
+pub fn author(command: &AuthorCommand) -> anyhow::Result<ExitCode> {
+    let AuthorCommand::Check { steps, quick } = command;
+    let workshop = Workshop::open()?;
+    let progress = Progress::new();
+    let faults = author_check(&workshop.course, steps, *quick, &|event| {
+        progress.tell(event);
+    });
+    progress.bar.finish_and_clear();
+    let faults = faults?;
+    for fault in &faults {
+        print(&format!("✘ {fault}\n"))?;
+    }
+    print(&match faults.len() {
+        0 => "nothing is missing\n".to_owned(),
+        1 => "1 fault\n".to_owned(),
+        n => format!("{n} faults\n"),
+    })?;
+    Ok(ExitCode::from(u8::from(!faults.is_empty())))
+}
