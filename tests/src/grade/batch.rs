@@ -373,6 +373,7 @@ fn grade_rest(
     let setup = Setup {
         prepared,
         isolation,
+        code: scratch.code(),
     };
     let executor = || -> Executor<'_> {
         let mut slot: Option<Lane> = None;

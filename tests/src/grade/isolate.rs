@@ -74,14 +74,14 @@ pub(super) fn own_executable() -> OsString {
 }
 
 /// Returns the command that runs `words` in isolation. `room` is an existing folder that
-/// becomes its own, empty and in memory; `writable` are folders that it may write to.
+/// becomes its own, empty and in memory; `needed` are folders that it reads.
 pub(super) fn wrapped(
     isolation: Isolation,
     room: &Path,
-    writable: &[&Path],
+    needed: &[&Path],
     words: &[OsString],
 ) -> Command {
-    let mut all = wrapper(isolation, room, writable).into_iter();
+    let mut all = wrapper(isolation, room, needed, &[]).into_iter();
     let mut words = words.iter().cloned();
     let first = all.next().or_else(|| words.next()).unwrap_or_default();
     let mut command = Command::new(first);
@@ -89,10 +89,12 @@ pub(super) fn wrapped(
     command
 }
 
-/// The words to put before a command, so that it runs in isolation.
+/// The words to put before a command, so that it runs in isolation. It sees the folders
+/// that it needs wherever they are, and may write to those that are writable.
 pub(super) fn wrapper(
     isolation: Isolation,
     room: &Path,
+    needed: &[&Path],
     writable: &[&Path],
 ) -> Vec<OsString> {
     let mode = match isolation {
@@ -102,6 +104,8 @@ pub(super) fn wrapper(
     };
     let mut words = vec![own_executable(), "__isolate".into(), mode.into()];
     words.push(room.into());
+    words.extend(needed.iter().map(OsString::from));
+    words.push("rw".into());
     words.extend(writable.iter().map(OsString::from));
     words.push("--".into());
     words
@@ -165,12 +169,12 @@ mod linux {
     /// What the folder in memory may hold.
     const ROOM_SIZE: &std::ffi::CStr = c"size=512m,mode=1777";
 
-    /// `__isolate MODE ROOM WRITABLE… -- WORDS`: makes namespaces and mounts.
+    /// `__isolate MODE ROOM NEEDED… rw WRITABLE… -- WORDS`: makes namespaces and mounts.
     pub(super) fn isolate(args: &[OsString]) -> anyhow::Result<i32> {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         let (settings, words) = split(args);
-        let [mode, room, writable @ ..] = settings else {
-            anyhow::bail!("usage: __isolate MODE ROOM [WRITABLE…] -- COMMAND…");
+        let [mode, room, folders @ ..] = settings else {
+            anyhow::bail!("usage: __isolate MODE ROOM NEEDED… rw WRITABLE… -- COMMAND…");
         };
         let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
         let (uid, gid) = (uid.as_raw().to_string(), gid.as_raw().to_string());
@@ -195,7 +199,7 @@ mod linux {
         )
         .context("no mounts of its own")?;
         if own_processes {
-            mounts(Path::new(room), writable)?;
+            mounts(Path::new(room), folders)?;
         }
         let stage = if own_processes { "__init" } else { "__inner" };
         let mut child = Command::new(own_executable())
@@ -289,8 +293,10 @@ mod linux {
     }
 
     /// Makes all read-only but the room and what is writable.
-    fn mounts(room: &Path, writable: &[OsString]) -> anyhow::Result<()> {
-        let keep: Vec<PathBuf> = writable.iter().map(PathBuf::from).collect();
+    fn mounts(room: &Path, folders: &[OsString]) -> anyhow::Result<()> {
+        let place = folders.iter().position(|folder| folder == "rw");
+        let (needed, writable) = folders.split_at(place.unwrap_or(folders.len()));
+        let keep: Vec<PathBuf> = writable.iter().skip(1).map(PathBuf::from).collect();
         let mut own: Vec<PathBuf> = vec![room.to_path_buf()];
         for dir in &keep {
             rustix::mount::mount_bind(dir.as_path(), dir.as_path())
@@ -305,6 +311,7 @@ mod linux {
         let course = crate::harness::course_root();
         let mut used = vec![room, &executable, &course];
         used.extend(keep.iter().map(PathBuf::as_path));
+        used.extend(needed.iter().map(Path::new));
         let used = used.iter().any(|path| path.starts_with("/tmp"));
         if !used && tmpfs(Path::new("/tmp")).is_ok() {
             own.push("/tmp".into());

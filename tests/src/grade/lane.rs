@@ -34,6 +34,8 @@ const WATCH_PERIOD: Duration = Duration::from_millis(100);
 pub(super) struct Setup {
     pub prepared: Prepared,
     pub isolation: Isolation,
+    /// Where the programs are.
+    pub code: PathBuf,
 }
 
 /// One line of a lane's input after that: a check to run.
@@ -64,7 +66,7 @@ impl Lane {
         let room = tempfile::Builder::new().prefix("room-").tempdir_in(rooms)?;
         let room = room.keep();
         let words = [own_executable(), "__lane".into()];
-        let mut command = wrapped(setup.isolation, &room, &[], &words);
+        let mut command = wrapped(setup.isolation, &room, &[&setup.code], &words);
         command
             .env("TMPDIR", &room)
             .stdin(Stdio::piped())

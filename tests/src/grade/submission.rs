@@ -287,7 +287,7 @@ impl Scratch {
             time_limit,
             wrapper,
         };
-        let wrapped = wrapper(isolation, room.path(), &[&self.dir]);
+        let wrapped = wrapper(isolation, room.path(), &[], &[&self.dir]);
         let prepared = Prepared::from_folder(&self.code(), &options(wrapped.clone()))?;
         if !prepared.wants_network() {
             return Ok(prepared);
