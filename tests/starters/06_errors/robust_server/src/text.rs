@@ -1,0 +1,3 @@
+//! Text out of a stream: a read may cut a character in two.
+
+// TODO (step 2): return the text up to the last whole character.

@@ -1,0 +1,117 @@
+"""An echo server by readiness, and the bug that the third argument names."""
+
+import os
+import selectors
+import socket
+import sys
+import threading
+import time
+
+host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+sys.stdout.reconfigure(line_buffering=True)
+selector = selectors.DefaultSelector()
+unsent = {}
+kept = []
+
+
+def admit():
+    stream, peer = listener.accept()
+    print(f"Connected by {peer[0]}:{peer[1]}")
+    if bug == "one_at_a_time":
+        while data := stream.recv(1024):
+            stream.sendall(data)
+        return stream.close()
+    if bug == "threads":
+        return threading.Thread(target=echo_all, args=(stream,), daemon=True).start()
+    stream.setblocking(bug in ("blocking", "blocking_read"))
+    unsent[stream] = b""
+    both = selectors.EVENT_READ | selectors.EVENT_WRITE
+    selector.register(stream, both if bug == "always_writable" else selectors.EVENT_READ)
+
+
+def echo_all(stream):
+    with stream:
+        try:
+            while data := stream.recv(1024):
+                stream.sendall(data)
+        except OSError:
+            pass
+
+
+def remove(stream):
+    selector.unregister(stream)
+    unsent.pop(stream)
+    if bug == "leaks":
+        kept.append(stream)
+        stream.shutdown(socket.SHUT_RDWR)
+    else:
+        stream.close()
+
+
+def flush(stream):
+    if unsent[stream] and bug != "never_flushes":
+        unsent[stream] = unsent[stream][stream.send(unsent[stream]):]
+    if not unsent[stream] and bug != "always_writable":
+        selector.modify(stream, selectors.EVENT_READ)
+
+
+def serve(stream, mask):
+    try:
+        if mask & selectors.EVENT_WRITE:
+            flush(stream)
+        if not mask & selectors.EVENT_READ or unsent[stream]:
+            return
+        data = stream.makefile("rb").readline() if bug == "line_reader" else stream.recv(1024)
+        if not data:
+            if bug != "eof_spins":
+                remove(stream)
+            return
+        text = data.decode() if bug == "utf8" else data.decode(errors="replace")
+        if bug == "reencodes":
+            data = text.encode()
+        elif bug == "upper":
+            data = data.upper()
+        elif bug == "newline":
+            data += b"\n"
+        elif bug == "prefix":
+            data = b"Echo: " + data
+        if bug == "blocking":
+            return stream.sendall(data)
+        sent = stream.send(data)
+        if bug != "partial" and sent < len(data):
+            unsent[stream] = data[sent:]
+            selector.modify(stream, selectors.EVENT_READ | selectors.EVENT_WRITE)
+    except BlockingIOError:
+        if bug != "partial":
+            unsent[stream] = data
+            selector.modify(stream, selectors.EVENT_WRITE)
+    except UnicodeDecodeError:
+        os._exit(1)
+    except OSError:
+        if bug == "reset_kills":
+            os._exit(1)
+        remove(stream)
+        if bug == "first_error_deafens":
+            selector.unregister(listener)
+
+
+try:
+    listener = socket.create_server((host, 0 if bug == "any_port" else port), backlog=128)
+except OSError as error:
+    if bug == "in_use_traceback":
+        raise
+    print(f"Socket error on start: {error}")
+    sys.exit(0 if bug == "in_use_status_0" else 1)
+print(f"Server started on {host}:{port}")
+selector.register(listener, selectors.EVENT_READ)
+try:
+    while True:
+        for key, mask in selector.select(0 if bug == "polls" else None):
+            if key.fileobj is listener:
+                admit()
+            elif key.fileobj in unsent:
+                serve(key.fileobj, mask)
+except KeyboardInterrupt:
+    if bug == "ctrl_c_hangs":
+        time.sleep(60)
+    print("bye" if bug == "ctrl_c_text" else "Server shutting down")
