@@ -1,0 +1,185 @@
+//! chat_client.
+
+use super::super::common;
+use super::*;
+use crate::harness::prelude::*;
+
+const GREETING: &str = "Welcome to the chat server! Type 'quit' to exit.\n";
+
+pub fn checks() -> Vec<Check> {
+    let sheet = "labs/08_client_server.md#step-3-more-than-two";
+    let wrong = "labs/08_client_server.md#what-goes-wrong-and-why";
+    let check =
+        |id, title, run| Check::new(id, title, run).needs(&["chat_client.sends_lines"]);
+    vec![
+        Check::new(
+            "chat_client.prompts",
+            "shows its prompt before any input is given",
+            |exam| {
+                let (mut client, _server) = connected(exam)?;
+                client.wait_for_output("You:")
+            },
+        )
+        .sheet(sheet)
+        .hints(&[
+            "Does the prompt appear when the output is a pipe?",
+            "Text without a line end stays in the buffer until it is flushed.",
+        ])
+        .by_hand("cargo run -p chat_client | cat"),
+        Check::new(
+            "chat_client.sends_lines",
+            "sends each typed line, ended with a line end",
+            sends_lines,
+        )
+        .points(2)
+        .sheet(sheet)
+        .hints(&[
+            "What does the server see of your line? Look at it with nc -l 127.0.0.1 5555.",
+            "Nothing is trimmed, and exactly one line end ends it.",
+        ])
+        .by_hand("nc -l 127.0.0.1 5555"),
+        check(
+            "chat_client.skips_blank_lines",
+            "sends nothing for a blank line",
+            |exam| {
+                let (mut client, mut server) = connected(exam)?;
+                let word = exam.word(6);
+                client.type_in(&format!("\n   \n{word}\n"))?;
+                server.expect(format!("{word}\n"))
+            },
+        )
+        .sheet(sheet)
+        .hints(&["What is left of the line without its white space?"])
+        .by_hand("press Enter at the prompt"),
+        check(
+            "chat_client.shows_what_arrives",
+            "shows what the server says while it waits for the user",
+            shows_what_arrives,
+        )
+        .points(2)
+        .sheet(sheet)
+        .hints(HINTS_CLIENT_ENDS)
+        .by_hand("nc -l 127.0.0.1 5555 (and type there)"),
+        check(
+            "chat_client.quits",
+            "sends quit, in any case, and ends with status 0",
+            quits,
+        )
+        .sheet(sheet)
+        .hints(&[
+            "The word goes to the server before the client ends.",
+            "Do not wait for ever for the server to close.",
+        ])
+        .by_hand("say quit at the prompt"),
+        check(
+            "chat_client.sends_quitter",
+            "goes on after a line that only contains quit",
+            |exam| {
+                let (mut client, mut server) = connected(exam)?;
+                for text in ["quitter", "I quit"] {
+                    client.type_in(&format!("{text}\n"))?;
+                    server.expect(format!("{text}\n"))?;
+                }
+                Ok(())
+            },
+        )
+        .sheet(sheet)
+        .hints(&["Compare the whole line. Looking for the word in it is wrong."])
+        .by_hand("say quitter at the prompt"),
+        Check::new(
+            "chat_client.notices_the_end_of_the_server",
+            "says Disconnected from server and ends when the server closes",
+            |exam| {
+                let (mut client, mut server) = connected(exam)?;
+                server.send(GREETING)?;
+                client.wait_for_output(GREETING.trim_end())?;
+                drop(server);
+                client.wait_for_output("Disconnected from server")?;
+                client.wait_exit(Duration::from_secs(5))?;
+                client.expect_no_crash()
+            },
+        )
+        .needs(&["chat_client.shows_what_arrives"])
+        .sheet(wrong)
+        .hints(HINTS_CLIENT_ENDS)
+        .by_hand("stop the server while the client waits for you"),
+        check(
+            "chat_client.ends_with_its_input",
+            "ends when its input ends, after it has sent everything",
+            |exam| {
+                let (mut client, mut server) = connected(exam)?;
+                let word = exam.word(6);
+                client.type_in(&format!("{word}\n"))?;
+                client.close_stdin();
+                server.expect(format!("{word}\n"))?;
+                client.wait_exit(Duration::from_secs(8))?;
+                client.expect_no_crash()
+            },
+        )
+        .sheet(wrong)
+        .hints(&["What does reading a line return at the end of the input?"])
+        .by_hand("echo hello | cargo run -p chat_client"),
+        Check::new(
+            "chat_client.reports_a_refused_connection",
+            "says Could not connect to server. Is it running?",
+            |exam| {
+                common::reports_a_refused_connection(exam)?;
+                let addr = exam.unused_addr()?;
+                let mut client = exam.client(addr)?;
+                client.close_stdin();
+                client.wait_for_output("Could not connect to server. Is it running?")
+            },
+        )
+        .sheet(wrong)
+        .hints(HINTS_REFUSED)
+        .by_hand("cargo run -p chat_client (without a server)"),
+    ]
+}
+
+/// The client, and the check as its server.
+fn connected(exam: &Exam) -> Result<(Program, Conn), Stop> {
+    let listener = exam.listener()?;
+    let client = exam.client(listener.addr())?;
+    let server = listener.accept()?;
+    Ok((client, server))
+}
+
+fn sends_lines(exam: &mut Exam) -> Verdict {
+    let (mut client, mut server) = connected(exam)?;
+    server.send(GREETING)?;
+    for text in [exam.word(8), format!("  aB é {}  ", exam.word(4))] {
+        client.type_in(&format!("{text}\n"))?;
+        server.expect(format!("{text}\n"))?;
+        server.send(format!("Server received: {text}\n"))?;
+    }
+    server.expect_silence(Duration::from_millis(200))
+}
+
+fn shows_what_arrives(exam: &mut Exam) -> Verdict {
+    let (mut client, mut server) = connected(exam)?;
+    server.send(GREETING)?;
+    client.wait_for_output(GREETING.trim_end())?;
+    for _ in 0..2 {
+        let line = format!("[{}] é {}", exam.word(5), exam.word(9));
+        server.send(format!("{line}\n"))?;
+        client.wait_for_output(&line)?;
+    }
+    // Also without a line end, as the confirmations of the Python original come.
+    let text = format!("Server received: {}", exam.word(9));
+    server.send(&text)?;
+    client.wait_for_output(&text)
+}
+
+fn quits(exam: &mut Exam) -> Verdict {
+    for quit in ["quit", "QUIT"] {
+        let (mut client, mut server) = connected(exam)?;
+        server.send(GREETING)?;
+        client.type_in(&format!("{quit}\n"))?;
+        server.expect(quit)?;
+        let exit = client.wait_exit(Duration::from_secs(6))?;
+        if exit != Exit::Status(0) {
+            return Err(Failure::new("exit status 0", exit.to_string()).into());
+        }
+    }
+    Ok(())
+}

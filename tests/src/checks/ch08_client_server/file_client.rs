@@ -1,0 +1,247 @@
+//! file_client.
+
+use std::fs;
+
+use super::super::common;
+use super::*;
+use crate::harness::prelude::*;
+
+const HINTS_FRAMES: &[&str] = &[
+    "Write down the frames of the sheet byte by byte, and compare.",
+    "The name is the file's own, without the folders before it.",
+    "Wait for the server's yes before you send the content.",
+];
+const HINTS_WHOLE: &[&str] = &[
+    "What is on the disk when the server vanishes in the middle?",
+    "Write under another name, and rename when the checksum fits.",
+];
+
+pub fn checks() -> Vec<Check> {
+    let sheet = "labs/08_client_server.md#step-7-files-in-frames";
+    let safe = "labs/08_client_server.md#step-8-nothing-half-nothing-outside";
+    vec![
+        Check::new(
+            "file_client.puts",
+            "sends a file as name, size, content and checksum",
+            puts,
+        )
+        .points(2)
+        .sheet(sheet)
+        .hints(HINTS_FRAMES)
+        .by_hand("cargo run -p file_client -- put README.md"),
+        Check::new(
+            "file_client.waits_for_the_yes",
+            "sends no content to a server that says no, says why and fails",
+            waits_for_the_yes,
+        )
+        .needs(&["file_client.puts"])
+        .sheet(sheet)
+        .hints(HINTS_FRAMES)
+        .by_hand("cargo run -p file_client -- put README.md --as ../x"),
+        Check::new(
+            "file_client.gets",
+            "fetches a file of any size and ends with status 0",
+            gets,
+        )
+        .points(2)
+        .sheet(sheet)
+        .hints(HINTS_FRAMES)
+        .by_hand("cargo run -p file_client -- get README.md"),
+        Check::new(
+            "file_client.refuses_a_wrong_checksum",
+            "keeps no file whose checksum is wrong, and fails",
+            |exam| gets_nothing(exam, true),
+        )
+        .needs(&["file_client.gets"])
+        .sheet(safe)
+        .hints(HINTS_WHOLE)
+        .by_hand("see the sheet"),
+        Check::new(
+            "file_client.keeps_no_half_file",
+            "keeps nothing of a download that breaks off, and fails",
+            |exam| gets_nothing(exam, false),
+        )
+        .needs(&["file_client.gets"])
+        .sheet(safe)
+        .hints(HINTS_WHOLE)
+        .by_hand("stop the server in the middle of a large download"),
+        Check::new(
+            "file_client.says_why_a_file_is_refused",
+            "prints the server's reason when it says no to a download, and fails",
+            says_why,
+        )
+        .sheet(sheet)
+        .hints(&["A reply that begins with 1 is followed by a length and a text."])
+        .by_hand("cargo run -p file_client -- get nothing"),
+        Check::new(
+            "file_client.lists",
+            "prints the names and sizes of the files on the server",
+            lists,
+        )
+        .sheet(sheet)
+        .hints(HINTS_FRAMES)
+        .by_hand("cargo run -p file_client -- list"),
+        Check::new(
+            "file_client.reports_a_refused_connection",
+            "says that nobody listens there, without a panic, and fails",
+            |exam| {
+                let addr = exam.unused_addr()?;
+                let mut client = exam.launch().args(&["list"]).client(addr)?;
+                fails(&mut client)?;
+                common::reports_a_refused_connection(exam)
+            },
+        )
+        .sheet("labs/08_client_server.md#what-goes-wrong-and-why")
+        .hints(HINTS_REFUSED)
+        .by_hand("cargo run -p file_client -- list (without a server)"),
+    ]
+}
+
+/// It ends soon, with a status that is not 0 and no panic.
+fn fails(client: &mut Program) -> Verdict {
+    let exit = client.wait_exit(Duration::from_secs(10))?;
+    client.expect_no_crash()?;
+    if exit == Exit::Status(0) {
+        let expected = "an exit status that is not 0";
+        return Err(Failure::new(expected, "exit status 0").into());
+    }
+    Ok(())
+}
+
+fn name_frame(kind: u8, name: &str) -> Vec<u8> {
+    let len = u16::try_from(name.len()).unwrap_or(u16::MAX);
+    [&[kind], len.to_be_bytes().as_slice(), name.as_bytes()].concat()
+}
+
+fn size_frame(size: usize) -> [u8; 8] {
+    u64::try_from(size).unwrap_or(u64::MAX).to_be_bytes()
+}
+
+/// Starts an upload of a fresh file up to the server's word.
+fn start_upload(exam: &mut Exam, size: usize) -> Result<(Program, Conn, Vec<u8>), Stop> {
+    let listener = exam.listener()?;
+    let (name, content) = (format!("{}.bin", exam.word(6)), exam.bytes(size));
+    fs::create_dir_all(exam.dir().join("sub"))
+        .and_then(|()| fs::write(exam.dir().join("sub").join(&name), &content))
+        .map_err(|error| Stop::grader("cannot write a file", &error))?;
+    let path = format!("sub/{name}");
+    let client = exam
+        .launch()
+        .args(&["put", &path])
+        .client(listener.addr())?;
+    let mut server = listener.accept()?;
+    let frame = [name_frame(b'P', &name), size_frame(size).to_vec()].concat();
+    server.expect(frame)?;
+    Ok((client, server, content))
+}
+
+fn puts(exam: &mut Exam) -> Verdict {
+    for size in [0, 1025, 300_000] {
+        let (mut client, mut server, content) = start_upload(exam, size)?;
+        server.send([0])?;
+        server.expect(&content)?;
+        server.expect(crc32fast::hash(&content).to_be_bytes())?;
+        server.send([0])?;
+        client.expect_exit(0)?;
+    }
+    Ok(())
+}
+
+fn waits_for_the_yes(exam: &mut Exam) -> Verdict {
+    let (mut client, mut server, _) = start_upload(exam, 5000)?;
+    server.expect_silence(Duration::from_millis(200))?;
+    let why = exam.word(12);
+    let frame = name_frame(1, &why);
+    server.send(frame)?;
+    client.wait_for_output(&why)?;
+    drop(server);
+    fails(&mut client)
+}
+
+/// Starts a download up to the server's word.
+fn start_download(exam: &mut Exam) -> Result<(Program, Conn, String), Stop> {
+    let listener = exam.listener()?;
+    let name = format!("{}.bin", exam.word(6));
+    let client = exam
+        .launch()
+        .args(&["get", &name])
+        .client(listener.addr())?;
+    let mut server = listener.accept()?;
+    server.expect(name_frame(b'G', &name))?;
+    Ok((client, server, name))
+}
+
+fn gets(exam: &mut Exam) -> Verdict {
+    for size in [0, 1, 1023, 1024, 1025, 300_000] {
+        let (mut client, mut server, name) = start_download(exam)?;
+        let content = exam.bytes(size);
+        server.send([[0].as_slice(), &size_frame(size)].concat())?;
+        server.send(&content)?;
+        server.send(crc32fast::hash(&content).to_be_bytes())?;
+        client.expect_exit(0)?;
+        if fs::read(exam.dir().join(&name)).ok().as_ref() != Some(&content) {
+            let expected =
+                format!("the file {name} with the {size} bytes that were sent");
+            return Err(Failure::new(expected, "it is missing or different").into());
+        }
+    }
+    Ok(())
+}
+
+fn gets_nothing(exam: &mut Exam, whole: bool) -> Verdict {
+    let (mut client, mut server, name) = start_download(exam)?;
+    let content = exam.bytes(3000);
+    server.send([[0].as_slice(), &size_frame(content.len())].concat())?;
+    if whole {
+        server.send(&content)?;
+        server.send((!crc32fast::hash(&content)).to_be_bytes())?;
+    } else {
+        server.send(content.get(..2000).unwrap_or_default())?;
+    }
+    drop(server);
+    fails(&mut client)?;
+    if exam.dir().join(&name).exists() {
+        let expected = format!("no file {name}: what came is not what was sent");
+        return Err(Failure::new(expected, "it is there").into());
+    }
+    Ok(())
+}
+
+fn says_why(exam: &mut Exam) -> Verdict {
+    let (mut client, mut server, name) = start_download(exam)?;
+    let why = exam.word(12);
+    server.send(name_frame(1, &why))?;
+    drop(server);
+    client.wait_for_output(&why)?;
+    fails(&mut client)?;
+    if exam.dir().join(&name).exists() {
+        return Err(Failure::new(format!("no file {name}"), "it is there").into());
+    }
+    Ok(())
+}
+
+fn lists(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.launch().args(&["list"]).client(listener.addr())?;
+    let mut server = listener.accept()?;
+    server.expect(b"L")?;
+    let files = [(exam.word(7), 77_123), (format!("{} é", exam.word(5)), 0)];
+    let mut reply = vec![0, 0, 0, 0, 2];
+    for (name, size) in &files {
+        reply.extend(name_frame(b'L', name).split_off(1));
+        reply.extend(size_frame(*size));
+    }
+    server.send(reply)?;
+    for (name, size) in &files {
+        let size = size.to_string();
+        client.wait_for_printed(
+            &format!("a line with {name:?} and {size}"),
+            |printed| {
+                let mut lines = printed.lines();
+                lines.any(|line| line.contains(name.as_str()) && line.contains(&size))
+            },
+        )?;
+    }
+    drop(server);
+    client.expect_exit(0)
+}

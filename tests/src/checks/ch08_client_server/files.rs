@@ -1,0 +1,460 @@
+//! file_server: the frames of the sheet, and what must never happen to a file.
+
+use std::fs;
+
+use super::super::common;
+use super::*;
+use crate::harness::prelude::*;
+
+/// Where a file server keeps its files when it is told nothing else.
+const DIR: &str = "files";
+
+const HINTS_FRAMES: &[&str] = &[
+    "Write down the frames of the sheet byte by byte, and compare.",
+    "A read may return less than you ask for: read on until you have as many bytes as the \
+     length says, and not one more.",
+    "Numbers are big-endian: the most significant byte comes first.",
+];
+const HINTS_LAST_BLOCK: &[&str] = &[
+    "Which sizes are wrong: all, or those around your buffer's size?",
+    "The last block is shorter than the buffer. Count what is left, not the blocks.",
+];
+const HINTS_ESCAPE: &[&str] = &[
+    "What path do you get when you join the directory and ../x?",
+    "Refuse the name before you open anything: no separator, no leading dot, no NUL.",
+    "A link in the directory may lead out of it as well: look before you follow.",
+];
+const HINTS_HALF: &[&str] = &[
+    "What is in the directory while an upload is under way, and after it breaks?",
+    "Write to a file of another, hidden name, and rename it when all is there and right.",
+    "Two uploads of one name must not write to the same unfinished file.",
+];
+
+pub fn checks() -> Vec<Check> {
+    let sheet = "labs/08_client_server.md#step-7-files-in-frames";
+    let safe = "labs/08_client_server.md#step-8-nothing-half-nothing-outside";
+    let wrong = "labs/08_client_server.md#what-goes-wrong-and-why";
+    let by_hand = "cargo run -p file_client -- put README.md";
+    let check = |id, title, run| {
+        Check::new(id, title, run).needs(&["file_server.stores_and_sends"])
+    };
+    vec![
+        Check::new(
+            "file_server.listens",
+            "listens on the host and port that it is given",
+            common::listens,
+        )
+        .sheet(sheet)
+        .hints(HINTS_LISTENS)
+        .by_hand("ss -tln | grep 9000"),
+        Check::new(
+            "file_server.stores_and_sends",
+            "stores an upload in its directory and sends it back",
+            |exam| round_trips(exam, &[5, 300]),
+        )
+        .needs(&["file_server.listens"])
+        .points(2)
+        .sheet(sheet)
+        .hints(HINTS_FRAMES)
+        .by_hand(by_hand),
+        check(
+            "file_server.keeps_every_byte",
+            "keeps files of 0, 1, 1023, 1024, 1025 and 5000000 bytes as they are",
+            |exam| round_trips(exam, &[0, 1, 1023, 1024, 1025, 5_000_000]),
+        )
+        .points(2)
+        .sheet(sheet)
+        .hints(HINTS_LAST_BLOCK)
+        .by_hand("head -c 1025 /dev/urandom > x; put it, get it, cmp"),
+        check(
+            "file_server.takes_frames_in_pieces",
+            "understands a request that comes byte by byte, and two in one segment",
+            takes_frames_in_pieces,
+        )
+        .sheet(sheet)
+        .hints(HINTS_FRAMES)
+        .by_hand(by_hand),
+        check(
+            "file_server.lists",
+            "lists the names and sizes of its files",
+            lists,
+        )
+        .sheet(sheet)
+        .hints(HINTS_FRAMES)
+        .by_hand("cargo run -p file_client -- list"),
+        check(
+            "file_server.refuses_what_it_does_not_have",
+            "says no to a request for a file that it does not have, and goes on",
+            |exam| {
+                let server = exam.server()?;
+                let mut client = server.connect()?;
+                client.send(get(&exam.word(9)))?;
+                expect_no(&mut client, "there is no such file")?;
+                client.send(b"L")?;
+                client.expect([0])
+            },
+        )
+        .sheet(sheet)
+        .hints(HINTS_FRAMES)
+        .by_hand("cargo run -p file_client -- get nothing"),
+        check(
+            "file_server.lets_no_name_leave_its_directory",
+            "refuses names that lead out of its directory",
+            lets_no_name_out,
+        )
+        .points(3)
+        .sheet(safe)
+        .hints(HINTS_ESCAPE)
+        .by_hand("cargo run -p file_client -- put README.md --as ../outside"),
+        check(
+            "file_server.follows_no_link_outside",
+            "does not send a file outside its directory through a symbolic link",
+            follows_no_link_outside,
+        )
+        .sheet(safe)
+        .hints(HINTS_ESCAPE)
+        .by_hand("ln -s /etc/passwd files/link; cargo run -p file_client -- get link"),
+        check(
+            "file_server.keeps_no_half_file",
+            "keeps nothing of an upload that breaks off",
+            keeps_no_half_file,
+        )
+        .needs(&["file_server.serves_many_at_once"])
+        .points(2)
+        .sheet(safe)
+        .hints(HINTS_HALF)
+        .by_hand("stop file_client with Ctrl-C in the middle of a large upload"),
+        check(
+            "file_server.keeps_the_old_file_until_the_new_is_whole",
+            "sends the old content while an upload of the same name is under way",
+            keeps_the_old_file,
+        )
+        .needs(&["file_server.serves_many_at_once"])
+        .sheet(safe)
+        .hints(HINTS_HALF)
+        .by_hand("get a file while a large upload of the same name is running"),
+        check(
+            "file_server.refuses_a_wrong_checksum",
+            "keeps nothing of an upload whose checksum is wrong, and says no",
+            refuses_a_wrong_checksum,
+        )
+        .sheet(safe)
+        .hints(&["Compute the checksum of what has come, and compare before you rename."])
+        .by_hand("see the sheet: an upload by hand"),
+        check(
+            "file_server.keeps_two_uploads_apart",
+            "keeps one whole file when two clients upload the same name at once",
+            keeps_two_uploads_apart,
+        )
+        .needs(&["file_server.serves_many_at_once"])
+        .sheet(safe)
+        .hints(HINTS_HALF)
+        .by_hand("upload two large files --as the same name at once"),
+        check(
+            "file_server.serves_many_at_once",
+            "serves a second client while the first is connected and silent",
+            |exam| common::serves_beside_a_silent_client(exam, probe),
+        )
+        .sheet(wrong)
+        .hints(HINTS_MANY)
+        .by_hand("nc 127.0.0.1 9000, and file_client in another terminal"),
+        check(
+            "file_server.survives_resets",
+            "goes on when clients reset their connections",
+            |exam| common::survives_resets(exam, probe),
+        )
+        .sheet(wrong)
+        .hints(HINTS_SURVIVES)
+        .by_hand("nmap -p 9000 127.0.0.1"),
+        check(
+            "file_server.survives_garbage",
+            "goes on when a client sends bytes that are no request",
+            |exam| common::survives_invalid_utf8(exam, probe),
+        )
+        .sheet(wrong)
+        .hints(HINTS_SURVIVES)
+        .by_hand("echo hello | nc -q 1 127.0.0.1 9000"),
+        check(
+            "file_server.gives_back_what_clients_used",
+            "has as many threads and open descriptors after 300 clients as before",
+            |exam| common::returns_what_clients_used(exam, probe),
+        )
+        .sheet(wrong)
+        .hints(HINTS_GIVES_BACK)
+        .by_hand("ls /proc/PID/fd | wc -l"),
+        Check::new(
+            "file_server.reports_a_port_in_use",
+            "reports a port in use in a message and with a status that is not 0",
+            common::reports_a_port_in_use,
+        )
+        .needs(&["file_server.listens"])
+        .sheet(wrong)
+        .hints(HINTS_PORT)
+        .by_hand("cargo run -p file_server (twice, in two terminals)"),
+    ]
+}
+
+/// The first frame of an upload.
+fn put(name: &str, size: usize) -> Vec<u8> {
+    let size = u64::try_from(size).unwrap_or(u64::MAX);
+    [named(b'P', name), size.to_be_bytes().to_vec()].concat()
+}
+
+/// The request for a download.
+fn get(name: &str) -> Vec<u8> {
+    named(b'G', name)
+}
+
+fn named(kind: u8, name: &str) -> Vec<u8> {
+    let len = u16::try_from(name.len()).unwrap_or(u16::MAX);
+    [&[kind], len.to_be_bytes().as_slice(), name.as_bytes()].concat()
+}
+
+/// The second part of an upload: content and checksum.
+fn content_frame(content: &[u8]) -> Vec<u8> {
+    [content, crc32fast::hash(content).to_be_bytes().as_slice()].concat()
+}
+
+fn upload(client: &mut Conn, name: &str, content: &[u8]) -> Verdict {
+    client.send(put(name, content.len()))?;
+    client.expect([0])?;
+    client.send(content_frame(content))?;
+    client.expect([0])
+}
+
+fn download(client: &mut Conn, name: &str, content: &[u8]) -> Verdict {
+    client.send(get(name))?;
+    let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
+    client.expect([[0].as_slice(), size.to_be_bytes().as_slice()].concat())?;
+    client.expect(content_frame(content))
+}
+
+/// Reads a refusal with its reason.
+fn expect_no(client: &mut Conn, why: &str) -> Verdict {
+    let kind = client.read_exactly(1)?;
+    if kind != [1] {
+        let expected = format!("a reply that begins with 1, no: {why}");
+        return Err(Failure::new(expected, format!("it begins with {kind:?}")).into());
+    }
+    let len = client.read_exactly(2)?;
+    let len = len
+        .iter()
+        .fold(0, |len, byte| len * 256 + usize::from(*byte));
+    client.read_exactly(len).map(drop)
+}
+
+/// One client that is served as it should be.
+fn probe(server: &Program, word: &str) -> Verdict {
+    let mut client = server.connect()?;
+    upload(&mut client, word, word.as_bytes())?;
+    download(&mut client, word, word.as_bytes())
+}
+
+fn round_trips(exam: &mut Exam, sizes: &[usize]) -> Verdict {
+    let server = exam.server()?;
+    for &size in sizes {
+        let (name, content) = (format!("{}.bin", exam.word(6)), exam.bytes(size));
+        upload(&mut server.connect()?, &name, &content)?;
+        let kept = fs::read(exam.dir().join(DIR).join(&name)).unwrap_or_default();
+        if kept != content {
+            let expected = format!("{DIR}/{name} holds the {size} bytes that were sent");
+            let got = format!("it is missing, or has other {} bytes", kept.len());
+            return Err(Failure::new(expected, got).into());
+        }
+        download(&mut server.connect()?, &name, &content)?;
+    }
+    Ok(())
+}
+
+fn takes_frames_in_pieces(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    let (name, content) = (exam.word(5), exam.bytes(7));
+    let pause = Duration::from_millis(3);
+    client.send_bytewise(&put(&name, content.len()), pause)?;
+    client.expect([0])?;
+    client.send_bytewise(&content_frame(&content), pause)?;
+    client.expect([0])?;
+    // Two requests in one segment get two replies.
+    client.send([get(&name), get(&name)].concat())?;
+    let size = [0, 0, 0, 0, 0, 0, 0, 0, 7];
+    let reply = [size.as_slice(), &content_frame(&content)].concat();
+    client.expect([reply.as_slice(), &reply].concat())
+}
+
+fn lists(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    let files = [(exam.word(5), 3), (format!("{} é", exam.word(4)), 258)];
+    for (name, size) in &files {
+        let content = exam.bytes(*size);
+        upload(&mut client, name, &content)?;
+    }
+    client.send(b"L")?;
+    client.expect([0, 0, 0, 0, 2])?;
+    let mut wanted: Vec<Vec<u8>> = files
+        .iter()
+        .map(|(name, size)| put(name, *size).split_off(1))
+        .collect();
+    // Any order is right.
+    for _ in 0..2 {
+        let len = client.read_exactly(2)?;
+        let text = usize::from(*len.last().unwrap_or(&0)) + 8;
+        let entry = [len, client.read_exactly(text)?].concat();
+        let Some(at) = wanted.iter().position(|wanted| *wanted == entry) else {
+            return Err(Failure::bytes(&wanted.concat(), &entry).into());
+        };
+        wanted.remove(at);
+    }
+    Ok(())
+}
+
+fn lets_no_name_out(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let secret = exam.word(12);
+    let write = |path: &str| {
+        fs::write(exam.dir().join(path), &secret)
+            .map_err(|error| Stop::grader("cannot write a file", &error))
+    };
+    write("secret.txt")?;
+    let absolute = exam.dir().join("secret.txt").display().to_string();
+    let down = format!("./../{DIR}/../secret.txt");
+    for name in ["../secret.txt", &absolute, &down, "..", "."] {
+        let mut client = server.connect()?;
+        client.send(get(name))?;
+        expect_no(&mut client, &format!("{name:?} is not in its directory"))?;
+    }
+    let absolute = exam.dir().join("outside.txt").display().to_string();
+    for name in [
+        "../outside.txt",
+        "sub/../../outside.txt",
+        &absolute,
+        "a\0b",
+        "",
+    ] {
+        let mut client = server.connect()?;
+        client.send(put(name, 4))?;
+        // It may say no at once, or when it has the content.
+        if client.read_exactly(1)? == [0] {
+            client.send(content_frame(b"evil"))?;
+            expect_no(
+                &mut client,
+                &format!("{name:?} is no name for a file in it"),
+            )?;
+        }
+        if exam.dir().join("outside.txt").exists() {
+            let expected = "no file outside of its directory";
+            let got = format!("one was written for the name {name:?}");
+            return Err(Failure::new(expected, got).into());
+        }
+    }
+    probe(&server, &exam.word(7))
+}
+
+fn follows_no_link_outside(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    probe(&server, &exam.word(6))?; // Its directory exists now.
+    let secret = exam.dir().join("secret.txt");
+    let link = exam.dir().join(DIR).join("link.txt");
+    let made = fs::write(&secret, exam.word(12)).and_then(|()| {
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(&secret, &link)?;
+        Ok(())
+    });
+    made.map_err(|error| Stop::grader("cannot make a link", &error))?;
+    if cfg!(not(unix)) {
+        return Ok(()); // Making a link needs rights there that few have.
+    }
+    let mut client = server.connect()?;
+    client.send(get("link.txt"))?;
+    expect_no(&mut client, "the link leads out of its directory")
+}
+
+/// What is in the directory for those who may ask.
+fn expect_missing(server: &Program, exam: &Exam, name: &str) -> Verdict {
+    let mut client = server.connect()?;
+    client.send(get(name))?;
+    expect_no(&mut client, "nothing is kept of that upload")?;
+    if exam.dir().join(DIR).join(name).exists() {
+        let expected = format!("no file {DIR}/{name}");
+        return Err(Failure::new(expected, "it is there").into());
+    }
+    Ok(())
+}
+
+fn keeps_no_half_file(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    for reset in [false, true] {
+        let (name, half) = (exam.word(8), exam.bytes(50_000));
+        let mut client = server.connect()?;
+        client.send(put(&name, 2 * half.len()))?;
+        client.expect([0])?;
+        client.send(&half)?;
+        expect_missing(&server, exam, &name)?; // While the upload is under way.
+        if reset {
+            client.reset();
+        } else {
+            client.half_close();
+            client.read_some(Duration::from_millis(300));
+        }
+        probe(&server, &exam.word(6))?;
+        expect_missing(&server, exam, &name)?;
+    }
+    Ok(())
+}
+
+fn keeps_the_old_file(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let (name, old, new) = (exam.word(8), exam.bytes(3000), exam.bytes(4000));
+    upload(&mut server.connect()?, &name, &old)?;
+    let (first, rest) = new.split_at(2000);
+    let mut client = server.connect()?;
+    client.send(put(&name, new.len()))?;
+    client.expect([0])?;
+    client.send(first)?;
+    download(&mut server.connect()?, &name, &old)?;
+    let checksum = crc32fast::hash(&new).to_be_bytes();
+    client.send([rest, checksum.as_slice()].concat())?;
+    client.expect([0])?;
+    download(&mut server.connect()?, &name, &new)
+}
+
+fn refuses_a_wrong_checksum(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let (name, content) = (exam.word(8), exam.bytes(700));
+    let mut frame = content_frame(&content);
+    if let Some(byte) = frame.get_mut(350) {
+        *byte ^= 1; // As if one bit had changed on the way.
+    }
+    let mut client = server.connect()?;
+    client.send(put(&name, content.len()))?;
+    client.expect([0])?;
+    client.send(frame)?;
+    expect_no(&mut client, "the checksum does not fit the content")?;
+    expect_missing(&server, exam, &name)
+}
+
+fn keeps_two_uploads_apart(exam: &mut Exam) -> Verdict {
+    const LEN: usize = 100_000;
+    let server = exam.server()?;
+    let name = exam.word(8);
+    let contents = [exam.bytes(LEN), exam.bytes(LEN)];
+    let mut clients = [server.connect()?, server.connect()?];
+    for client in &mut clients {
+        client.send(put(&name, LEN))?;
+        client.expect([0])?;
+    }
+    // Turn by turn, so that both are under way all the time.
+    for part in 0..10 {
+        for (client, content) in clients.iter_mut().zip(&contents) {
+            let bytes = content.chunks(LEN / 10).nth(part).unwrap_or_default();
+            client.send(bytes)?;
+        }
+    }
+    for (client, content) in clients.iter_mut().zip(&contents) {
+        client.send(crc32fast::hash(content).to_be_bytes())?;
+        client.expect([0])?;
+    }
+    let [_, last] = &contents;
+    download(&mut server.connect()?, &name, last)
+}

@@ -1,0 +1,74 @@
+"""A right app_server with one bug, named by the third argument."""
+
+import os
+import socket
+import sys
+import threading
+import time
+
+HOST, PORT, BUG = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+POOL = threading.Semaphore(100 if BUG == "exhausts_its_pool" else 10**6)
+
+
+def echo(stream, peer):
+    while True:
+        if BUG == "reads_lines":
+            message = b"".join(iter(lambda: stream.recv(1), b"\n"))
+        else:
+            message = stream.recv(4096 if BUG == "cuts_long_messages" else 1024)
+        if not message:
+            return
+        if BUG == "dies_of_bytes":
+            try:
+                message.decode()
+            except UnicodeDecodeError:
+                os._exit(1)
+        shown = message if BUG == "prints_bytes" else message.decode(errors="replace")
+        print(f"Received from {peer[0]}:{peer[1]}: {shown}", flush=True)
+        if BUG == "trims":
+            message = message.strip()
+        if BUG == "cuts_long_messages":
+            message = message[:1024]
+        end = b"\n" if BUG == "adds_a_line_end" else b""
+        stream.sendall(b"Server echo: " + message + end)
+        if BUG == "answers_once":
+            return
+
+
+def handle(stream, peer):
+    try:
+        with stream:
+            echo(stream, peer)
+    except OSError:
+        if BUG == "dies_of_a_reset":
+            os._exit(1)
+    print(f"Connection closed by {peer[0]}:{peer[1]}", flush=True)
+    if BUG == "floods_its_output":
+        for _ in range(20):
+            print("Received: \n" * 100, flush=True)
+            time.sleep(0.02)
+    print(f"Connection handler closed for {peer[0]}:{peer[1]}", flush=True)
+    if BUG == "keeps_its_threads":
+        time.sleep(1000)
+
+
+listener = socket.socket()
+if BUG != "cannot_restart":
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+try:
+    listener.bind(("0.0.0.0" if BUG == "on_all_interfaces" else HOST, PORT))
+except OSError as error:
+    print(f"Cannot listen: {error}", file=sys.stderr)
+    sys.exit(0 if BUG == "ends_well_without_a_port" else 1)
+listener.listen(128)
+print("Server started, waiting for connections...", flush=True)
+while True:
+    stream, peer = listener.accept()
+    print(f"New connection from {peer[0]}:{peer[1]}", flush=True)
+    POOL.acquire()
+    if BUG == "one_at_a_time":
+        handle(stream, peer)
+    else:
+        threading.Thread(target=handle, args=(stream, peer), daemon=True).start()
+    if BUG != "exhausts_its_pool":
+        POOL.release()

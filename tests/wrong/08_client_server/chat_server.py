@@ -1,0 +1,197 @@
+"""A right chat_server with one bug, named by the third argument."""
+
+import os
+import queue
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+
+HOST, PORT, BUG = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+GREETING = b"Welcome to the chat server! Type 'quit' to exit.\n"
+MAX = 1024
+POOL = threading.Semaphore(100 if BUG == "exhausts_its_pool" else 10**6)
+lock = threading.Lock()
+clients = []
+
+
+class Client:
+    def __init__(self, stream, peer):
+        self.stream, self.peer = stream, f"{peer[0]}:{peer[1]}"
+        self.name = self.peer
+        self.queue = queue.Queue(3000)
+        self.writer = threading.Thread(target=self.write, daemon=True)
+        self.writer.start()
+
+    def write(self):
+        while (data := self.queue.get()) is not None:
+            try:
+                self.stream.sendall(data)
+            except OSError:
+                return
+
+    def tell(self, data):
+        if BUG == "waits_for_every_reader" and data:
+            try:
+                self.stream.sendall(data)
+            except OSError:
+                pass
+            return
+        try:
+            self.queue.put_nowait(data)
+        except queue.Full:
+            self.stream.shutdown(socket.SHUT_RDWR)
+
+
+def tell_others(client, line):
+    if BUG == "tells_nobody":
+        return
+    with lock:
+        for other in clients:
+            if other is not client or (BUG == "tells_the_sender_too" and len(clients) > 1
+                                       and line[0] == "["):
+                try:
+                    other.tell(line.encode())
+                except OSError:
+                    pass
+
+
+def messages(stream):
+    """Lines, or what has come when nothing follows for 50 ms."""
+    buf = b""
+    while True:
+        stream.settimeout(0.05 if buf and BUG != "waits_for_line_ends" else None)
+        try:
+            data = stream.recv(MAX)
+        except TimeoutError:
+            yield buf
+            buf = b""
+            continue
+        if not data:
+            break
+        if BUG == "takes_a_read_for_a_message":
+            yield data
+            continue
+        buf += data
+        while b"\n" in buf[:MAX] or len(buf) >= MAX:
+            end = buf.find(b"\n", 0, MAX)
+            cut = MAX if end < 0 else end + 1
+            yield buf[:cut]
+            buf = buf[cut:]
+            if end < 0 and BUG == "cuts_long_lines":
+                while b"\n" not in buf and (data := stream.recv(MAX)):
+                    buf += data
+                buf = buf.partition(b"\n")[2]
+    if buf:
+        yield buf
+
+
+def is_quit(text):
+    if BUG == "quit_in_small_letters_only":
+        return text == "quit"
+    if BUG == "quit_at_the_start":
+        return text.lower().startswith("quit")
+    return text.lower() == "quit"
+
+
+def hear(client, message):
+    """Handles one message; False when the client wants to leave."""
+    if BUG == "dies_of_bytes":
+        try:
+            message.decode()
+        except UnicodeDecodeError:
+            os._exit(1)
+    text = message.decode(errors="replace")
+    print(f"[{client.peer}] {message if BUG == 'prints_bytes' else text.rstrip()}", flush=True)
+    if is_quit(text.strip()):
+        return False
+    client.tell(b"Server received: " + (message.strip() if BUG == "trims" else message))
+    command = re.fullmatch(r"/name ([A-Za-z][\w-]*)", text.strip())
+    if command and BUG != "knows_no_names":
+        with lock:
+            taken = [other.name for other in clients]
+        if command[1] not in taken or BUG == "gives_a_name_twice":
+            client.name = command[1]
+        else:
+            client.tell(b"* That name is taken\n")
+        return True
+    line = text.removesuffix("\n")
+    if BUG != "passes_everything_on":
+        line = "".join(c if c.isprintable() else "?" for c in line)
+    tell_others(client, f"[{client.name}] {line}\n")
+    return True
+
+
+def handle(stream, peer):
+    client = Client(stream, peer)
+    greeting = GREETING[:-1] if BUG == "greets_without_a_line_end" else GREETING
+    client.tell(greeting)
+    with lock:
+        clients.append(client)
+        count = len(clients)
+    print(f"[NEW CONNECTION] {client.peer} connected", flush=True)
+    print(f"[ACTIVE CONNECTIONS] {count}", flush=True)
+    if BUG != "announces_nobody":
+        tell_others(client, f"* {client.name} joined\n")
+    try:
+        for message in messages(stream):
+            if not hear(client, message):
+                break
+    except ConnectionError:
+        if BUG == "dies_of_a_reset":
+            os._exit(1)
+    except OSError:
+        pass
+    if BUG != "counts_everybody":
+        with lock:
+            clients.remove(client)
+    if BUG != "announces_nobody":
+        tell_others(client, f"* {client.name} left\n")
+    # What is queued is still sent, but not waited for without end.
+    try:
+        client.queue.put_nowait(None)
+        client.writer.join(2)
+    except queue.Full:
+        pass
+    print(f"[DISCONNECT] {client.peer} disconnected", flush=True)
+    try:
+        stream.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    stream.close()
+    if BUG == "floods_its_output":
+        for _ in range(20):
+            print("Received: \n" * 100, flush=True)
+            time.sleep(0.02)
+    if BUG == "keeps_its_threads":
+        time.sleep(1000)
+
+
+def interrupted(*_):
+    print("[SHUTDOWN] Server shutting down", flush=True)
+    os._exit(0)
+
+
+if BUG != "says_nothing_at_the_end":
+    signal.signal(signal.SIGINT, interrupted)
+listener = socket.socket()
+if BUG != "cannot_restart":
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+try:
+    listener.bind(("0.0.0.0" if BUG == "on_all_interfaces" else HOST, PORT))
+except OSError as error:
+    print(f"Cannot listen: {error}", file=sys.stderr)
+    sys.exit(0 if BUG == "ends_well_without_a_port" else 1)
+listener.listen(128)
+print(f"[LISTENING] Server is listening on {HOST}:{PORT}", flush=True)
+while True:
+    stream, peer = listener.accept()
+    POOL.acquire()
+    if BUG == "one_at_a_time":
+        handle(stream, peer)
+    else:
+        threading.Thread(target=handle, args=(stream, peer), daemon=True).start()
+    if BUG != "exhausts_its_pool":
+        POOL.release()

@@ -1,0 +1,146 @@
+"""A right file_server with one bug, named by the third argument."""
+
+import os
+import re
+import socket
+import struct
+import sys
+import tempfile
+import threading
+import time
+import zlib
+
+HOST, PORT, BUG = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+DIR = "files"
+ORDER = "<" if BUG == "counts_from_the_wrong_end" else ">"
+
+
+class Gone(Exception):
+    """The client has closed."""
+
+
+def exactly(stream, size):
+    data = b""
+    while len(data) < size:
+        part = stream.recv(min(65536, size - len(data)))
+        if not part:
+            raise Gone(data)
+        data += part
+        if BUG == "takes_a_read_for_a_frame":
+            break
+    return data
+
+
+def read_name(stream):
+    return exactly(stream, struct.unpack(ORDER + "H", exactly(stream, 2))[0]).decode()
+
+
+def refuse(stream, why):
+    stream.sendall(b"\1" + struct.pack(ORDER + "H", len(why)) + why.encode())
+
+
+def is_safe(name):
+    if BUG == "believes_every_name":
+        return bool(name) and "\0" not in name
+    return bool(re.fullmatch(r"[^./\\\0][^/\\\0]*", name))
+
+
+def put(stream):
+    name = read_name(stream)
+    (size,) = struct.unpack(ORDER + "Q", exactly(stream, 8))
+    if not is_safe(name):
+        return refuse(stream, "that is no name")
+    path = os.path.join(DIR, name)
+    stream.sendall(b"\0")
+    if BUG == "writes_in_place":
+        unfinished = path
+    elif BUG == "has_one_unfinished_file":
+        unfinished = os.path.join(DIR, f".{name}.part")
+    else:
+        unfinished = tempfile.mktemp(dir=DIR, prefix=".upload-")
+    checksum = 0
+    left = size
+    try:
+        with open(unfinished, "r+b" if os.path.exists(unfinished) else "wb") as file:
+            while left:
+                part = exactly(stream, min(left, 65536))
+                checksum = zlib.crc32(part, checksum)
+                left -= len(part)
+                if left == 0 and size > 1 and size % 1024 == 1 and BUG == "loses_the_last_block":
+                    part = part[:-1]
+                file.write(part)
+                file.flush()
+            file.truncate()
+        wanted = exactly(stream, 4)
+    except (Gone, OSError):
+        if BUG == "keeps_what_has_come":
+            os.replace(unfinished, path)
+        elif BUG != "writes_in_place":
+            os.remove(unfinished)
+        raise
+    if struct.unpack(ORDER + "I", wanted)[0] != checksum and BUG != "ignores_the_checksum":
+        os.remove(unfinished)
+        return refuse(stream, "the checksum is another one")
+    if os.path.exists(unfinished):
+        os.replace(unfinished, path)
+    stream.sendall(b"\0")
+
+
+def get(stream):
+    name = read_name(stream)
+    path = os.path.join(DIR, name)
+    outside = os.path.islink(path) and BUG != "follows_links"
+    if not is_safe(name) or outside or not os.path.isfile(path):
+        if BUG == "hangs_up_instead_of_no":
+            raise Gone
+        return refuse(stream, "there is no such file")
+    with open(path, "rb") as file:
+        data = file.read()
+    frame = struct.pack(ORDER + "Q", len(data)) + data
+    stream.sendall(b"\0" + frame + struct.pack(ORDER + "I", zlib.crc32(data)))
+
+
+def listing(stream):
+    names = [name for name in os.listdir(DIR) if not name.startswith(".")]
+    frame = b"\0" + struct.pack(ORDER + "I", len(names))
+    for name in names:
+        size = 0 if BUG == "lists_no_sizes" else os.path.getsize(os.path.join(DIR, name))
+        raw = name.encode()
+        frame += struct.pack(ORDER + "H", len(raw)) + raw + struct.pack(ORDER + "Q", size)
+    stream.sendall(frame)
+
+
+def handle(stream):
+    try:
+        with stream:
+            while kind := stream.recv(1):
+                if kind not in b"PGL":
+                    if BUG == "dies_of_garbage":
+                        os._exit(1)
+                    return refuse(stream, "that is no request")
+                {b"P": put, b"G": get, b"L": listing}[kind](stream)
+    except OSError:
+        if BUG == "dies_of_a_reset":
+            os._exit(1)
+    except (Gone, ValueError):
+        pass
+    if BUG == "keeps_its_threads":
+        time.sleep(1000)
+
+
+os.makedirs(DIR, exist_ok=True)
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+try:
+    listener.bind(("0.0.0.0" if BUG == "on_all_interfaces" else HOST, PORT))
+except OSError as error:
+    print(f"Cannot listen: {error}", file=sys.stderr)
+    sys.exit(0 if BUG == "ends_well_without_a_port" else 1)
+listener.listen(128)
+print(f"Serving {DIR} on {HOST}:{PORT}", flush=True)
+while True:
+    stream, peer = listener.accept()
+    if BUG == "one_at_a_time":
+        handle(stream)
+    else:
+        threading.Thread(target=handle, args=(stream,), daemon=True).start()
