@@ -6,26 +6,33 @@
 //! Lab sheet:   labs/08_client_server.md
 //!
 //! The parts: `messages` finds the messages in a stream of bytes, `room` knows who is here
-//! and who is told what, `event_loop` moves the bytes between them and the sockets.
+//! and who is told what, `delivery` brings the bytes to the sockets of all.
 
-mod event_loop;
+mod delivery;
 mod messages;
 mod room;
 
+use std::io::{self, ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
-use std::sync::mpsc::{self, Sender};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use labkit::{Console, Endpoint};
-use mio::Waker;
+use labkit::{Console, Endpoint, Overload, Slots, reason};
 
-use event_loop::{EventLoop, Limits};
+use delivery::{Chat, Seat};
+use messages::{Inbox, PAUSE};
+use room::After;
+
+/// What one read returns at most: many messages of one who says much at once.
+const READ_SIZE: usize = 8 * 1024;
+/// How many may at a time be told that the room is full; more are closed without a word.
+const TOLD_TO_GO: usize = 32;
 
 /// Let everybody who connects talk with everybody else.
-#[derive(clap::Parser)]
+#[derive(clap::Parser, Clone)]
 #[command(version)]
 struct Args {
     #[command(flatten)]
@@ -43,14 +50,6 @@ struct Args {
     max_clients: usize,
 }
 
-/// What other threads tell the one that owns the room.
-enum Event {
-    /// A client has connected.
-    Arrival(TcpStream, SocketAddr),
-    /// Ctrl-C.
-    Shutdown,
-}
-
 fn main() -> ExitCode {
     labkit::run(serve)
 }
@@ -59,43 +58,125 @@ fn serve(args: Args) -> anyhow::Result<()> {
     let interrupted = labkit::ctrl_c()?;
     let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
-    let (sender, events) = mpsc::channel();
-    let limits = Limits {
-        idle: Duration::from_secs(args.idle_timeout),
-        clients: args.max_clients,
-    };
-    let room = EventLoop::new(events, limits, args.console, args.echo_only)?;
+    let chat = Arc::new(Chat::new(args.console, args.echo_only));
     println!(
         "[LISTENING] Server is listening on {}",
         listener.local_addr()?
     );
 
-    // Two threads wait for what this one cannot: it waits for the clients' bytes.
-    let (waker, waker_of_accept) = (room.waker(), room.waker());
-    let arrivals = sender.clone();
-    thread::spawn(move || accept_loop(&listener, &arrivals, &waker_of_accept));
-    thread::spawn(move || {
-        if interrupted.recv().is_ok() && sender.send(Event::Shutdown).is_ok() {
-            let _ = waker.wake(); // Fails only if the program already ends.
-        }
-    });
-    room.run()
+    let room = Arc::clone(&chat);
+    thread::spawn(move || accept_loop(&listener, &room, &args));
+    interrupted.recv()?;
+    println!("[SHUTDOWN] Server shutting down");
+    chat.say_good_bye();
+    Ok(())
 }
 
-/// Hands every client over to the thread that owns the room.
-fn accept_loop(listener: &TcpListener, arrivals: &Sender<Event>, waker: &Waker) {
-    let mut overload = labkit::Overload::new(listener);
+/// Gives each client a thread of its own, which reads what that client says.
+fn accept_loop(listener: &TcpListener, chat: &Arc<Chat>, args: &Args) {
+    let mut overload = Overload::new(listener);
+    let slots = Slots::new(args.max_clients + TOLD_TO_GO);
     loop {
         match listener.accept() {
             Ok((stream, peer_addr)) => {
-                if arrivals.send(Event::Arrival(stream, peer_addr)).is_err() {
-                    return; // The room is closed.
-                }
-                if let Err(error) = waker.wake() {
-                    eprintln!("cannot wake the room: {}", labkit::reason(&error));
+                let Some(slot) = slots.take() else {
+                    eprintln!("{peer_addr}: turned away, too many at the door");
+                    continue; // The stream is dropped, and that closes it.
+                };
+                let (chat, args) = (Arc::clone(chat), args.clone());
+                let job = move || {
+                    serve_client(stream, peer_addr, &chat, &args);
+                    drop(slot);
+                };
+                // A small stack: two thousand clients are two thousand threads.
+                let thread = thread::Builder::new().stack_size(256 * 1024);
+                if let Err(error) = thread.spawn(job) {
+                    eprintln!("{peer_addr}: turned away, no thread: {}", reason(&error));
                 }
             }
             Err(error) => overload.shed(listener, &error),
         }
+    }
+}
+
+/// The life of one client, from the greeting to the farewell.
+fn serve_client(stream: TcpStream, peer_addr: SocketAddr, chat: &Arc<Chat>, args: &Args) {
+    let seat = match chat.enter(stream, peer_addr, args.max_clients) {
+        Ok(Some(seat)) => seat,
+        Ok(None) => return eprintln!("{peer_addr}: turned away, the room is full"),
+        Err(error) => return eprintln!("{peer_addr}: {}", reason(&error)),
+    };
+    let end = listen_to(&seat, chat, args);
+    let why = chat
+        .why_dropped(&seat)
+        .or(end.err().map(|error| reason(&error)));
+    if let Some(why) = why {
+        args.console
+            .line(format_args!("[ERROR] {peer_addr}: {why}"));
+    }
+    args.console
+        .line(format_args!("[DISCONNECT] {peer_addr} disconnected"));
+    chat.leave(seat);
+}
+
+/// What one read has brought.
+enum Heard {
+    Bytes,
+    /// Nothing: what is there is a whole message.
+    Pause,
+    /// Nothing, for too long.
+    Idle,
+    End,
+}
+
+/// Reads what a client sends, and handles it message by message, until the client leaves.
+fn listen_to(seat: &Seat, chat: &Arc<Chat>, args: &Args) -> io::Result<()> {
+    let idle_timeout = Duration::from_secs(args.idle_timeout);
+    let mut inbox = Inbox::default();
+    seat.stream().set_read_timeout(Some(idle_timeout))?;
+    loop {
+        let is_line_open = !inbox.is_empty();
+        let heard = read_more(seat.stream(), &mut inbox)?;
+        let is_whole = matches!(heard, Heard::Pause | Heard::End);
+        if chat.hear(seat, &mut inbox, is_whole) == After::Quits {
+            return Ok(());
+        }
+        match heard {
+            Heard::End => return Ok(()),
+            Heard::Idle => {
+                chat.tell(seat, "* You have said nothing for too long: good-bye\n");
+                return Ok(());
+            }
+            Heard::Bytes | Heard::Pause => {}
+        }
+        // The end of a message that has no newline is a pause.
+        if is_line_open == inbox.is_empty() {
+            let timeout = if inbox.is_empty() {
+                idle_timeout
+            } else {
+                PAUSE
+            };
+            seat.stream().set_read_timeout(Some(timeout))?;
+        }
+    }
+}
+
+/// Reads once into the inbox, as long as the socket's timeout allows.
+fn read_more(mut stream: &TcpStream, inbox: &mut Inbox) -> io::Result<Heard> {
+    let mut buf = [0; READ_SIZE];
+    match stream.read(&mut buf) {
+        Ok(0) => Ok(Heard::End),
+        Ok(len) => {
+            inbox.push(buf.get(..len).unwrap_or_default());
+            Ok(Heard::Bytes)
+        }
+        Err(error) => match error.kind() {
+            ErrorKind::Interrupted => Ok(Heard::Bytes),
+            ErrorKind::WouldBlock | ErrorKind::TimedOut if inbox.is_empty() => {
+                Ok(Heard::Idle)
+            }
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Ok(Heard::Pause),
+            _ => Err(error),
+        },
     }
 }
