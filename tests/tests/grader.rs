@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use grading::checks;
 use grading::harness::{Check, Outcome, Plan, Status, Target, kill_strays, run};
@@ -176,7 +176,7 @@ fn tables(wrong: &[Entry], unusual: &[Entry]) -> Vec<Trial> {
 fn command(entry: &Entry) -> Result<Vec<String>, Failed> {
     let file = entry.dir.join(&entry.file);
     let mut words = match file.extension().and_then(|extension| extension.to_str()) {
-        Some("py") => vec!["python3".to_owned(), file.display().to_string()],
+        Some("py") => vec![python().to_owned(), file.display().to_string()],
         Some("sh") => vec!["sh".to_owned(), file.display().to_string()],
         Some("rs") => vec![rustc(&file)?.display().to_string()],
         _ => return Err(format!("{}: unknown kind of program", file.display()).into()),
@@ -186,6 +186,24 @@ fn command(entry: &Entry) -> Result<Vec<String>, Failed> {
     // A tool's own arguments come last.
     words.push("{args}".to_owned());
     Ok(words)
+}
+
+/// The Python interpreter itself: what `python3` on the PATH starts may be the wrapper of
+/// a version manager, which takes longer than most checks.
+fn python() -> &'static str {
+    static PYTHON: OnceLock<String> = OnceLock::new();
+    PYTHON.get_or_init(|| {
+        let output = Command::new("python3")
+            .args(["-c", "import sys; print(sys.executable)"])
+            .output();
+        let path = output
+            .ok()
+            .and_then(|output| String::from_utf8(output.stdout).ok());
+        match path.as_deref().map(str::trim) {
+            Some(path) if !path.is_empty() => path.to_owned(),
+            _ => "python3".to_owned(),
+        }
+    })
 }
 
 /// Compiles a single file unless its binary is newer.
