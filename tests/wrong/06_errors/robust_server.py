@@ -22,6 +22,7 @@ def serve(stream, peer):
                 data = stream.recv(1024)
             if not data:
                 if bug == "spins":
+                    print("Received: ")
                     continue
                 if bug == "visit_kills" and first:
                     os._exit(1)

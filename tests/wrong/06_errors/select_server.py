@@ -18,9 +18,7 @@ def admit():
     stream, peer = listener.accept()
     print(f"Connected by {peer[0]}:{peer[1]}")
     if bug == "one_at_a_time":
-        while data := stream.recv(1024):
-            stream.sendall(data)
-        return stream.close()
+        return echo_all(stream)
     if bug == "threads":
         return threading.Thread(target=echo_all, args=(stream,), daemon=True).start()
     stream.setblocking(bug in ("blocking", "blocking_read"))
@@ -43,7 +41,10 @@ def remove(stream):
     unsent.pop(stream)
     if bug == "leaks":
         kept.append(stream)
-        stream.shutdown(socket.SHUT_RDWR)
+        try:
+            stream.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
     else:
         stream.close()
 
@@ -61,10 +62,12 @@ def serve(stream, mask):
             flush(stream)
         if not mask & selectors.EVENT_READ or unsent[stream]:
             return
-        data = stream.makefile("rb").readline() if bug == "line_reader" else stream.recv(1024)
+        data = stream.recv(1024)
         if not data:
-            if bug != "eof_spins":
-                remove(stream)
+            if bug == "eof_spins":
+                return print("Received: ")
+            return remove(stream)
+        if bug == "line_reader" and b"\n" not in data:
             return
         text = data.decode() if bug == "utf8" else data.decode(errors="replace")
         if bug == "reencodes":
@@ -106,6 +109,8 @@ print(f"Server started on {host}:{port}")
 selector.register(listener, selectors.EVENT_READ)
 try:
     while True:
+        if bug == "polls":
+            print("nothing yet")
         for key, mask in selector.select(0 if bug == "polls" else None):
             if key.fileobj is listener:
                 admit()
