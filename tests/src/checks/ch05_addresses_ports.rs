@@ -1,8 +1,665 @@
 //! Chapter 5: what its programs must do.
 
-use crate::harness::Check;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::thread;
+use std::time::Instant;
+
+use super::facts::{self, expect, expect_line, expect_no_line};
+use crate::harness::prelude::*;
 
 /// The checks of the chapter.
 pub fn checks() -> Vec<Check> {
-    Vec::new()
+    let mut checks = address_info();
+    checks.extend(dns_lookup());
+    checks.extend(port_scanner());
+    checks.extend(connection_monitor());
+    // Several starts of an interpreter take their time on a busy machine.
+    let patient = |check: Check| check.deadline(Duration::from_secs(60));
+    checks.into_iter().map(patient).collect()
+}
+
+fn address_info() -> Vec<Check> {
+    let scopes = "labs/05_addresses_ports.md#step-1-what-an-address-tells";
+    let ports = "labs/05_addresses_ports.md#step-2-what-a-port-tells";
+    let by_hand = "cargo run -p address_info 192.168.1.10:443";
+    vec![
+        Check::new(
+            "address_info.tells_the_scope",
+            "tells family and scope of an IPv4 address",
+            |exam| {
+                let (a, b) = (exam.rng().u8(..), exam.rng().u8(1..255));
+                for (addr, scope) in [
+                    (format!("10.{a}.0.{b}"), "private"),
+                    (format!("192.168.{a}.{b}"), "private"),
+                    (format!("127.{a}.0.{b}"), "loopback"),
+                    (format!("169.254.{a}.{b}"), "link-local"),
+                    (format!("203.0.113.{b}"), "documentation"),
+                    (format!("230.1.{a}.{b}"), "multicast"),
+                    (format!("8.{a}.8.{b}"), "public"),
+                ] {
+                    let output = facts::run(exam, &[&addr])?;
+                    expect(&output, "Family", "IPv4")?;
+                    expect(&output, "Scope", scope)?;
+                }
+                Ok(())
+            },
+        )
+        .points(2)
+        .sheet(scopes)
+        .hints(HINTS_SCOPE)
+        .by_hand(by_hand),
+        Check::new(
+            "address_info.knows_where_private_ends",
+            "knows that 172.16 to 172.31 are private and their neighbours are not",
+            |exam| {
+                for (second, scope) in [(15, "public"), (16, "private"), (31, "private"), (32, "public")] {
+                    let addr = format!("172.{second}.{}.1", exam.rng().u8(..));
+                    expect(&facts::run(exam, &[&addr])?, "Scope", scope)?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["address_info.tells_the_scope"])
+        .sheet(scopes)
+        .hints(&[
+            "The block is 172.16.0.0/12: how many of the second byte's bits belong to it?",
+            "A /12 fixes the first byte and the upper half of the second.",
+        ])
+        .by_hand("cargo run -p address_info 172.32.0.1"),
+        Check::new(
+            "address_info.knows_ipv6",
+            "tells the scope of an IPv6 address",
+            |exam| {
+                let word = exam.rng().u16(1..);
+                for (addr, scope) in [
+                    ("::1".to_owned(), "loopback"),
+                    (format!("fe80::{word:x}"), "link-local"),
+                    (format!("fd00:{word:x}::1"), "private"),
+                    (format!("ff02::{word:x}"), "multicast"),
+                    (format!("2001:db8:{word:x}::1"), "documentation"),
+                    (format!("2606:{word:x}::1"), "public"),
+                ] {
+                    let output = facts::run(exam, &[&addr])?;
+                    expect(&output, "Family", "IPv6")?;
+                    expect(&output, "Scope", scope)?;
+                }
+                Ok(())
+            },
+        )
+        .points(2)
+        .sheet(scopes)
+        .hints(HINTS_SCOPE)
+        .by_hand("cargo run -p address_info fe80::1"),
+        Check::new(
+            "address_info.tells_the_port_range",
+            "tells the range of a port: well-known, registered or dynamic",
+            |exam| {
+                for (port, range) in [
+                    (1023, "well-known"),
+                    (1024, "registered"),
+                    (49151, "registered"),
+                    (49152, "dynamic"),
+                ] {
+                    let output = facts::run(exam, &[&port.to_string()])?;
+                    expect(&output, "Port range", range)?;
+                }
+                Ok(())
+            },
+        )
+        .sheet(ports)
+        .hints(&["The first range ends with 1023, the second with 49151: both included."])
+        .by_hand("cargo run -p address_info 49152"),
+        Check::new(
+            "address_info.names_the_service",
+            "names the usual service of well-known ports",
+            |exam| {
+                let services = [(22, "ssh"), (25, "smtp"), (80, "http"), (443, "https")];
+                for (port, service) in services {
+                    let output = facts::run(exam, &[&port.to_string()])?;
+                    expect(&output, "Service", service)?;
+                }
+                Ok(())
+            },
+        )
+        .sheet(ports)
+        .hints(&["A table of ports and names: the names are those of IANA."])
+        .by_hand("cargo run -p address_info 443"),
+        Check::new(
+            "address_info.takes_both",
+            "takes an address and a port together, IPv6 in brackets",
+            |exam| {
+                let output = facts::run(exam, &["192.168.1.10:443"])?;
+                expect(&output, "Scope", "private")?;
+                expect(&output, "Service", "https")?;
+                let output = facts::run(exam, &["[fe80::1]:22"])?;
+                expect(&output, "Scope", "link-local")?;
+                expect(&output, "Service", "ssh")
+            },
+        )
+        .needs(&["address_info.tells_the_scope", "address_info.names_the_service"])
+        .sheet(ports)
+        .hints(&["An IPv6 address has colons of its own: the port stands behind the bracket."])
+        .by_hand("cargo run -p address_info [fe80::1]:22"),
+        Check::new(
+            "address_info.refuses_what_is_no_address",
+            "refuses what is no address and no port",
+            |exam| {
+                for text in ["256.1.1.1", "1.2.3", "1.2.3.4:70000", "65536", "fe80::1::2"] {
+                    facts::refuses(exam, &[text])?;
+                }
+                Ok(())
+            },
+        )
+        .sheet("labs/05_addresses_ports.md#what-goes-wrong-and-why")
+        .hints(&["Let the standard library parse the address, and handle its error."])
+        .by_hand("cargo run -p address_info 256.1.1.1; echo $?"),
+    ]
+}
+
+const HINTS_SCOPE: &[&str] = &[
+    "Each scope is a list of prefixes: does the address begin with one of them?",
+    "The table of prefixes stands on the sheet, with the names to print.",
+];
+
+fn dns_lookup() -> Vec<Check> {
+    let step = "labs/05_addresses_ports.md#step-3-from-a-name-to-addresses";
+    vec![
+        Check::new(
+            "dns_lookup.finds_all_addresses",
+            "shows all addresses that the system has for localhost, of both families",
+            |exam| {
+                let output = facts::run(exam, &["localhost"])?;
+                let addrs = ("localhost", 0).to_socket_addrs();
+                let addrs = addrs.map_err(|error| Stop::grader("localhost", &error))?;
+                for addr in addrs {
+                    let family = if addr.is_ipv4() { "IPv4" } else { "IPv6" };
+                    expect(&output, family, &addr.ip().to_string())?;
+                }
+                Ok(())
+            },
+        )
+        .points(2)
+        .sheet(step)
+        .hints(&[
+            "The system's resolver is asked, not a DNS server: it reads the hosts file too.",
+            "Print one line an address: IPv4: or IPv6: and the address.",
+        ])
+        .by_hand("getent ahosts localhost"),
+        Check::new(
+            "dns_lookup.takes_several_names",
+            "looks up each of several names, and an address stands for itself",
+            |exam| {
+                let addr = Ipv4Addr::new(127, exam.rng().u8(..), 2, 3).to_string();
+                let output = facts::run(exam, &["localhost", &addr, "::1"])?;
+                expect(&output, "IPv4", "127.0.0.1")?;
+                expect(&output, "IPv4", &addr)?;
+                expect(&output, "IPv6", "::1")
+            },
+        )
+        .needs(&["dns_lookup.finds_all_addresses"])
+        .sheet(step)
+        .hints(&["Do for each argument what you do for the first."])
+        .by_hand("cargo run -p dns_lookup localhost ::1"),
+        Check::new(
+            "dns_lookup.reports_an_unknown_name",
+            "reports a name that has no address, with a status that is not 0",
+            |exam| {
+                let name = format!("{}.invalid", exam.word(8).to_lowercase());
+                facts::refuses(exam, &[&name])
+            },
+        )
+        .sheet(step)
+        .hints(&["The resolver returns an error: print it, and end with status 1."])
+        .by_hand("cargo run -p dns_lookup nobody.invalid; echo $?"),
+        Check::new(
+            "dns_lookup.goes_on_after_an_unknown_name",
+            "shows the other names when one is unknown",
+            |exam| {
+                let name = format!("{}.invalid", exam.word(8).to_lowercase());
+                let mut program = exam.tool(&[&name, "localhost"])?;
+                program.wait_exit(Duration::from_secs(20))?;
+                program.expect_no_crash()?;
+                expect(&program.printed(), "IPv4", "127.0.0.1")
+            },
+        )
+        .needs(&["dns_lookup.finds_all_addresses"])
+        .sheet(step)
+        .hints(&["One name's error ends the look-up of that name, not the loop."])
+        .by_hand("cargo run -p dns_lookup nobody.invalid localhost"),
+    ]
+}
+
+fn port_scanner() -> Vec<Check> {
+    let step = "labs/05_addresses_ports.md#step-4-which-ports-are-open";
+    let states = "labs/05_addresses_ports.md#open-closed-filtered";
+    vec![
+        Check::new(
+            "port_scanner.finds_open_ports",
+            "finds open ports at both ends of the range",
+            |exam| {
+                let (first, last) = open_range(exam)?;
+                let (low, high) = (port_of(&first)?, port_of(&last)?);
+                let output = facts::run(
+                    exam,
+                    &["127.0.0.1", "--ports", &format!("{low}-{high}")],
+                )?;
+                expect_line(&output, &[&low.to_string(), "open"])?;
+                expect_line(&output, &[&high.to_string(), "open"])
+            },
+        )
+        .points(2)
+        .sheet(step)
+        .hints(&[
+            "A connection that is accepted means open: close it and go on.",
+            "The last port of the range belongs to it. Does your loop reach it?",
+        ])
+        .by_hand("cargo run -p port_scanner 127.0.0.1 --ports 1-1024"),
+        Check::new(
+            "port_scanner.calls_closed_ports_closed",
+            "does not call a closed port open, and counts it as closed",
+            |exam| {
+                let (first, last) = open_range(exam)?;
+                let (low, high) = (port_of(&first)?, port_of(&last)?);
+                drop(last);
+                let output = facts::run(
+                    exam,
+                    &["127.0.0.1", "--ports", &format!("{low},{high}")],
+                )?;
+                expect_line(&output, &[&low.to_string(), "open"])?;
+                expect_no_line(&output, &[&high.to_string(), "open"])?;
+                expect_line(&output, &["1", "open", "closed", "0", "filtered"])
+            },
+        )
+        .needs(&["port_scanner.finds_open_ports"])
+        .points(2)
+        .sheet(states)
+        .hints(&[
+            "A refused connection is the answer of a closed port.",
+            "The last line counts: 1 open, 1 closed, 0 filtered.",
+        ])
+        .by_hand("cargo run -p port_scanner --ports 1-10"),
+        Check::new(
+            "port_scanner.takes_one_port",
+            "takes a range of one port, and a single port",
+            |exam| {
+                let listener = exam.listener()?;
+                let port = listener.addr().port();
+                for ports in [format!("{port}-{port}"), port.to_string()] {
+                    let output = facts::run(exam, &["127.0.0.1", "--ports", &ports])?;
+                    expect_line(&output, &[&port.to_string(), "open"])?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["port_scanner.finds_open_ports"])
+        .sheet(step)
+        .hints(&["A range whose ends are the same has one port, not none."])
+        .by_hand("cargo run -p port_scanner --ports 22-22"),
+        Check::new(
+            "port_scanner.takes_a_list",
+            "takes a list of ports and ranges",
+            |exam| {
+                let listeners = [exam.listener()?, exam.listener()?, exam.listener()?];
+                let ports = listeners.each_ref().map(|listener| listener.addr().port());
+                let [a, b, c] = ports;
+                let list = format!("{c},{a}-{a},{b}");
+                let output = facts::run(exam, &["127.0.0.1", "--ports", &list])?;
+                for port in ports {
+                    expect_line(&output, &[&port.to_string(), "open"])?;
+                }
+                expect_line(&output, &["3", "open", "0", "closed", "filtered"])
+            },
+        )
+        .needs(&["port_scanner.calls_closed_ports_closed"])
+        .sheet(step)
+        .hints(&["Split at the commas first, then each part at its minus."])
+        .by_hand("cargo run -p port_scanner --ports 22,80,8000-8100"),
+        Check::new(
+            "port_scanner.ends_on_filtered_ports",
+            "calls a port that does not answer filtered, and ends in time",
+            |exam| {
+                let Some(silent) = silent_ports(6)? else {
+                    exam.note("this system answers also for a full backlog");
+                    return Ok(());
+                };
+                let ports: Vec<String> =
+                    silent.iter().map(|(_, port)| port.to_string()).collect();
+                let began = Instant::now();
+                let list = ports.join(",");
+                let args = ["127.0.0.1", "--ports", &list, "--timeout", "300"];
+                let output = facts::run(exam, &args)?;
+                if began.elapsed() > Duration::from_secs(15) {
+                    let got = format!("{} s", began.elapsed().as_secs());
+                    return Err(Failure::new("an end within a few seconds", got).into());
+                }
+                expect_line(&output, &["0", "open", "closed", "6", "filtered"])
+            },
+        )
+        .needs(&["port_scanner.calls_closed_ports_closed"])
+        .points(2)
+        .timing()
+        .sheet(states)
+        .hints(&[
+            "Without a limit a connection attempt waits for about two minutes.",
+            "Give each attempt a timeout; --timeout sets it in milliseconds.",
+        ])
+        .by_hand("labs/05_addresses_ports.md shows how to make a silent port"),
+        Check::new(
+            "port_scanner.is_bounded",
+            "tries at most 512 ports at a time",
+            is_bounded,
+        )
+        .needs(&["port_scanner.ends_on_filtered_ports"])
+        .timing()
+        .sheet(step)
+        .hints(&[
+            "A thread for each port is thousands of threads. How many do you need?",
+            "Start a fixed number of workers; each takes the next port of a shared list.",
+        ])
+        .by_hand("grep Threads /proc/$(pgrep port_scanner)/status"),
+        Check::new(
+            "port_scanner.names_the_service",
+            "names the usual service of an open port",
+            |exam| {
+                // Some of these may be taken; an address of its own makes that unlikely.
+                let known = [
+                    (8080, "http"),
+                    (5432, "postgres"),
+                    (3306, "mysql"),
+                    (6379, "redis"),
+                ];
+                let host = format!("127.0.{}.{}", exam.rng().u8(1..), exam.rng().u8(2..));
+                let bound = known.iter().find_map(|(port, name)| {
+                    Some((
+                        TcpListener::bind((host.as_str(), *port)).ok()?,
+                        *port,
+                        *name,
+                    ))
+                });
+                let Some((_listener, port, name)) = bound else {
+                    return Err(Stop::Error("no known port is free".to_owned()));
+                };
+                let port = port.to_string();
+                let output = facts::run(exam, &[&host, "--ports", &port])?;
+                let line = output
+                    .lines()
+                    .find(|line| line.contains(&port) && line.contains("open"));
+                match line {
+                    Some(line) if line.to_lowercase().contains(name) => Ok(()),
+                    line => {
+                        let got = line.unwrap_or("no such line");
+                        Err(Failure::new(format!("{port} … open … {name}"), got).into())
+                    }
+                }
+            },
+        )
+        .needs(&["port_scanner.finds_open_ports"])
+        .sheet(step)
+        .hints(&["A table of ports and names; an unknown port is shown without."])
+        .by_hand("cargo run -p tcp_server & cargo run -p port_scanner --ports 8080"),
+        Check::new(
+            "port_scanner.asks_for_permission",
+            "refuses to scan a public address unless told that it is allowed",
+            |exam| {
+                // TEST-NET-3: nobody lives there. Port 9 is discard.
+                let args = ["203.0.113.7", "--ports", "9"];
+                facts::refuses(exam, &args)?;
+                let mut program = exam.tool(&args)?;
+                program.wait_exit(Duration::from_secs(20))?;
+                if program.printed().to_lowercase().contains("permission") {
+                    return Ok(());
+                }
+                let got = facts::short(&program.printed());
+                Err(Failure::new("a message that speaks of permission", got).into())
+            },
+        )
+        .sheet("labs/05_addresses_ports.md#ask-first")
+        .hints(&[
+            "Scanning a stranger's machine can be against the law.",
+            "Loopback and private addresses are free; refuse others with a clear word.",
+        ])
+        .by_hand("cargo run -p port_scanner 203.0.113.7 --ports 9; echo $?"),
+        Check::new(
+            "port_scanner.refuses_bad_ranges",
+            "refuses ranges that are backwards or are no ports",
+            |exam| {
+                for ports in ["100-50", "0", "65536", "x-y"] {
+                    facts::refuses(exam, &["127.0.0.1", "--ports", ports])?;
+                }
+                Ok(())
+            },
+        )
+        .sheet("labs/05_addresses_ports.md#what-goes-wrong-and-why")
+        .hints(&[
+            "A port is a number from 1 to 65535; a range begins with its smaller end.",
+        ])
+        .by_hand("cargo run -p port_scanner --ports 100-50; echo $?"),
+    ]
+}
+
+/// Two listeners a few ports apart; the ports between them may be anybody's.
+fn open_range(exam: &mut Exam) -> Result<(TcpListener, TcpListener), Stop> {
+    for _ in 0..100 {
+        let low = exam.rng().u16(10_000..31_000);
+        let first = TcpListener::bind(("127.0.0.1", low));
+        let last = TcpListener::bind(("127.0.0.1", low + 7));
+        if let (Ok(first), Ok(last)) = (first, last) {
+            return Ok((first, last));
+        }
+    }
+    Err(Stop::Error("no two free ports".to_owned()))
+}
+
+fn port_of(listener: &TcpListener) -> Result<u16, Stop> {
+    let addr = listener.local_addr();
+    Ok(addr
+        .map_err(|error| Stop::grader("local_addr", &error))?
+        .port())
+}
+
+/// Listeners whose backlog is full: Linux drops what comes then, without a word, as a
+/// firewall does. `None` where the system does otherwise.
+fn silent_ports(count: usize) -> Result<Option<Vec<(socket2::Socket, u16)>>, Stop> {
+    use socket2::{Domain, Socket, Type};
+
+    let error = |error| Stop::grader("cannot make a silent port", &error);
+    let mut silent = Vec::new();
+    for _ in 0..count {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(error)?;
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        socket.bind(&any.into()).map_err(error)?;
+        socket.listen(0).map_err(error)?;
+        let addr = socket.local_addr().map_err(error)?.as_socket();
+        let addr = addr.unwrap_or(any);
+        // The one that has room; it stays in the queue after its end.
+        drop(TcpStream::connect(addr).map_err(error)?);
+        silent.push((socket, addr.port()));
+    }
+    let probe = silent
+        .first()
+        .map(|(_, port)| SocketAddr::from(([127, 0, 0, 1], *port)));
+    let answers = probe.is_some_and(|addr| {
+        TcpStream::connect_timeout(&addr, Duration::from_millis(200)).is_ok()
+    });
+    Ok((!answers).then_some(silent))
+}
+
+fn is_bounded(exam: &mut Exam) -> Verdict {
+    const SILENT: usize = 600;
+    const LIMIT: usize = 512 + 30;
+    // Not enough descriptors here, or another kind of system: nothing can be said.
+    let Ok(Some(silent)) = silent_ports(SILENT) else {
+        exam.note("no 600 silent ports can be made here");
+        return Ok(());
+    };
+    let ports: Vec<String> = silent.iter().map(|(_, port)| port.to_string()).collect();
+    let mut program = exam.tool(&[
+        "127.0.0.1",
+        "--ports",
+        &ports.join(","),
+        "--timeout",
+        "1000",
+    ])?;
+    let give_up = Instant::now() + Duration::from_secs(4);
+    let (mut threads, mut files) = (0, 0);
+    while program.runs()? && Instant::now() < give_up {
+        threads = threads.max(program.threads().unwrap_or(0));
+        files = files.max(program.open_files().unwrap_or(0));
+        thread::sleep(Duration::from_millis(20));
+    }
+    program.kill();
+    if threads.max(files) <= LIMIT {
+        return Ok(());
+    }
+    let got = format!("{threads} threads, {files} open files");
+    Err(Failure::new("at most 512 ports at a time", got).into())
+}
+
+fn connection_monitor() -> Vec<Check> {
+    let step = "labs/05_addresses_ports.md#step-5-who-owns-a-port";
+    let needs = &["connection_monitor.shows_listening_sockets"];
+    vec![
+        Check::new(
+            "connection_monitor.shows_listening_sockets",
+            "shows a listening TCP socket with its address and state",
+            |exam| {
+                let listener = exam.listener()?;
+                let output = facts::run(exam, &[])?;
+                expect_line(&output, &["tcp", "LISTEN", &listener.addr().to_string()])
+            },
+        )
+        .points(2)
+        .sheet(step)
+        .hints(&[
+            "On Linux the kernel's table is a file: /proc/net/tcp.",
+            "Addresses stand in it as hexadecimal numbers, bytes in the machine's order.",
+            "State 0A is LISTEN.",
+        ])
+        .by_hand("ss -tan; cargo run -p connection_monitor"),
+        Check::new(
+            "connection_monitor.shows_connections",
+            "shows both ends of an established connection",
+            |exam| {
+                let listener = exam.listener()?;
+                let stream = connected(listener.addr())?;
+                let error = |error| Stop::grader("local_addr", &error);
+                let local = stream.local_addr().map_err(error)?.to_string();
+                let peer = listener.addr().to_string();
+                let output = facts::run(exam, &[])?;
+                ordered(&output, "ESTAB", &local, &peer)?;
+                ordered(&output, "ESTAB", &peer, &local)
+            },
+        )
+        .needs(needs)
+        .points(2)
+        .sheet(step)
+        .hints(&[
+            "Each end of a connection on this machine is a socket of its own: two lines.",
+        ])
+        .by_hand("ss -tan state established"),
+        Check::new(
+            "connection_monitor.shows_udp",
+            "shows a UDP socket",
+            |exam| {
+                let udp = exam.udp()?;
+                let output = facts::run(exam, &[])?;
+                expect_line(&output, &["udp", &udp.addr()?.to_string()])
+            },
+        )
+        .needs(needs)
+        .sheet(step)
+        .hints(&["UDP has a table of its own: /proc/net/udp, of the same form."])
+        .by_hand("ss -uan"),
+        Check::new(
+            "connection_monitor.shows_ipv6",
+            "shows sockets of IPv6",
+            |exam| {
+                let Ok(listener) = TcpListener::bind("[::1]:0") else {
+                    exam.note("this machine has no IPv6");
+                    return Ok(());
+                };
+                let addr = SocketAddr::new(
+                    IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+                    port_of(&listener)?,
+                );
+                let output = facts::run(exam, &[])?;
+                expect_line(&output, &["LISTEN", &addr.to_string()])
+            },
+        )
+        .needs(needs)
+        .sheet(step)
+        .hints(&[
+            "The tables of IPv6 are /proc/net/tcp6 and /proc/net/udp6.",
+            "An address is four numbers of 32 bits, each in the machine's byte order.",
+        ])
+        .by_hand("ss -tan6"),
+        Check::new(
+            "connection_monitor.names_the_process",
+            "names the process that has a socket, where that is allowed",
+            |exam| {
+                let listener = exam.listener()?;
+                let addr = listener.addr().to_string();
+                let output = facts::run(exam, &[])?;
+                let pid = std::process::id().to_string();
+                let line = output
+                    .lines()
+                    .find(|line| line.contains(&addr) && line.contains("LISTEN"));
+                match line {
+                    Some(line) if line.contains(&pid) => Ok(()),
+                    line => {
+                        let got = line.unwrap_or("no such line");
+                        Err(Failure::new(format!("LISTEN … {addr} … {pid}"), got).into())
+                    }
+                }
+            },
+        )
+        .needs(needs)
+        .points(2)
+        .sheet(step)
+        .hints(&[
+            "The table gives each socket's inode.",
+            "In /proc/PID/fd a socket's link reads socket:[INODE].",
+        ])
+        .by_hand("ss -tlnp"),
+        Check::new(
+            "connection_monitor.shows_what_is_now",
+            "shows no socket that is closed, nor state LISTEN for a connection",
+            |exam| {
+                let listener = exam.listener()?;
+                let stream = connected(listener.addr())?;
+                let local = stream
+                    .local_addr()
+                    .map_err(|error| Stop::grader("local_addr", &error))?;
+                let closed = exam.listener()?.addr();
+                let output = facts::run(exam, &[])?;
+                expect_no_line(&output, &["LISTEN", &closed.to_string()])?;
+                expect_no_line(&output, &["LISTEN", &local.to_string()])
+            },
+        )
+        .needs(needs)
+        .sheet(step)
+        .hints(&["The fourth column of the table is the state, in hexadecimal."])
+        .by_hand("ss -tan"),
+    ]
+}
+
+fn connected(addr: SocketAddr) -> Result<TcpStream, Stop> {
+    TcpStream::connect(addr).map_err(|error| Stop::grader("cannot connect", &error))
+}
+
+/// Requires a line with the state and the two addresses, the first one first.
+fn ordered(output: &str, state: &str, first: &str, second: &str) -> Verdict {
+    let has = |line: &&str| match (line.find(first), line.find(second)) {
+        (Some(a), Some(b)) => line.contains(state) && a < b,
+        _ => false,
+    };
+    if output.lines().any(|line| has(&line)) {
+        return Ok(());
+    }
+    let wanted = format!("a line with {state} … {first} … {second}");
+    let near: BTreeSet<&str> =
+        output.lines().filter(|line| line.contains(first)).collect();
+    let near: Vec<&str> = near.into_iter().collect();
+    Err(Failure::new(wanted, facts::short(&near.join("\n"))).into())
 }

@@ -14,6 +14,7 @@ pub mod ch09_udp;
 pub mod ch10_security;
 pub mod ch11_http;
 pub mod common;
+pub mod facts;
 
 /// All checks of the course.
 pub fn all() -> Vec<Check> {
