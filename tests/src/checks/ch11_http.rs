@@ -203,7 +203,8 @@ fn get(path: &str) -> String {
 
 /// One well-behaved visitor.
 fn probe(server: &Program, word: &str) -> Verdict {
-    let request = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-Word: {word}\r\n\r\n");
+    let request =
+        format!("GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {word}\r\n\r\n");
     ask(server, request)?.expect_status(&[200])
 }
 
@@ -247,7 +248,7 @@ fn survives_malformed_requests(exam: &mut Exam) -> Verdict {
 fn answers_a_request_of_1024_bytes(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     for len in [512, 1024, 4096] {
-        let start = "GET / HTTP/1.1\r\nHost: localhost\r\nX-Filler: ";
+        let start = "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: x\r\nX-Filler: ";
         let filler = exam.word(len - start.len() - 4);
         let mut client = server.connect()?;
         client.patience(Duration::from_secs(2));
@@ -912,12 +913,13 @@ fn query_is_no_part_of_the_path(exam: &mut Exam) -> Verdict {
 
 fn other_methods_and_versions(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
-    let post = "POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+    let post =
+        "POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\nContent-Length: 0\r\n\r\n";
     let response = ask(&server, post)?;
     response.expect_status(&[200])?;
     response.expect_text("<strong>Method:</strong> POST")?;
     let mut client = server.connect()?;
-    client.send("GET /hello HTTP/1.0\r\n\r\n")?;
+    client.send("GET /hello HTTP/1.0\r\nUser-Agent: x\r\n\r\n")?;
     let response = read_response(&mut client, false)?;
     response.expect_status(&[200])?;
     response.expect_text("<strong>Method:</strong> GET")
@@ -981,7 +983,7 @@ fn request_in_pieces(exam: &mut Exam) -> Verdict {
 fn reads_the_body(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     // A body that looks like a request: it must not be taken for one.
-    let hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n";
+    let hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n\r\n";
     let chunked = format!("{:x}\r\n{hidden}\r\n0\r\n\r\n", hidden.len());
     for (field, body) in [
         (format!("Content-Length: {}", hidden.len()), hidden),
@@ -989,7 +991,7 @@ fn reads_the_body(exam: &mut Exam) -> Verdict {
     ] {
         let mut client = server.connect()?;
         client.send(format!(
-            "POST /hello HTTP/1.1\r\nHost: x\r\n{field}\r\n\r\n{body}"
+            "POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n{field}\r\n\r\n{body}"
         ))?;
         read_response(&mut client, false)?.expect_status(&[200])?;
         // Whoever closes here is right as well; whoever does not must be in step.
@@ -1048,8 +1050,9 @@ fn never_two_readings(exam: &mut Exam) -> Verdict {
         "Content-Length: 5x\r\n",
     ] {
         let mut client = server.connect()?;
-        let request =
-            format!("POST /hello HTTP/1.1\r\nHost: x\r\n{fields}\r\n0\r\n\r\n{hidden}");
+        let request = format!(
+            "POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n{fields}\r\n0\r\n\r\n{hidden}"
+        );
         client.send_anyway(request);
         let Some(response) = next_response(&mut client)? else {
             continue; // Closing without a word is safe.

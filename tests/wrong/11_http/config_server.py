@@ -1,0 +1,113 @@
+"""config_server with one bug, which the third argument chooses; without it, none."""
+import os
+import socket
+import sys
+import threading
+
+HOST, PORT = sys.argv[1], int(sys.argv[2])
+BUG = sys.argv[3] if len(sys.argv) > 3 else ""
+FILE = "settings.log"
+LOCK = threading.Lock()
+SETTINGS = {}
+
+
+def keep(line):
+    if BUG == "memory_only":
+        return
+    if BUG == "buffers":
+        BUFFER.append(line)
+        if len(BUFFER) < 100:
+            return
+    with open(FILE, "ab", buffering=0) as file:
+        file.write(line + b"\n")
+
+
+BUFFER = []
+if os.path.exists(FILE):
+    for line in open(FILE, "rb").read().split(b"\n")[:-1]:
+        word, key, *value = line.split(b" ", 2)
+        if word == b"SET":
+            SETTINGS[key] = value[0]
+        else:
+            SETTINGS.pop(key, None)
+
+
+def answer(line):
+    words = line.split(b" ", 2)
+    command = words[0].upper()
+    with LOCK:
+        if command == b"GET" and len(words) == 2:
+            if words[1] not in SETTINGS:
+                return b"OK \n" if BUG == "missing_is_empty" else b"ERROR 404 no such key\n"
+            return b"OK " + SETTINGS[words[1]] + b"\n"
+        if command == b"SET" and len(words) == 3:
+            value = words[2].split(b" ")[0] if BUG == "one_word" else words[2]
+            value = value.upper() if BUG == "upper" else value
+            if BUG == "first_stays" and words[1] in SETTINGS:
+                return b"OK\n"
+            keep(b"SET " + words[1] + b" " + value)
+            SETTINGS[words[1]] = value
+            return b"OK\n"
+        if command == b"DELETE" and len(words) == 2:
+            if words[1] not in SETTINGS:
+                return b"ERROR 404 no such key\n"
+            if BUG != "no_delete":
+                keep(b"DELETE " + words[1])
+                del SETTINGS[words[1]]
+            return b"OK\n"
+        if command == b"LIST":
+            prefix = words[1] if len(words) > 1 and BUG != "list_all" else b""
+            found = sorted(it for it in SETTINGS.items() if it[0].startswith(prefix))
+            return b"OK %d\n" % len(found) + b"".join(k + b" " + v + b"\n" for k, v in found)
+        if command == b"SAVE":
+            return b"OK\n"
+    return b"" if BUG == "silent_errors" else b"ERROR 400 what?\n"
+
+
+def serve(conn):
+    buf = b""
+    try:
+        while True:
+            data = conn.recv(4096)
+            if BUG == "strict_utf8":
+                data.decode()
+            if not data:
+                if BUG == "spins" and buf:
+                    while True:
+                        pass
+                return
+            buf += data
+            if BUG == "one_read":
+                buf = data.rstrip(b"\n") + b"\n"
+            if len(buf) > 100000:
+                return
+            while b"\n" in buf:
+                line, _, buf = buf.partition(b"\n")
+                if line.strip().upper() == b"QUIT":
+                    if BUG != "quit_without_reply":
+                        conn.sendall(b"OK\n")
+                    return
+                conn.sendall(answer(line.rstrip(b"\r")))
+    except UnicodeDecodeError:
+        os._exit(1)
+    except OSError:
+        pass
+    finally:
+        conn.close()
+
+
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+try:
+    listener.bind(("0.0.0.0" if BUG == "all_interfaces" else HOST, PORT))
+except OSError as error:
+    if BUG == "port_in_use_is_fine":
+        sys.exit(0)
+    sys.exit(f"cannot listen: {error}")
+listener.listen(128)
+while True:
+    connection, _ = listener.accept()
+    if BUG == "one_thread":
+        serve(connection)
+    else:
+        threading.Thread(target=serve, args=(connection,), daemon=True).start()

@@ -1,0 +1,113 @@
+"""fetch_url with one bug, which the third argument chooses; then come its own arguments."""
+import os
+import socket
+import sys
+from urllib.parse import urljoin, urlsplit
+
+BUG, WORDS = sys.argv[3], sys.argv[4:]
+
+
+def fail(text):
+    sys.exit(0 if BUG == "status_0" else f"error: {text}")
+
+
+def fetch(url, hops):
+    parts = urlsplit(url)
+    if parts.scheme != "http" and BUG != "any_scheme":
+        fail("only http")
+    if not parts.hostname:
+        fail("no host")
+    try:
+        port = parts.port or 80
+    except ValueError:
+        fail("bad port")
+    try:
+        conn = socket.create_connection((parts.hostname, port), 10)
+    except OSError as error:
+        if BUG == "traceback":
+            raise
+        if BUG in ("any_scheme", "quiet_refusal"):
+            sys.exit(0)
+        fail(error)
+    path = parts.path or "/"
+    if parts.query and BUG != "no_query":
+        path += "?" + parts.query
+    if BUG == "fragment" and parts.fragment:
+        path += "#" + parts.fragment
+    host = "" if BUG == "no_host" else f"Host: {parts.netloc}\r\n"
+    conn.sendall(f"GET {path} HTTP/1.1\r\n{host}Connection: close\r\n\r\n".encode())
+    stream = conn.makefile("rb")
+    if BUG == "one_read":
+        conn.settimeout(10)
+        data = conn.recv(65536)
+        head, _, body = data.partition(b"\r\n\r\n")
+        head += b"\r\n"
+    else:
+        head = b""
+        while True:
+            line = stream.readline()
+            if line in (b"\r\n", b"\n", b""):
+                break
+            head += line
+        body = None
+    lines = head.decode().split("\r\n")
+    fields = {}
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        fields[name.lower()] = value.strip()
+    status = int(lines[0].split(" ")[1])
+    if 300 <= status < 400 and "location" in fields and ("-L" in WORDS or BUG == "always_follows"):
+        if BUG == "no_redirect":
+            sys.exit(0)
+        if hops == 0 and BUG != "endless":
+            fail("too many redirects")
+        target = fields["location"]
+        if BUG == "no_join":
+            target = f"http://{parts.netloc}/{target}"
+        return fetch(urljoin(url, target), hops - 1)
+    if body is None:
+        body = read_body(stream, fields)
+    if "-i" in WORDS and BUG != "no_head":
+        body = head + b"\r\n" + body
+    if "-o" in WORDS:
+        if BUG == "no_file":
+            sys.exit(0)
+        if BUG == "text_file":
+            body = body.decode("utf-8", "replace").encode()
+        with open(WORDS[WORDS.index("-o") + 1], "wb") as file:
+            file.write(body)
+        return
+    if BUG == "line_end":
+        body += b"\n"
+    sys.stdout.buffer.write(body)
+
+
+def read_body(stream, fields):
+    if "transfer-encoding" in fields and BUG != "raw_chunks":
+        body = b""
+        while True:
+            line = stream.readline()
+            if not line:
+                if BUG == "cut_is_fine":
+                    return body
+                fail("cut")
+            size = int(line.split(b";")[0], 16)
+            data = stream.read(size + 2)
+            if size == 0:
+                return body
+            if len(data) < size + 2 and BUG != "cut_is_fine":
+                fail("cut")
+            body += data[:size]
+    if "content-length" in fields and BUG != "to_eof":
+        length = int(fields["content-length"])
+        body = stream.read(length)
+        if len(body) < length and BUG != "cut_is_fine":
+            fail("cut")
+        return body
+    if BUG == "needs_length" and "transfer-encoding" not in fields:
+        return b""
+    return stream.read()
+
+
+url = next(word for word in WORDS if not word.startswith("-") and (WORDS.index(word) == 0 or WORDS[WORDS.index(word) - 1] != "-o"))
+fetch(url, 10)

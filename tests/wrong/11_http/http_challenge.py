@@ -1,0 +1,184 @@
+"""http_challenge with one bug, which the third argument chooses; without it, none."""
+import html
+import os
+import socket
+import sys
+import threading
+
+HOST, PORT = sys.argv[1], int(sys.argv[2])
+BUG = sys.argv[3] if len(sys.argv) > 3 else ""
+KNOWN = ("GET", "HEAD", "POST", "OPTIONS")
+LEAKED = []
+
+
+def serve(conn):
+    buf = b""
+    served = 0
+    try:
+        while True:
+            # The head.
+            while b"\r\n\r\n" not in buf or BUG in ("to_eof", "short_read"):
+                if len(buf) > 16384 and BUG != "no_limit":
+                    return refuse(conn, "431 Request Header Fields Too Large")
+                data = conn.recv(1024 if BUG == "short_read" else 65536)
+                if BUG == "strict_utf8":
+                    data.decode()
+                if not data:
+                    if BUG == "to_eof" and buf:
+                        break
+                    if BUG == "spins" and buf:
+                        while True:
+                            pass
+                    return
+                buf += data
+                if BUG == "one_read" or BUG == "short_read" and len(data) < 1024:
+                    if len(buf) > 5000:
+                        return refuse(conn, "431 Request Header Fields Too Large")
+                    break
+            head, _, buf = buf.partition(b"\r\n\r\n")
+            lines = head.decode("utf-8", "replace").split("\r\n")
+            words = lines[0].split(" ")
+            if len(words) != 3 or not words[2].startswith("HTTP/"):
+                if BUG == "malformed_ends_it":
+                    os._exit(1)
+                if BUG not in ("one_read", "short_read"):
+                    return refuse(conn, "400 Bad Request")
+                words = (words + ["/", ""])[:3]
+            method, path, version = words
+            fields = {}
+            for line in lines[1:]:
+                name, colon, value = line.partition(":")
+                if BUG == "second_colon":
+                    value = (line.split(":") + [""])[1]
+                if BUG == "case" and name.lower() == "user-agent" and name != "User-Agent":
+                    continue
+                name = name.lower()
+                if name == "content-length" and name in fields:
+                    return refuse(conn, "400 Bad Request")
+                if name != name.strip():
+                    return refuse(conn, "400 Bad Request")
+                fields[name] = value.strip()
+            # The body.
+            if BUG != "no_body":
+                buf = body(conn, buf, fields)
+                if buf is None:
+                    return refuse(conn, "400 Bad Request")
+            close = version == "HTTP/1.0" or BUG in ("one_read", "short_read", "one_thread")
+            conn.sendall(respond(method, path, version, fields, close))
+            served += 1
+            if BUG == "drops_the_rest":
+                buf = b""
+            if close or BUG == "to_eof":
+                return
+    except ConnectionResetError:
+        if BUG == "reset_ends_it" and not served and not buf:
+            os._exit(1)
+    except UnicodeDecodeError:
+        os._exit(1)
+    except (OSError, ValueError):
+        pass
+    except KeyError:
+        os._exit(1)
+    finally:
+        if BUG == "leaks":
+            LEAKED.append(conn)
+            conn.shutdown(socket.SHUT_RDWR)
+        else:
+            conn.close()
+
+
+def body(conn, buf, fields):
+    chunked = fields.get("transfer-encoding")
+    if chunked and ("content-length" in fields or chunked != "chunked"):
+        if BUG != "smuggles":
+            return None
+
+    def need(count):
+        nonlocal buf
+        while len(buf) < count:
+            data = conn.recv(65536)
+            if not data:
+                raise OSError("cut")
+            buf += data
+
+    if chunked:
+        while True:
+            while b"\r\n" not in buf:
+                need(len(buf) + 1)
+            line, _, buf = buf.partition(b"\r\n")
+            size = int(line.split(b";")[0], 16)
+            need(size + 2)
+            buf = buf[size + 2:]
+            if size == 0:
+                return buf
+    length = fields.get("content-length", "0")
+    if not length.isdigit():
+        return None
+    need(int(length))
+    return buf[int(length):]
+
+
+def respond(method, path, version, fields, close):
+    agent = fields["user-agent"] if BUG == "needs_agent" else fields.get("user-agent", "Unknown")
+    shown = str if BUG == "raw_html" else html.escape
+    name = path if BUG == "query" else path.split("?")[0]
+    status, more = "200 OK", ""
+    if method not in KNOWN and BUG != "any_method":
+        status = "405 Method Not Allowed"
+        if BUG != "no_allow":
+            more = "Allow: GET, HEAD, POST, OPTIONS\r\n"
+        page = "<h1>405</h1>"
+    elif name not in ("/", "/hello", "/about") or BUG == "literal" and (method not in ("GET", "HEAD") or version != "HTTP/1.1"):
+        if BUG != "no_404":
+            status = "404 Not Found"
+        page = "<h1>404 Not Found</h1><p>The page you requested does not exist.</p></html>"
+        if BUG == "wrong_404_text":
+            page = "<h1>Oops</h1></html>"
+    else:
+        page = (
+            "<html><h1>Request Info</h1>"
+            f"<p><strong>Method:</strong> {shown(method)}</p>"
+            f"<p><strong>Path:</strong> {shown(name)}</p>"
+            f"<p><strong>Browser:</strong> {shown(agent)}</p></html>"
+        )
+    data = page.encode()
+    length = len(page) if BUG == "characters" else len(data)
+    end = "\n" if BUG == "bare_lf" else "\r\n"
+    head = f"HTTP/1.1 {status}\r\n{more}"
+    if not (BUG == "no_type" or BUG == "no_type_404" and status[0] == "4"):
+        head += "Content-Type: text/html; charset=utf-8\r\n"
+    if BUG != "no_length":
+        head += f"Content-Length: {length}\r\n"
+    if close:
+        head += "Connection: close\r\n"
+    if BUG != "no_blank_line":
+        head += "\r\n"
+    if method == "HEAD" and BUG != "head_page":
+        data = b""
+    return head.replace("\r\n", end).encode() + data
+
+
+def refuse(conn, status):
+    conn.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+    conn.shutdown(socket.SHUT_WR)
+    conn.settimeout(1)
+    while conn.recv(65536):
+        pass
+
+
+listener = socket.socket()
+if BUG != "no_reuse":
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+try:
+    listener.bind(("0.0.0.0" if BUG == "all_interfaces" else HOST, PORT))
+except OSError as error:
+    if BUG == "port_in_use_is_fine":
+        sys.exit(0)
+    sys.exit(f"cannot listen: {error}")
+listener.listen(128)
+while True:
+    connection, _ = listener.accept()
+    if BUG == "one_thread":
+        serve(connection)
+    else:
+        threading.Thread(target=serve, args=(connection,), daemon=True).start()
