@@ -271,6 +271,13 @@ fn fails_as_declared(entry: &Entry) -> Result<(), Failed> {
             Status::Passed | Status::Blocked => !declared,
             Status::Error => false,
         };
+        if let Some(fault) = feedback_fault(outcome) {
+            faults += &format!(
+                "{}: its feedback {fault}\n{}",
+                outcome.id,
+                outcome.feedback()
+            );
+        }
         if !right {
             let status = format!("{:?}", by_status.get(outcome.id.as_str()));
             faults += &format!("{} declared={declared} {status}\n", outcome.id);
@@ -281,6 +288,37 @@ fn fails_as_declared(entry: &Entry) -> Result<(), Failed> {
         Ok(())
     } else {
         Err(format!("{}\n{faults}", entry.bug).into())
+    }
+}
+
+/// What a failed check's feedback lacks: it must say all, on one screen.
+fn feedback_fault(outcome: &Outcome) -> Option<&'static str> {
+    let feedback = outcome.feedback();
+    let says = |what: &str| feedback.lines().any(|line| line.starts_with(what));
+    let failure = outcome.failure.as_ref()?;
+    if !feedback.contains(&outcome.title) {
+        Some("does not say the requirement")
+    } else if failure.conversation.trim().is_empty() {
+        Some("does not tell the conversation")
+    } else if failure.expected.is_empty() || !says("expected: ") {
+        Some("does not say what was expected")
+    } else if failure.got.is_empty() || !says("got:      ") {
+        Some("does not say what came")
+    } else if !says("sheet:    labs/") {
+        Some("names no sheet")
+    } else if !says("by hand:  ") {
+        Some("has no command to see it by hand")
+    } else if feedback.lines().count() > 50 {
+        Some("is longer than a screen")
+    } else if feedback.lines().any(|line| line.chars().count() > 200) {
+        Some("is wider than a screen")
+    } else if feedback
+        .chars()
+        .any(|char| char.is_control() && char != '\n')
+    {
+        Some("holds control characters")
+    } else {
+        None
     }
 }
 

@@ -111,7 +111,11 @@ impl Lane {
         line.push(b'\n');
         stdin.write_all(&line).map_err(|_| NoAnswer::Died)?;
         match self.answers.recv_timeout(check.deadline + GRACE) {
-            Ok(line) => serde_json::from_str(&line).map_err(|_| NoAnswer::Died),
+            Ok(line) => match serde_json::from_str::<Outcome>(&line) {
+                Ok(outcome) if outcome.id == check.id => Ok(outcome),
+                // Not what the lane writes: somebody else has its pipe.
+                _ => Err(NoAnswer::Died),
+            },
             Err(RecvTimeoutError::Timeout) => Err(NoAnswer::TimeUp),
             Err(RecvTimeoutError::Disconnected) => Err(NoAnswer::Died),
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Exam;
-use super::transcript::escape;
+use super::transcript::{escape, escape_up_to};
 
 /// One requirement on one lab step.
 #[derive(Clone, Debug)]
@@ -184,26 +184,48 @@ impl From<Failure> for Stop {
     }
 }
 
-/// Shows bytes around position `at` with a mark in front of the byte at it.
+/// Cuts lines that are wider than a screen.
+fn one_screen(text: &str) -> String {
+    const COLUMNS: usize = 190;
+    let mut narrow = String::with_capacity(text.len());
+    for line in text.lines() {
+        match line.char_indices().nth(COLUMNS) {
+            Some((end, _)) => {
+                narrow.push_str(line.get(..end).unwrap_or(line));
+                narrow.push('…');
+            }
+            None => narrow.push_str(line),
+        }
+        narrow.push('\n');
+    }
+    narrow
+}
+
+/// Shows bytes around position `at` with a mark in front of the byte at it, in one line.
 fn mark(bytes: &[u8], at: usize) -> String {
-    const AROUND: usize = 100;
-    let from = at.saturating_sub(AROUND);
+    const BEFORE: usize = 40;
+    const AFTER: usize = 60;
+    const COLUMNS: usize = 80;
     let (before, after) = bytes.split_at(at.min(bytes.len()));
-    let before = before.get(from..).unwrap_or_default();
-    let shown = after.get(..AROUND).unwrap_or(after);
+    let from = before.len().saturating_sub(BEFORE);
     let mut text = String::new();
     if from > 0 {
         let _ = write!(text, "({from} bytes) …");
     }
-    text.push_str(&escape(before));
+    // What stands right before the mark matters: cut at the other end.
+    let shown = escape(before.get(from..).unwrap_or_default());
+    let surplus = shown.chars().count().saturating_sub(COLUMNS);
+    text.extend(shown.chars().skip(surplus));
     if after.is_empty() && before.is_empty() {
         text.push_str("nothing");
     } else if after.is_empty() {
         text.push_str("»end«");
     } else {
         text.push('»');
-        text.push_str(&escape(shown));
-        if shown.len() < after.len() {
+        let part = after.get(..AFTER).unwrap_or(after);
+        let (shown, whole) = escape_up_to(part, COLUMNS);
+        text.push_str(&shown);
+        if !whole || part.len() < after.len() {
             let _ = write!(text, "… ({} bytes in all)", bytes.len());
         }
     }
@@ -358,7 +380,7 @@ impl Outcome {
         if !self.by_hand.is_empty() {
             let _ = writeln!(text, "by hand:  {}", self.by_hand);
         }
-        text
+        one_screen(&text)
     }
 }
 

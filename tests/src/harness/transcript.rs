@@ -8,6 +8,8 @@ use super::lock;
 
 /// The most bytes of one message that are shown.
 const SHOWN: usize = 200;
+/// The most characters that they may take when they are shown.
+const COLUMNS: usize = 150;
 /// The most lines of a conversation that are shown: one screen.
 const LINES: usize = 24;
 /// The most lines that are kept, so that an endless talker costs no memory.
@@ -71,11 +73,20 @@ impl Transcript {
 }
 
 fn shortened(bytes: &[u8]) -> String {
-    match bytes.get(..SHOWN) {
-        Some(shown) if shown.len() < bytes.len() => {
-            format!("{}… ({} bytes)", escape(shown), bytes.len())
-        }
-        _ => escape(bytes),
+    let (shown, whole) = escape_up_to(bytes.get(..SHOWN).unwrap_or(bytes), COLUMNS);
+    if whole && bytes.len() <= SHOWN {
+        shown
+    } else {
+        format!("{shown}… ({} bytes)", bytes.len())
+    }
+}
+
+/// As [`escape`], at most this many characters; also tells whether that was all.
+pub(super) fn escape_up_to(bytes: &[u8], columns: usize) -> (String, bool) {
+    let text = escape(bytes);
+    match text.char_indices().nth(columns) {
+        Some((end, _)) => (text.get(..end).unwrap_or_default().to_owned(), false),
+        None => (text, true),
     }
 }
 

@@ -42,7 +42,7 @@ fn case(check: &CheckReport) -> TestCase {
     };
     let message = match (check.status, &check.note) {
         (CheckStatus::Passed, _) => String::new(),
-        (CheckStatus::Blocked, Some(id)) => format!("blocked: first comes {id}"),
+        (CheckStatus::Blocked, Some(id)) => format!("blocked: first comes {}", plain(id)),
         (CheckStatus::Error, Some(note)) => plain(note),
         (CheckStatus::NotRun, _) => "not run".to_owned(),
         _ => plain(&check.title),

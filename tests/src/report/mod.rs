@@ -460,3 +460,8 @@ fn plain(text: &str) -> String {
     }
     safe
 }
+
+/// As [`plain`], in one line.
+fn plain_line(text: &str) -> String {
+    plain(text).replace('\n', " ")
+}

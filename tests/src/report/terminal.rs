@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::{CheckReport, CheckStatus, Report, State, SubmissionReport, Totals, plain};
+use super::{
+    CheckReport, CheckStatus, Report, State, SubmissionReport, Totals, plain, plain_line,
+};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -33,7 +35,7 @@ pub(super) fn render(report: &Report) -> String {
     ];
     table.set_header(header);
     for submission in &report.submissions {
-        let name = plain(&submission.name);
+        let name = plain_line(&submission.name);
         let name = match submission.state {
             State::Graded => name,
             State::Unfinished => format!("{name} (unfinished)"),
@@ -69,8 +71,12 @@ fn row(name: &str, totals: Totals) -> Vec<String> {
 
 fn details(text: &mut String, submission: &SubmissionReport) {
     if let Some(why) = submission.why_not_gradable() {
-        let name = plain(&submission.name);
-        let _ = writeln!(text, "{BAD}{name}: not gradable: {}{BAD:#}\n", plain(&why));
+        let name = plain_line(&submission.name);
+        let _ = writeln!(
+            text,
+            "{BAD}{name}: not gradable: {}{BAD:#}\n",
+            plain_line(&why)
+        );
     }
     let mut step = "";
     for check in &submission.checks {
@@ -79,7 +85,7 @@ fn details(text: &mut String, submission: &SubmissionReport) {
         }
         if step != check.step {
             step = &check.step;
-            let _ = writeln!(text, "{} / {step}", plain(&submission.name));
+            let _ = writeln!(text, "{} / {step}", plain_line(&submission.name));
         }
         let _ = writeln!(text, "{}", outcome_line(check));
         if check.status != CheckStatus::Blocked {
@@ -100,7 +106,7 @@ pub fn outcome_line(check: &CheckReport) -> String {
         CheckStatus::Error => (BAD, "!"),
         CheckStatus::NotRun => (DIM, "·"),
     };
-    let mut line = format!("{style}{mark}{style:#} {}", check.title);
+    let mut line = format!("{style}{mark}{style:#} {}", plain_line(&check.title));
     let _ = write!(
         line,
         " {DIM}{} ({} of {}){DIM:#}",
@@ -108,10 +114,11 @@ pub fn outcome_line(check: &CheckReport) -> String {
     );
     match (&check.note, check.status) {
         (Some(id), CheckStatus::Blocked) => {
+            let id = plain_line(id);
             let _ = write!(line, " {MEH}blocked: first comes {id}{MEH:#}");
         }
         (Some(note), _) => {
-            let _ = write!(line, " {MEH}{}{MEH:#}", plain(note));
+            let _ = write!(line, " {MEH}{}{MEH:#}", plain_line(note));
         }
         (None, _) => {}
     }

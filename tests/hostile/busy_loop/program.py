@@ -1,0 +1,4 @@
+"""Never listens, never ends, keeps a core busy."""
+
+while True:
+    pass

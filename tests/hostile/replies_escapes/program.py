@@ -1,0 +1,33 @@
+"""Answers with NUL bytes, escape sequences and broken UTF-8."""
+
+import os
+import socket
+import sys
+
+HOST, PORT = os.environ["HOST"], int(os.environ["PORT"])
+
+
+def serve():
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((HOST, PORT))
+    listener.listen(128)
+    number = 0
+    while True:
+        client, _ = listener.accept()
+        number += 1
+        try:
+            client.settimeout(20)
+            if client.recv(1024):
+                client.sendall(b"\x00\x1b[31m\xff]]>&\xef\xbf\xbe</x>" * 50)
+            client.shutdown(socket.SHUT_WR)
+            client.settimeout(0.2)
+            while client.recv(1024):
+                pass
+        except OSError:
+            pass
+        finally:
+            client.close()
+
+
+serve()

@@ -1,0 +1,386 @@
+//! `cargo lab grade`: submissions of all kinds, hostile ones too.
+
+mod lab_support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use grading::grade::Isolation;
+use grading::report::{CheckStatus, Report, State};
+use lab_support::{
+    lab, python_submission, run, stderr, stdout, tests_dir, without_times,
+};
+
+/// Two checks that say enough of a submission, quickly.
+const ONLY: &str = "--only=tcp_server.listens,tcp_server.numbers_each_connection";
+
+fn report(out: &Path) -> Report {
+    let text = fs::read_to_string(out.join("report.json")).unwrap();
+    Report::from_json(&text).unwrap()
+}
+
+fn grade(dir: &Path, out: &Path, args: &[&str]) -> Report {
+    let output = lab()
+        .arg("grade")
+        .arg(dir)
+        .arg("--out")
+        .arg(out)
+        .args(["--format", "json", "--seed", "7"])
+        .args(args)
+        .output()
+        .unwrap();
+    let on_stdout = Report::from_json(&stdout(&output)).unwrap_or_else(|error| {
+        panic!("{error:#}\n{}\n{}", stdout(&output), stderr(&output))
+    });
+    let in_file = report(out);
+    assert_eq!(on_stdout, in_file, "stdout and file differ");
+    in_file
+}
+
+fn scores(report: &Report) -> BTreeMap<&str, u32> {
+    let all = report.submissions.iter();
+    all.map(|one| (one.name.as_str(), one.totals.score))
+        .collect()
+}
+
+/// Good, wrong, not compiling and no submission at all.
+fn mixed(dir: &Path) {
+    python_submission(&dir.join("good"), |source| source);
+    python_submission(&dir.join("off_by_one"), |source| {
+        source.replace("number = 0", "number = -1")
+    });
+    python_submission(&dir.join("silent"), |source| {
+        source.replace("client.sendall", "str")
+    });
+    let broken = dir.join("broken");
+    fs::create_dir_all(broken.join("src")).unwrap();
+    let manifest = "[package]\nname = \"tcp_server\"\nedition = \"2024\"\n";
+    fs::write(broken.join("Cargo.toml"), manifest).unwrap();
+    fs::write(broken.join("src/main.rs"), "fn main() { nothing() }\n").unwrap();
+    fs::create_dir_all(dir.join("empty")).unwrap();
+}
+
+#[test]
+fn marks_and_exit_status_say_what_was_handed_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let (all, out) = (dir.path().join("all"), dir.path().join("out"));
+    mixed(&all);
+    let report = grade(&all, &out, &[ONLY]);
+    let expected = [
+        ("broken", 0),
+        ("empty", 0),
+        ("good", report.submissions[2].totals.max_score),
+        ("off_by_one", 1),
+        ("silent", 1),
+    ];
+    assert_eq!(scores(&report), BTreeMap::from(expected));
+    let states: Vec<State> = report.submissions.iter().map(|one| one.state).collect();
+    assert_eq!(states[1], State::NotGradable);
+    assert_eq!(
+        states
+            .iter()
+            .filter(|state| **state == State::Graded)
+            .count(),
+        4
+    );
+    let feedback = report.submissions[0].checks[0].feedback.clone().unwrap();
+    assert!(
+        feedback.contains("it compiles") && feedback.contains("cannot find function"),
+        "{feedback}"
+    );
+
+    let all_graded = run(&["grade", all.join("good").to_str().unwrap(), ONLY]);
+    assert_eq!(all_graded.status.code(), Some(0), "{}", stderr(&all_graded));
+    let some_not = run(&["grade", all.to_str().unwrap(), ONLY]);
+    assert_eq!(some_not.status.code(), Some(1));
+    let usage = run(&["grade", all.to_str().unwrap(), "--shard", "3/2"]);
+    assert_eq!(usage.status.code(), Some(2));
+    let error = run(&["grade", dir.path().join("nowhere").to_str().unwrap()]);
+    assert_eq!(error.status.code(), Some(3));
+    assert!(
+        stderr(&error).starts_with("error: cannot find"),
+        "{}",
+        stderr(&error)
+    );
+    let error = run(&["grade", all.to_str().unwrap(), "--only", "no_such_step"]);
+    assert_eq!(error.status.code(), Some(3));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = dir.path().join("all");
+    mixed(&all);
+    let mut texts = Vec::new();
+    for (out, jobs) in [("one", "1"), ("two", "6")] {
+        let out = dir.path().join(out);
+        grade(&all, &out, &[ONLY, "--jobs", jobs]);
+        let text = fs::read_to_string(out.join("report.json")).unwrap();
+        texts.push(without_times(&text));
+    }
+    assert_eq!(texts[0], texts[1]);
+}
+
+#[test]
+fn a_killed_run_leaves_a_valid_report_and_resumes_to_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = dir.path().join("all");
+    mixed(&all);
+    python_submission(&all.join("zz_slow"), |source| {
+        source.replace(
+            "listener.listen",
+            "import time; time.sleep(1); listener.listen",
+        )
+    });
+    let whole = grade(&all, &dir.path().join("whole"), &[ONLY, "--jobs", "1"]);
+
+    let out = dir.path().join("killed");
+    let mut killed_with_rest = 0;
+    for _ in 0..4 {
+        let mut child = lab()
+            .arg("grade")
+            .arg(&all)
+            .args(["--seed", "7", "--jobs", "1", "--resume", ONLY, "--out"])
+            .arg(&out)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(700));
+        let _ = child.kill(); // SIGKILL
+        child.wait().unwrap();
+        if out.join("report.json").exists() {
+            let left = report(&out);
+            killed_with_rest += u32::from(left.totals.not_run > 0);
+            let checks = left.submissions.iter().flat_map(|one| &one.checks);
+            assert_eq!(
+                checks.filter(|c| c.status == CheckStatus::NotRun).count(),
+                usize::try_from(left.totals.not_run).unwrap()
+            );
+        }
+    }
+    assert!(killed_with_rest > 0, "no run was killed in its middle");
+    let resumed = grade(&all, &out, &[ONLY, "--resume"]);
+    assert!(resumed.finished);
+    let text =
+        |report: &Report| without_times(&serde_json::to_string_pretty(report).unwrap());
+    assert_eq!(text(&resumed), text(&whole));
+}
+
+#[test]
+fn shards_merge_to_the_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = dir.path().join("all");
+    mixed(&all);
+    let whole = grade(&all, &dir.path().join("whole"), &[ONLY]);
+    let mut words = vec!["merge".to_owned()];
+    for shard in ["1/3", "2/3", "3/3"] {
+        let out = dir.path().join(shard.replace('/', "_"));
+        grade(&all, &out, &[ONLY, "--shard", shard]);
+        words.push(out.display().to_string());
+    }
+    words.extend(["--format".to_owned(), "json".to_owned()]);
+    let merged = run(&words);
+    assert_eq!(
+        merged.status.code(),
+        Some(1),
+        "one submission is not gradable"
+    );
+    let whole = serde_json::to_string_pretty(&whole).unwrap() + "\n";
+    assert_eq!(without_times(&stdout(&merged)), without_times(&whole));
+}
+
+#[test]
+fn a_submission_is_never_written_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = dir.path().join("one");
+    python_submission(&one, |source| {
+        format!(
+            "open('written.txt', 'w').write('x')\nimport os\nos.remove('lab.toml')\n{source}"
+        )
+    });
+    fs::create_dir_all(one.join("src")).unwrap();
+    fs::write(
+        one.join("Cargo.toml"),
+        "[package]\nname = \"x\"\n[workspace]\n",
+    )
+    .unwrap();
+    fs::write(one.join("src/main.rs"), "fn main() {}\n").unwrap();
+    let list = |dir: &Path| -> BTreeMap<String, Vec<u8>> {
+        let mut found = BTreeMap::new();
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let content = fs::read(&path).unwrap_or_default();
+            found.insert(path.display().to_string(), content);
+        }
+        found
+    };
+    let before = (list(&one), list(&one.join("src")));
+    let report = grade(&one, &dir.path().join("out"), &[ONLY]);
+    assert_eq!(report.totals.score, report.totals.max_score);
+    assert_eq!((list(&one), list(&one.join("src"))), before);
+}
+
+#[test]
+fn several_can_use_the_same_fixed_port_at_once() {
+    if !Isolation::probe().separates_ports() {
+        eprintln!("ignored: this system has no network namespaces for users");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let all = dir.path().join("all");
+    for number in 0..4 {
+        python_submission(&all.join(format!("fixed{number}")), |source| {
+            source.replace("int(os.environ[\"PORT\"])", "65432")
+        });
+    }
+    let report = grade(&all, &dir.path().join("out"), &[ONLY, "--jobs", "12"]);
+    for one in &report.submissions {
+        let failure = one.checks[0].failure.as_ref().unwrap();
+        let cause = failure.cause.as_deref().unwrap_or_default();
+        assert_eq!(cause, "the port is fixed in the program", "{failure:?}");
+    }
+}
+
+#[test]
+fn feedback_can_be_brief_or_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = dir.path().join("one");
+    python_submission(&one, |source| source.replace("number = 0", "number = 7"));
+    let of = |level: &str| {
+        let out = dir.path().join(level);
+        grade(&one, &out, &[ONLY, "--feedback", level]);
+        fs::read_to_string(out.join("report.json")).unwrap()
+    };
+    assert!(of("full").contains("it listens") && of("full").contains("connection #»1"));
+    assert!(
+        !of("brief").contains("it listens") && of("brief").contains("connection #»1")
+    );
+    assert!(!of("none").contains("connection #»1"));
+}
+
+#[test]
+fn repeated_checks_must_pass_each_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = dir.path().join("one");
+    // Each turn has inputs of its own, so what depends on them shows itself.
+    python_submission(&one, |source| {
+        source.replace("if message:", "if message and sum(message) % 2:")
+    });
+    let report = grade(&one, &dir.path().join("out"), &[ONLY, "--repeat", "4"]);
+    assert_eq!(report.repeat, 4);
+    let check = &report.submissions[0].checks[1];
+    assert_eq!(check.status, CheckStatus::Failed, "{check:?}");
+    let good = dir.path().join("good");
+    python_submission(&good, |source| source);
+    let report = grade(&good, &dir.path().join("out2"), &[ONLY, "--repeat", "2"]);
+    assert_eq!(report.totals.score, report.totals.max_score);
+}
+
+/// Grades all hostile programs between two good ones and looks at what they leave.
+fn hostile(isolation: Isolation, args: &[&str], leave_out: &[&str]) {
+    let dir = tempfile::tempdir().unwrap();
+    let all = dir.path().join("all");
+    python_submission(&all.join("a_good"), |source| source);
+    python_submission(&all.join("z_good"), |source| source);
+    let mut copied = 0;
+    for entry in fs::read_dir(tests_dir().join("hostile")).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if leave_out.contains(&name.as_str()) {
+            continue;
+        }
+        copied += 1;
+        let to = all.join(&name);
+        for part in ["", "src"] {
+            let Ok(files) = fs::read_dir(entry.path().join(part)) else {
+                continue;
+            };
+            fs::create_dir_all(to.join(part)).unwrap();
+            for file in files.flatten().filter(|file| file.path().is_file()) {
+                fs::copy(file.path(), to.join(part).join(file.file_name())).unwrap();
+            }
+        }
+    }
+    assert!(copied >= 8, "{copied} hostile programs");
+    let before = sleepers();
+    let start = Instant::now();
+    let limit = ["--build-limit", "20"];
+    let report = grade(
+        &all,
+        &dir.path().join("out"),
+        &[&[ONLY][..], &limit, args].concat(),
+    );
+    assert_eq!(report.isolation, isolation);
+    for one in &report.submissions {
+        assert_eq!(one.state, State::Graded, "{}: {:?}", one.name, one.problem);
+        for check in &one.checks {
+            let deadline = 30_000 + 3_000;
+            assert!(check.millis < deadline, "{}: {} ms", one.name, check.millis);
+        }
+    }
+    let all_points = report.submissions[0].totals.max_score;
+    let scores = scores(&report);
+    for (name, score) in &scores {
+        let expected = match *name {
+            "a_good" | "z_good" | "ignores_signals" | "leaves_children"
+            | "endless_output" | "deletes_its_folder" | "prints_escapes"
+            | "fills_the_disk" => all_points,
+            "never_reads" | "replies_escapes" => 1,
+            _ => 0,
+        };
+        assert_eq!(*score, expected, "{name}");
+    }
+    // What carries no mark and has fled its group and session is gone all the same.
+    let give_up = Instant::now() + Duration::from_secs(3);
+    while sleepers() > before && Instant::now() < give_up {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(sleepers() <= before, "processes are left");
+    eprintln!(
+        "{copied} hostile programs in {:.1} s",
+        start.elapsed().as_secs_f32()
+    );
+}
+
+/// How many processes of `leaves_children` there are.
+fn sleepers() -> usize {
+    let mut count = 0;
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        count += usize::from(line == b"sleep\x0098765\0");
+    }
+    count
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn hostile_programs_harm_nobody_in_isolation() {
+    let isolation = Isolation::probe();
+    if isolation != Isolation::Namespaces {
+        eprintln!("ignored: this system has no namespaces for users");
+        return;
+    }
+    hostile(isolation, &[], &[]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn hostile_programs_harm_nobody_without_namespaces() {
+    // Those that take on the whole machine are for namespaces only.
+    let leave_out = [
+        "kills_everybody",
+        "forges_marks",
+        "forks_for_ever",
+        "fills_the_disk",
+        "builds_for_ever",
+    ];
+    hostile(
+        Isolation::ProcessGroups,
+        &["--no-isolation", "--jobs", "2"],
+        &leave_out,
+    );
+}

@@ -1,0 +1,104 @@
+//! Running `cargo lab` in tests: the program itself, freshly built.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// Where the grading package is.
+pub fn tests_dir() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The course's folder.
+pub fn course() -> PathBuf {
+    tests_dir().parent().unwrap().to_path_buf()
+}
+
+/// The program `lab`. Cargo builds other packages' binaries for no test, so the test asks
+/// for it: a stale one would be tested unseen.
+pub fn lab() -> Command {
+    static LAB: OnceLock<PathBuf> = OnceLock::new();
+    let path = LAB.get_or_init(|| {
+        let output = Command::new(env!("CARGO"))
+            .args(["build", "-p", "lab", "--message-format=json"])
+            .current_dir(course())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let path = text.lines().find_map(|line| {
+            let message: serde_json::Value = serde_json::from_str(line).ok()?;
+            let path = message.get("executable")?.as_str()?.to_owned();
+            Some(PathBuf::from(path))
+        });
+        path.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+    });
+    let mut command = Command::new(path);
+    command.current_dir(course()).stdin(Stdio::null());
+    // Cargo's own, which a user's shell does not have.
+    command.env_remove("CARGO_MANIFEST_DIR");
+    command
+}
+
+/// Runs `cargo lab` with these arguments to its end.
+pub fn run<S: AsRef<OsStr>>(args: &[S]) -> Output {
+    lab().args(args).output().unwrap()
+}
+
+/// What a command has printed on stdout.
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What a command has printed on stderr.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A correct `tcp_server`, as a submission in Python, with `change` applied to its source.
+pub fn python_submission(dir: &Path, change: impl Fn(String) -> String) {
+    const SERVER: &str = r#"
+import os, socket, threading
+HOST, PORT = os.environ["HOST"], int(os.environ["PORT"])
+family = socket.AF_INET6 if ":" in HOST else socket.AF_INET
+listener = socket.socket(family)
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+try:
+    listener.bind((HOST, PORT))
+except OSError as error:
+    raise SystemExit(f"cannot listen: {error}")
+listener.listen(128)
+number = 0
+while True:
+    client, _ = listener.accept()
+    number += 1
+    try:
+        client.settimeout(20)
+        message = client.recv(1024)
+        if message:
+            client.sendall(f"Hello! You are connection #{number}".encode())
+        client.shutdown(socket.SHUT_WR)
+        client.settimeout(0.5)
+        while client.recv(4096):
+            pass
+    except OSError:
+        pass
+    finally:
+        client.close()
+"#;
+    std::fs::create_dir_all(dir).unwrap();
+    std::fs::write(dir.join("server.py"), change(SERVER.to_owned())).unwrap();
+    let lab_toml = "[programs]\ntcp_server = \"python3 server.py\"\n";
+    std::fs::write(dir.join("lab.toml"), lab_toml).unwrap();
+}
+
+/// Takes out of a report what differs between two runs with the same seed: times.
+pub fn without_times(report: &str) -> String {
+    let times = regex::Regex::new(
+        r#"("millis": \d+|"execution_time": [\d.]+|time="[\d.]+"|timestamp="[^"]*"| +\d+ ms )"#,
+    );
+    times.unwrap().replace_all(report, "TIME").into_owned()
+}

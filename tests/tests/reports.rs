@@ -1,0 +1,235 @@
+//! Reports in all formats, read by parsers that are not ours; their totals agree.
+
+mod lab_support;
+
+use std::process::{Command, Stdio};
+
+use grading::grade::Isolation;
+use grading::harness::Failure;
+use grading::report::{
+    CheckReport, CheckStatus, FORMAT, Feedback, Files, Format, Report, State,
+    SubmissionReport, Totals, Visibility,
+};
+use lab_support::tests_dir;
+
+/// What no report may choke on.
+const NASTY: &str =
+    "a,\"b\"\n</failure>]]>&<x y='1'>\u{0}\u{1b}[2J\u{7f}\u{fffe}|`é`\r```";
+
+fn check(id: &str, status: CheckStatus, points: u32) -> CheckReport {
+    let passed = status == CheckStatus::Passed;
+    CheckReport {
+        id: format!("tcp_server.{id}"),
+        step: "tcp_server".to_owned(),
+        title: format!("does {id} {NASTY}"),
+        points,
+        score: if passed { points } else { 0 },
+        status,
+        feedback: (!passed).then(|| format!("expected: {NASTY}")),
+        failure: (status == CheckStatus::Failed).then(|| Failure::new(NASTY, NASTY)),
+        note: (!passed).then(|| NASTY.to_owned()),
+        millis: 12,
+        sheet: "labs/04_tcp.md#x".to_owned(),
+        by_hand: "nc".to_owned(),
+    }
+}
+
+fn sample() -> Report {
+    let mut report = Report {
+        format: FORMAT,
+        seed: 42,
+        repeat: 1,
+        isolation: Isolation::Namespaces,
+        visibility: Visibility::AfterDueDate,
+        feedback: Feedback::Full,
+        finished: false,
+        totals: Totals::default(),
+        submissions: Vec::new(),
+    };
+    for (name, problem) in [("=1+1", None), (NASTY, None), ("none", Some(NASTY))] {
+        let mut one = SubmissionReport {
+            name: name.to_owned(),
+            path: format!("/x/{name}"),
+            fingerprint: "0".to_owned(),
+            state: State::Unfinished,
+            problem: problem.map(str::to_owned),
+            totals: Totals::default(),
+            checks: vec![
+                check("a", CheckStatus::Passed, 3),
+                check("b", CheckStatus::Failed, 2),
+                check("c", CheckStatus::Blocked, 1),
+                check("d", CheckStatus::Error, 1),
+                check("e", CheckStatus::NotRun, 4),
+                check("f", CheckStatus::Passed, 2),
+            ],
+        };
+        one.sum_up();
+        report.submissions.push(one);
+    }
+    report.sum_up();
+    report
+}
+
+fn schema(name: &str) -> jsonschema::Validator {
+    let text = std::fs::read_to_string(tests_dir().join(name)).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&text).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+fn assert_valid(schema: &jsonschema::Validator, text: &str) {
+    let value: serde_json::Value = serde_json::from_str(text).unwrap();
+    let errors: Vec<String> = schema
+        .iter_errors(&value)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+#[test]
+fn json_follows_its_schema_and_reads_back() {
+    let report = sample();
+    let text = report.render(Format::Json).unwrap();
+    let schema = schema("report.schema.json");
+    assert_valid(&schema, &text);
+    assert_eq!(Report::from_json(&text).unwrap(), report);
+    // The schema is worth something: it refuses what a report is not.
+    let spoilt = text.replace("\"status\": \"passed\"", "\"status\": \"great\"");
+    let spoilt: serde_json::Value = serde_json::from_str(&spoilt).unwrap();
+    assert!(!schema.is_valid(&spoilt));
+    assert!(Report::from_json(&text.replace("\"format\": 1", "\"format\": 2")).is_err());
+}
+
+#[test]
+fn gradescope_results_follow_their_schema() {
+    let report = sample();
+    for one in &report.submissions {
+        let single = Report {
+            submissions: vec![one.clone()],
+            ..report.clone()
+        };
+        let text = single.render(Format::Gradescope).unwrap();
+        assert_valid(&schema("gradescope.schema.json"), &text);
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["score"], one.totals.score);
+        let tests = value["tests"].as_array().unwrap();
+        let sum: u64 = tests
+            .iter()
+            .map(|test| test["score"].as_u64().unwrap())
+            .sum();
+        assert_eq!(sum, u64::from(one.totals.score));
+        assert_eq!(tests[0]["visibility"], "after_due_date");
+    }
+}
+
+#[test]
+fn junit_is_read_by_another_parser() {
+    let report = sample();
+    let text = report.render(Format::Junit).unwrap();
+    let mut reader = quick_xml::Reader::from_str(&text);
+    let (mut cases, mut failures, mut errors, mut skipped) = (0, 0, 0, 0);
+    loop {
+        use quick_xml::events::Event;
+        match reader.read_event().unwrap() {
+            Event::Eof => break,
+            Event::Start(tag) | Event::Empty(tag) => match tag.name().as_ref() {
+                "testcase" => cases += 1,
+                "failure" => failures += 1,
+                "error" => errors += 1,
+                "skipped" => skipped += 1,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    let totals = report.totals;
+    // One case more: that a submission is not gradable is an error of its own.
+    assert_eq!(cases, totals.checks() + 1);
+    assert_eq!(failures, totals.failed);
+    assert_eq!(errors, totals.errors + 1);
+    assert_eq!(skipped, totals.blocked + totals.not_run);
+    let illegal = |c: char| (c.is_control() && !"\n\t\r".contains(c)) || c == '\u{fffe}';
+    assert!(!text.contains(illegal), "control characters in XML");
+}
+
+/// Python's parsers are nobody's here.
+#[test]
+fn python_reads_all_of_them() {
+    let python = Command::new("python3")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    if python.is_err() {
+        eprintln!("ignored: there is no python3");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let report = sample();
+    let formats = [Format::Json, Format::Junit, Format::Csv, Format::Markdown];
+    Files::new(dir.path(), &formats).write(&report).unwrap();
+    let script = r#"
+import csv, json, sys, xml.etree.ElementTree as tree
+folder = sys.argv[1]
+report = json.load(open(folder + "/report.json"))
+totals = report["totals"]
+suites = tree.parse(folder + "/junit.xml").getroot()
+cases = suites.findall(".//testcase")
+passed = [c for c in cases if not any(c.find(t) is not None for t in ("failure", "error", "skipped"))]
+assert len(passed) == totals["passed"], len(passed)
+assert int(suites.get("failures")) == totals["failed"]
+score = sum(int(p.get("value")) for p in suites.findall(".//property") if p.get("name") == "score")
+assert score == totals["score"], score
+rows = list(csv.DictReader(open(folder + "/gradebook.csv", newline="")))
+assert len(rows) == len(report["submissions"]), rows
+assert rows[0]["submission"] == "'=1+1", rows[0]
+for row, one in zip(rows, report["submissions"]):
+    assert int(row["score"]) == one["totals"]["score"] == int(row["tcp_server"])
+    assert int(row["not_run"]) == one["totals"]["not_run"]
+assert sum(int(row["score"]) for row in rows) == totals["score"]
+markdown = open(folder + "/report.md").read()
+assert f"| **all** | {totals['score']} | {totals['max_score']} |" in markdown
+"#;
+    let output = Command::new("python3")
+        .args(["-c", script])
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn the_table_shows_the_same_totals_and_no_control_characters() {
+    let report = sample();
+    let text = report.render(Format::Terminal).unwrap();
+    let plain = anstream::adapter::strip_str(&text).to_string();
+    let illegal = |c: char| c.is_control() && !"\n\t".contains(c);
+    assert!(!plain.contains(illegal), "{plain:?}");
+    let all = plain.lines().find(|line| line.contains(" all ")).unwrap();
+    let numbers: Vec<&str> = all.split_whitespace().collect();
+    let totals = report.totals;
+    assert_eq!(numbers[1], totals.score.to_string());
+    assert_eq!(numbers[2], totals.max_score.to_string());
+    assert_eq!(numbers[8], totals.not_run.to_string());
+}
+
+#[test]
+fn totals_of_a_merge_are_those_of_its_parts() {
+    let report = sample();
+    let mut shards = Vec::new();
+    for one in &report.submissions {
+        let mut shard = Report {
+            submissions: vec![one.clone()],
+            ..report.clone()
+        };
+        shard.sum_up();
+        shards.push(shard);
+    }
+    let merged = Report::merge(shards.clone()).unwrap();
+    assert_eq!(merged.totals, report.totals);
+    shards[0].seed = 1;
+    assert!(Report::merge(shards).is_err(), "different seeds");
+    assert!(Report::merge(Vec::new()).is_err());
+}
