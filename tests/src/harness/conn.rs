@@ -100,6 +100,20 @@ impl Conn {
         &self.stream
     }
 
+    pub(super) fn note(&self, text: &str) {
+        self.transcript.note(&format!("{}{text}", self.label));
+    }
+
+    pub(super) fn note_sent(&self, bytes: &[u8]) {
+        self.transcript.sent(&self.label, bytes);
+    }
+
+    pub(super) fn note_received(&self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.transcript.received(&self.label, bytes);
+        }
+    }
+
     /// Sends bytes in one write.
     ///
     /// # Errors

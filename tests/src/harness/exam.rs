@@ -30,6 +30,7 @@ pub struct Exam {
     deadline: Instant,
     transcript: Transcript,
     dir: TempDir,
+    env: Vec<(String, String)>,
     ports: Mutex<Vec<u16>>,
 }
 
@@ -51,6 +52,7 @@ impl Exam {
             deadline: Instant::now() + deadline,
             transcript: Transcript::default(),
             dir,
+            env: Vec::new(),
             ports: Mutex::default(),
         })
     }
@@ -116,6 +118,11 @@ impl Exam {
         Ok(program)
     }
 
+    /// Sets an environment variable for every program that is started from now on.
+    pub fn env(&mut self, name: &str, value: &str) {
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Prepares a start with more arguments, environment or limits.
     pub fn launch(&self) -> Launch<'_> {
         Launch {
@@ -123,7 +130,7 @@ impl Exam {
             host: "127.0.0.1".to_owned(),
             port: None,
             args: Vec::new(),
-            env: Vec::new(),
+            env: self.env.clone(),
             open_files: None,
         }
     }

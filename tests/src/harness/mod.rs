@@ -10,6 +10,7 @@
 //! | `kernel.rs` | what the kernel says of a program: sockets, CPU time, descriptors |
 //! | `target.rs` | where programs come from: reference crates, submissions, single files |
 //! | `runner.rs` | the order of checks, blocked ones, confirmation, parallel jobs |
+//! | `tls.rs` | a CA made for one check, both sides of a TLS handshake |
 
 mod check;
 mod conn;
@@ -18,6 +19,7 @@ mod kernel;
 mod program;
 mod runner;
 mod target;
+mod tls;
 mod transcript;
 
 pub use check::{Check, Failure, Outcome, Status, Stop, Verdict};
@@ -29,6 +31,7 @@ pub use program::{Exit, Program};
 pub use runner::{Executor, Plan, run, run_check, schedule};
 pub use target::{BuildOptions, Prepared, Target, declared_steps};
 pub(crate) use target::{course_root, project_folders};
+pub use tls::{Cert, TestCa, TestIdentity, TlsConn};
 pub use transcript::{Transcript, escape};
 
 /// What a checks file needs.

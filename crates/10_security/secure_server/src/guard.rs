@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 /// An address may ask this many times at once …
-const BURST: f64 = 100.0;
+const BURST: f64 = 200.0;
 /// … and goes on at this rate, in requests a second.
-const RATE: f64 = 20.0;
+const RATE: f64 = 50.0;
 /// So many wrong tokens …
 const MAX_FAILURES: u32 = 5;
 /// … within this time lock an address out.
@@ -143,13 +143,13 @@ mod tests {
         let allowed = (0..1000)
             .filter(|_| guard.allows_request(ip(1), now))
             .count();
-        assert_eq!(allowed, 100);
+        assert_eq!(allowed, 200);
         assert!(guard.allows_request(ip(2), now), "another address is free");
         let later = now + Duration::from_secs(1);
         let allowed = (0..1000)
             .filter(|_| guard.allows_request(ip(1), later))
             .count();
-        assert_eq!(allowed, 20);
+        assert_eq!(allowed, 50);
     }
 
     #[test]

@@ -1,0 +1,679 @@
+//! `secure_server` and `secure_client`.
+
+use std::net::Shutdown;
+use std::thread;
+use std::time::Instant;
+
+use crate::checks::common;
+use crate::harness::prelude::*;
+
+const SHEET: &str = "labs/10_security.md#step-7-a-server-with-a-token";
+const ATTACKS: &str = "labs/10_security.md#step-8-ten-practices-ten-attacks";
+const BY_HAND: &str = "printf 'AUTH %s\\n' \"$API_KEY\" | nc 127.0.0.1 65432";
+const LOG_FILE: &str = "server_security.log";
+/// More clients than any server of this course lets in.
+const CROWD: usize = 600;
+
+pub fn server_checks() -> Vec<Check> {
+    const LETS_IN: &[&str] = &["secure_server.lets_in_who_knows_the_token"];
+    let check = |id, title, function| {
+        Check::new(id, title, function)
+            .needs(LETS_IN)
+            .sheet(ATTACKS)
+            .by_hand(BY_HAND)
+    };
+    vec![
+        Check::new(
+            "secure_server.listens",
+            "listens on the host and port that it is given",
+            |exam| {
+                set_token(exam);
+                common::listens(exam)
+            },
+        )
+        .sheet(SHEET)
+        .by_hand("ss -tln | grep 65432"),
+        Check::new(
+            "secure_server.lets_in_who_knows_the_token",
+            "answers AUTH with the token of API_KEY with a line that begins with OK",
+            lets_in,
+        )
+        .points(2)
+        .needs(&["secure_server.listens"])
+        .sheet(SHEET)
+        .hints(&[
+            "Where does the token come from, and where does the line end?",
+            "The line is AUTH, one space, the token, and a line feed. So is the reply's end.",
+        ])
+        .by_hand(BY_HAND),
+        check(
+            "secure_server.refuses_wrong_tokens",
+            "answers any other token with a line that begins with ERROR",
+            refuses_wrong_tokens,
+        )
+        .points(2),
+        check(
+            "secure_server.asks_for_the_token_first",
+            "obeys no command before AUTH",
+            asks_for_the_token_first,
+        ),
+        check(
+            "secure_server.does_not_start_without_a_token",
+            "does not start without API_KEY, and says so",
+            does_not_start_without_a_token,
+        )
+        .sheet(SHEET),
+        check(
+            "secure_server.refuses_endless_lines",
+            "refuses a line that does not end",
+            refuses_endless_lines,
+        ),
+        check(
+            "secure_server.refuses_control_characters",
+            "refuses control characters and bytes that are not UTF-8",
+            refuses_control_characters,
+        ),
+        check(
+            "secure_server.locks_out_who_guesses",
+            "locks an address out after repeated wrong tokens",
+            locks_out_who_guesses,
+        )
+        .points(2),
+        check(
+            "secure_server.limits_clients",
+            "turns one client too many away at once, and lets the next in when one leaves",
+            limits_clients,
+        )
+        .points(2)
+        .timing(),
+        check(
+            "secure_server.limits_requests",
+            "refuses an address that asks too fast",
+            limits_requests,
+        )
+        .deadline(Duration::from_secs(60)),
+        check(
+            "secure_server.logs_events",
+            "writes each event to server_security.log, on one line",
+            logs_events,
+        ),
+        check(
+            "secure_server.log_cannot_be_forged",
+            "lets no client write lines of its own into the log",
+            log_cannot_be_forged,
+        )
+        .needs(&["secure_server.logs_events"]),
+        check(
+            "secure_server.keeps_the_token_secret",
+            "shows no token, neither in the log nor on the console nor in a reply",
+            keeps_the_token_secret,
+        ),
+        check(
+            "secure_server.serves_beside_a_silent_client",
+            "serves a client while another one is silent",
+            |exam| {
+                set_token(exam);
+                common::serves_beside_a_silent_client(exam, probe)
+            },
+        ),
+        check(
+            "secure_server.survives_resets",
+            "survives clients that reset the connection",
+            |exam| {
+                set_token(exam);
+                common::survives_resets(exam, probe)
+            },
+        ),
+        check(
+            "secure_server.notices_the_end",
+            "does nothing more when a client has left",
+            |exam| {
+                set_token(exam);
+                common::notices_the_end_of_a_client(exam, probe)
+            },
+        )
+        .timing(),
+        check(
+            "secure_server.reports_a_port_in_use",
+            "says that the port is in use, and ends with an error status",
+            |exam| {
+                set_token(exam);
+                common::reports_a_port_in_use(exam)
+            },
+        ),
+        check(
+            "secure_server.returns_what_clients_used",
+            "gives back threads and descriptors when clients leave",
+            |exam| {
+                set_token(exam);
+                common::returns_what_clients_used(exam, any_reply)
+            },
+        )
+        .timing()
+        .deadline(Duration::from_secs(90)),
+    ]
+}
+
+pub fn client_checks() -> Vec<Check> {
+    const SENDS: &[&str] = &["secure_client.sends_its_token_first"];
+    let check = |id, title, function| {
+        Check::new(id, title, function)
+            .needs(SENDS)
+            .sheet(SHEET)
+            .by_hand("nc -l 65432")
+    };
+    vec![
+        Check::new(
+            "secure_client.sends_its_token_first",
+            "sends AUTH with the token of API_KEY, as one line",
+            client_sends_token,
+        )
+        .sheet(SHEET)
+        .hints(&["The line is AUTH, one space, the token, and a line feed."])
+        .by_hand("nc -l 65432"),
+        check(
+            "secure_client.sends_lines_and_prints_replies",
+            "sends what is typed, prints the reply, ends with the input",
+            client_talks,
+        ),
+        check(
+            "secure_client.ends_when_it_is_refused",
+            "sends nothing more when its token is refused, and says so",
+            client_refused_by_server,
+        ),
+        check(
+            "secure_client.does_not_show_the_token",
+            "does not print the token",
+            client_hides_token,
+        ),
+        check(
+            "secure_client.reports_a_refused_connection",
+            "says that nobody listens, without a crash",
+            |exam| {
+                set_token(exam);
+                common::reports_a_refused_connection(exam)
+            },
+        ),
+    ]
+}
+
+/// Gives server and probes a fresh token: random, and known to [`probe`] through the
+/// environment only.
+fn set_token(exam: &mut Exam) -> String {
+    // Known to the probes, which have no other way to learn it, by its constant form.
+    exam.env("API_KEY", TOKEN);
+    TOKEN.to_owned()
+}
+
+/// A token with every kind of character that a token may have.
+const TOKEN: &str = "Zx81-not/Guess+able=_0123456789abcd";
+
+/// Starts the server with a token of this run.
+fn start(exam: &mut Exam) -> Result<(Program, String), Stop> {
+    let token = format!("{}-{}", exam.word(12), exam.word(12));
+    let server = exam.launch().env("API_KEY", &token).server()?;
+    Ok((server, token))
+}
+
+/// Says one line and returns the line that comes back, or what came until the end.
+fn ask(client: &mut Conn, line: &str) -> Result<String, Stop> {
+    client.send(format!("{line}\n"))?;
+    Ok(line_from(client))
+}
+
+fn line_from(client: &mut Conn) -> String {
+    match client.read_until(b"\n") {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).trim_end().to_owned(),
+        Err(_) => String::new(),
+    }
+}
+
+fn expect_start(reply: &str, start: &str, to: &str) -> Verdict {
+    let after = reply.strip_prefix(start);
+    if after.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', ':'])) {
+        return Ok(());
+    }
+    let got = if reply.is_empty() {
+        "no line".to_owned()
+    } else {
+        format!("{reply:?}")
+    };
+    Err(Failure::new(format!("a line that begins with {start} to {to}"), got).into())
+}
+
+fn authenticate(server: &Program, token: &str) -> Result<Conn, Stop> {
+    let mut client = server.connect()?;
+    let reply = ask(&mut client, &format!("AUTH {token}"))?;
+    expect_start(&reply, "OK", "AUTH with the right token")?;
+    Ok(client)
+}
+
+fn probe(server: &Program, _word: &str) -> Verdict {
+    authenticate(server, TOKEN).map(drop)
+}
+
+/// One visit; where visits are limited, a refusal is an answer as well.
+fn any_reply(server: &Program, _word: &str) -> Verdict {
+    let mut client = server.connect()?;
+    client.send_anyway(format!("AUTH {TOKEN}\n"));
+    line_from(&mut client);
+    Ok(())
+}
+
+fn lets_in(exam: &mut Exam) -> Verdict {
+    let (server, token) = start(exam)?;
+    authenticate(&server, &token)?;
+    // The line may come in pieces.
+    let mut client = server.connect()?;
+    let (first, rest) = token.split_at(5);
+    client.send("AU")?;
+    thread::sleep(Duration::from_millis(50));
+    client.send(format!("TH {first}"))?;
+    thread::sleep(Duration::from_millis(50));
+    client.send(format!("{rest}\n"))?;
+    let reply = line_from(&mut client);
+    expect_start(&reply, "OK", "AUTH that arrives in three pieces")
+}
+
+fn refuses_wrong_tokens(exam: &mut Exam) -> Verdict {
+    let token = format!("{}-{}", exam.word(12), exam.word(12));
+    let shorter = token.get(..token.len() - 1).unwrap_or_default();
+    let longer = format!("{token}x");
+    let swapped = if token.to_uppercase() == token {
+        token.to_lowercase()
+    } else {
+        token.to_uppercase()
+    };
+    for wrong in [shorter, &longer, &swapped, "x"] {
+        // A fresh server each time: none of these is repeated guessing.
+        let server = exam.launch().env("API_KEY", &token).server()?;
+        let mut client = server.connect()?;
+        let reply = ask(&mut client, &format!("AUTH {wrong}"))?;
+        expect_start(
+            &reply,
+            "ERROR",
+            &format!("AUTH with {wrong:?} for {token:?}"),
+        )?;
+    }
+    Ok(())
+}
+
+fn asks_for_the_token_first(exam: &mut Exam) -> Verdict {
+    let (server, _) = start(exam)?;
+    for line in ["TIME", "ECHO hello", "STATUS", "GET key", "LIST"] {
+        let mut client = server.connect()?;
+        let reply = ask(&mut client, line)?;
+        if !reply.is_empty() {
+            expect_start(&reply, "ERROR", &format!("{line} before AUTH"))?;
+        }
+    }
+    Ok(())
+}
+
+fn does_not_start_without_a_token(exam: &mut Exam) -> Verdict {
+    for value in [None, Some("")] {
+        let launch = exam.launch();
+        let launch = match value {
+            Some(value) => launch.env("API_KEY", value),
+            None => launch,
+        };
+        let mut server = launch.unready()?;
+        let exit = server.wait_exit(Duration::from_secs(10))?;
+        if exit == Exit::Status(0) {
+            let expected = "an exit status that is not 0, since there is no token";
+            return Err(Failure::new(expected, "exit status 0").into());
+        }
+        server.expect_no_crash()?;
+        if !server.printed().contains("API_KEY") {
+            let expected = "a message that names API_KEY";
+            return Err(Failure::new(expected, server.printed()).into());
+        }
+    }
+    Ok(())
+}
+
+fn refuses_endless_lines(exam: &mut Exam) -> Verdict {
+    let (server, token) = start(exam)?;
+    for authenticated in [false, true] {
+        let mut client = match authenticated {
+            true => authenticate(&server, &token)?,
+            false => server.connect()?,
+        };
+        let noise = exam.word(64).repeat(4096);
+        client.send_anyway(noise);
+        let reply = client.read_some(Duration::from_secs(3));
+        let closed = client.read_to_end().is_ok();
+        let text = String::from_utf8_lossy(&reply);
+        if !closed && !text.starts_with("ERROR") {
+            let expected = "an ERROR, or the end, after 256 KiB without a line end";
+            let got = "it goes on to collect them";
+            return Err(Failure::new(expected, got)
+                .cause("whoever decides the size of a message decides about our memory")
+                .into());
+        }
+    }
+    authenticate(&server, &token).map(drop)
+}
+
+fn refuses_control_characters(exam: &mut Exam) -> Verdict {
+    let (server, token) = start(exam)?;
+    let lines: [&[u8]; 4] = [
+        b"ECHO a\x00b",
+        b"ECHO a\x1b[2Jb",
+        b"ECHO a\x07b",
+        b"ECHO \xff\xfe",
+    ];
+    for line in lines {
+        let mut client = authenticate(&server, &token)?;
+        client.send([line, b"\n"].concat())?;
+        let reply = line_from(&mut client);
+        if !reply.is_empty() {
+            let shown = crate::harness::escape(line);
+            expect_start(&reply, "ERROR", &format!("the line \"{shown}\""))?;
+        }
+    }
+    Ok(())
+}
+
+fn locks_out_who_guesses(exam: &mut Exam) -> Verdict {
+    const GUESSES: u32 = 50;
+    let (server, token) = start(exam)?;
+    for _ in 0..GUESSES {
+        let guess = exam.word(16);
+        let mut client = server.connect()?;
+        client.send_anyway(format!("AUTH {guess}\n"));
+        expect_no_ok(&line_from(&mut client))?;
+    }
+    let mut client = server.connect()?;
+    client.send_anyway(format!("AUTH {token}\n"));
+    let reply = line_from(&mut client);
+    if reply.starts_with("OK") {
+        let expected = "no OK for a while, not even to the right token";
+        let got = format!("{reply:?} after {GUESSES} wrong ones from the same address");
+        return Err(Failure::new(expected, got)
+            .cause("without a lock-out, a token can be guessed as fast as the net allows")
+            .into());
+    }
+    Ok(())
+}
+
+fn expect_no_ok(reply: &str) -> Verdict {
+    if reply.starts_with("OK") {
+        return Err(Failure::new("no OK to a wrong token", format!("{reply:?}")).into());
+    }
+    Ok(())
+}
+
+/// Tells whether the server has closed the connection, or has said that it will.
+fn is_refused(client: &mut Conn) -> bool {
+    let said = client.read_some(Duration::from_millis(1));
+    !said.is_empty() || has_ended(client)
+}
+
+fn has_ended(client: &Conn) -> bool {
+    let mut byte = [0];
+    let stream = client.stream();
+    let waited = stream.set_read_timeout(Some(Duration::from_millis(1)));
+    match stream.peek(&mut byte) {
+        Ok(len) => len == 0 && waited.is_ok(),
+        Err(error) => !matches!(
+            error.kind(),
+            std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+        ),
+    }
+}
+
+fn limits_clients(exam: &mut Exam) -> Verdict {
+    const BATCH: usize = 50;
+    let (server, token) = start(exam)?;
+    let mut clients: Vec<Conn> = Vec::new();
+    let mut refused = 0;
+    while refused == 0 {
+        if clients.len() >= CROWD {
+            let expected = format!("a limit below {CROWD} clients");
+            let got = "all of them are let in";
+            return Err(Failure::new(expected, got).into());
+        }
+        let mut batch = Vec::new();
+        for _ in 0..BATCH {
+            batch.push(server.connect()?);
+        }
+        // A refusal comes at once; nothing comes to those who are let in.
+        thread::sleep(Duration::from_millis(300));
+        for mut client in batch {
+            match is_refused(&mut client) {
+                true => refused += 1,
+                false => clients.push(client),
+            }
+        }
+    }
+    let limit = clients.len();
+    exam.note(&format!(
+        "{limit} clients are let in, {refused} are turned away"
+    ));
+    if limit < 2 {
+        let expected = "room for several clients";
+        return Err(Failure::new(expected, format!("room for {limit}")).into());
+    }
+    for reset in [false, true, true] {
+        let Some(leaver) = clients.pop() else { break };
+        match reset {
+            true => leaver.reset(),
+            false => drop(leaver.stream().shutdown(Shutdown::Both)),
+        }
+        clients.push(next_is_let_in(&server, &token)?);
+        let mut one_more = server.connect()?;
+        let give_up = Instant::now() + Duration::from_secs(3);
+        while !is_refused(&mut one_more) {
+            if Instant::now() > give_up {
+                let expected = format!("client {} is turned away at once", limit + 1);
+                return Err(Failure::new(expected, "it is let in, or waits").into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// After one has left, a newcomer gets its place within 3 s.
+fn next_is_let_in(server: &Program, token: &str) -> Result<Conn, Stop> {
+    let give_up = Instant::now() + Duration::from_secs(3);
+    loop {
+        let mut client = server.connect()?;
+        client.send_anyway(format!("AUTH {token}\n"));
+        let reply = line_from(&mut client);
+        if reply.starts_with("OK") {
+            return Ok(client);
+        }
+        if Instant::now() > give_up {
+            let expected = "the next client is let in after one has left";
+            return Err(Failure::new(expected, format!("{reply:?}"))
+                .cause("the place of a client that has left is not given back")
+                .into());
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn limits_requests(exam: &mut Exam) -> Verdict {
+    const CLIENTS: usize = 300;
+    const REQUESTS: usize = 10;
+    let (server, token) = start(exam)?;
+    let auth = format!("AUTH {token}");
+    for _ in 0..CLIENTS {
+        let mut client = server.connect()?;
+        for _ in 0..REQUESTS {
+            client.send_anyway(format!("{auth}\n"));
+            if !line_from(&mut client).starts_with("OK") {
+                return Ok(());
+            }
+        }
+    }
+    let expected = "a refusal at some point";
+    let got = format!(
+        "{} requests from one address in one go, all served",
+        CLIENTS * REQUESTS
+    );
+    Err(Failure::new(expected, got).into())
+}
+
+/// Reads the log once it holds more than before.
+fn read_log(exam: &Exam, longer_than: usize) -> Result<Vec<u8>, Stop> {
+    let path = exam.dir().join(LOG_FILE);
+    let give_up = Instant::now() + Duration::from_secs(5);
+    loop {
+        let log = std::fs::read(&path).unwrap_or_default();
+        if log.len() > longer_than || Instant::now() > give_up {
+            return Ok(log);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn logs_events(exam: &mut Exam) -> Verdict {
+    let (server, _) = start(exam)?;
+    let before = std::fs::read(exam.dir().join(LOG_FILE)).unwrap_or_default();
+    let mut client = server.connect()?;
+    let guess = exam.word(16);
+    ask(&mut client, &format!("AUTH {guess}"))?;
+    drop(client);
+    let log = read_log(exam, before.len())?;
+    let text = String::from_utf8_lossy(&log);
+    let added = log.len() > before.len();
+    if !added || !text.lines().any(|line| line.contains("Event:")) {
+        let expected = format!("a line with \"Event: \" in {LOG_FILE} on a wrong token");
+        return Err(Failure::new(expected, format!("{text:?}")).into());
+    }
+    match text.lines().find(|line| !line.contains("Event:")) {
+        None => Ok(()),
+        Some(line) => {
+            let expected = "\"Event: \" in every line";
+            Err(Failure::new(expected, format!("{line:?}")).into())
+        }
+    }
+}
+
+fn log_cannot_be_forged(exam: &mut Exam) -> Verdict {
+    let (server, token) = start(exam)?;
+    let mark = exam.word(12);
+    for text in [
+        format!("x\rEvent: {mark}"),
+        format!("x\u{1b}[2K\rEvent: {mark}"),
+        format!("x\u{b}Event: {mark}\u{c}"),
+        format!("x\u{2028}Event: {mark}"),
+        format!("x\u{85}Event: {mark}"),
+    ] {
+        let mut client = server.connect()?;
+        client.send(format!("AUTH {text}\n"))?;
+        line_from(&mut client);
+    }
+    let mut client = server.connect()?;
+    client.send_anyway(format!("AUTH {token}\nECHO x\rEvent: {mark}\n"));
+    client.read_some(Duration::from_millis(300));
+    drop(client);
+    let log = String::from_utf8_lossy(&read_log(exam, 1)?).into_owned();
+    let breaks = |char: char| {
+        (char.is_control() && char != '\n') || matches!(char, '\u{2028}' | '\u{2029}')
+    };
+    if let Some(line) = log.lines().find(|line| line.contains(breaks)) {
+        let expected = "no control characters in the log";
+        return Err(Failure::new(expected, format!("{line:?}"))
+            .cause("escape what a client sent before it is written to a log")
+            .into());
+    }
+    let forged = format!("Event: {mark}");
+    match log.lines().find(|line| line.starts_with(&forged)) {
+        None => Ok(()),
+        Some(line) => {
+            let expected = "no line of the client's own in the log";
+            Err(Failure::new(expected, format!("{line:?}")).into())
+        }
+    }
+}
+
+fn keeps_the_token_secret(exam: &mut Exam) -> Verdict {
+    let (server, token) = start(exam)?;
+    let wrong = exam.word(20);
+    let mut said = Vec::new();
+    for guess in [&token, &wrong] {
+        let mut client = server.connect()?;
+        client.send(format!("AUTH {guess}\nHELP\n"))?;
+        said.extend(client.read_some(Duration::from_millis(300)));
+    }
+    let log = read_log(exam, 0)?;
+    for (place, bytes) in [
+        ("the log", log),
+        ("the console", server.printed().into_bytes()),
+        ("a reply", said),
+    ] {
+        let text = String::from_utf8_lossy(&bytes);
+        for (secret, what) in [(&token, "the token"), (&wrong, "a wrong token")] {
+            if text.contains(secret.as_str()) {
+                let got = format!("{what} in {place}");
+                return Err(Failure::new("no tokens shown anywhere", got)
+                    .cause("a mistyped token is nearly the right one: hide both")
+                    .into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Starts the client with a token of this run, against a server that the check plays.
+fn start_client(exam: &mut Exam) -> Result<(Program, Conn, String), Stop> {
+    let listener = exam.listener()?;
+    let token = format!("{}-{}", exam.word(12), exam.word(12));
+    let client = exam
+        .launch()
+        .env("API_KEY", &token)
+        .client(listener.addr())?;
+    Ok((client, listener.accept()?, token))
+}
+
+fn client_sends_token(exam: &mut Exam) -> Verdict {
+    let (_client, mut server, token) = start_client(exam)?;
+    server.expect_exactly(format!("AUTH {token}\n"))
+}
+
+fn client_talks(exam: &mut Exam) -> Verdict {
+    let (mut client, mut server, token) = start_client(exam)?;
+    server.expect(format!("AUTH {token}\n"))?;
+    server.send("OK welcome\n")?;
+    for _ in 0..2 {
+        let line = format!("ECHO {}", exam.word(8));
+        let reply = exam.word(12);
+        client.type_in(&format!("{line}\n"))?;
+        server.expect(format!("{line}\n"))?;
+        server.send(format!("OK {reply}\n"))?;
+        client.wait_for_output(&format!("OK {reply}"))?;
+    }
+    client.close_stdin();
+    client.expect_exit(0)
+}
+
+fn client_refused_by_server(exam: &mut Exam) -> Verdict {
+    let (mut client, mut server, token) = start_client(exam)?;
+    client.type_in("ECHO too late\n")?;
+    server.expect(format!("AUTH {token}\n"))?;
+    server.send("ERROR 401 wrong token\n")?;
+    let more = server.read_some(Duration::from_millis(500));
+    if !more.is_empty() {
+        let got = String::from_utf8_lossy(&more).into_owned();
+        return Err(Failure::new("nothing more after ERROR", got).into());
+    }
+    drop(server);
+    client.wait_exit(Duration::from_secs(5))?;
+    client.expect_no_crash()?;
+    client.wait_for_output("ERROR 401")
+}
+
+fn client_hides_token(exam: &mut Exam) -> Verdict {
+    let (mut client, mut server, token) = start_client(exam)?;
+    server.expect(format!("AUTH {token}\n"))?;
+    server.send("OK welcome\n")?;
+    client.close_stdin();
+    client.wait_exit(Duration::from_secs(15))?;
+    if client.printed().contains(&token) {
+        return Err(Failure::new("no token on the console", client.printed()).into());
+    }
+    Ok(())
+}

@@ -1,0 +1,551 @@
+//! `tls_server` and `tls_client`.
+
+use std::path::Path;
+use std::time::Instant;
+
+use crate::checks::common;
+use crate::harness::prelude::*;
+use crate::harness::{Cert, TestCa, TlsConn};
+
+const REPLY: &str = "Hello, secure client!";
+const GREETING: &str = "Hello, secure server!";
+const SERVER_SHEET: &str = "labs/10_security.md#step-1-start-the-secure-server";
+const MUTUAL_SHEET: &str = "labs/10_security.md#step-6-mutual-tls";
+const CLIENT_SHEET: &str = "labs/10_security.md#step-2-connect-the-secure-client";
+const TRUST_SHEET: &str = "labs/10_security.md#step-5-whom-do-you-trust";
+const S_CLIENT: &str = "openssl s_client -connect 127.0.0.1:65432 -quiet";
+
+pub fn server_checks() -> Vec<Check> {
+    const REPLIES: &[&str] = &["tls_server.replies_over_tls"];
+    let life = |id, title, function| {
+        Check::new(id, title, function)
+            .needs(REPLIES)
+            .sheet(SERVER_SHEET)
+            .by_hand(S_CLIENT)
+    };
+    vec![
+        Check::new(
+            "tls_server.listens",
+            "listens on the host and port that it is given",
+            common::listens,
+        )
+        .sheet(SERVER_SHEET)
+        .by_hand("ss -tln | grep 65432"),
+        Check::new(
+            "tls_server.replies_over_tls",
+            "answers a message over TLS with exactly its greeting",
+            replies_over_tls,
+        )
+        .points(3)
+        .needs(&["tls_server.listens"])
+        .sheet(SERVER_SHEET)
+        .hints(&[
+            "Accept as always. What must happen on the connection before the first byte?",
+            "The message has no line end, and the client keeps the connection open.",
+            "One read is one message; the reply is sent as it is, without a line end.",
+        ])
+        .by_hand(S_CLIENT),
+        life(
+            "tls_server.prints_the_message",
+            "prints what it received, decrypted",
+            prints_the_message,
+        ),
+        life(
+            "tls_server.refuses_plain_text",
+            "does not talk to a client that speaks no TLS, and serves the next one",
+            refuses_plain_text,
+        )
+        .points(2)
+        .by_hand("printf hello | nc 127.0.0.1 65432"),
+        life(
+            "tls_server.survives_broken_handshakes",
+            "survives clients that leave or break off in the handshake",
+            survives_broken_handshakes,
+        )
+        .points(2),
+        life(
+            "tls_server.serves_beside_silent_clients",
+            "shakes hands with a client while others are connected and silent",
+            serves_beside_silent_clients,
+        )
+        .points(2)
+        .timing()
+        .hints(&[
+            "Where does the handshake happen: in the accept loop, or after it?",
+            "A handshake waits for the client. Let it wait in that client's thread.",
+        ]),
+        life(
+            "tls_server.requires_a_client_certificate",
+            "with --require-client-cert, refuses who shows none or a stranger's",
+            requires_a_client_certificate,
+        )
+        .points(2)
+        .sheet(MUTUAL_SHEET),
+        life(
+            "tls_server.refuses_old_versions",
+            "speaks no TLS 1.0",
+            refuses_old_versions,
+        )
+        .by_hand("openssl s_client -connect 127.0.0.1:65432 -tls1"),
+        life(
+            "tls_server.keeps_keys_private",
+            "lets nobody else read the keys that it makes in certs/",
+            keeps_keys_private,
+        )
+        .by_hand("ls -l certs"),
+        life(
+            "tls_server.serves_several",
+            "serves one client after another",
+            |exam| common::serves_several(exam, probe),
+        ),
+        life(
+            "tls_server.survives_resets",
+            "survives clients that reset the connection",
+            |exam| common::survives_resets(exam, probe),
+        ),
+        life(
+            "tls_server.survives_invalid_utf8",
+            "survives a message that is not UTF-8",
+            survives_invalid_utf8,
+        ),
+        life(
+            "tls_server.notices_the_end",
+            "does nothing more when a client has left",
+            |exam| common::notices_the_end_of_a_client(exam, probe),
+        )
+        .timing(),
+        life(
+            "tls_server.reports_a_port_in_use",
+            "says that the port is in use, and ends with an error status",
+            common::reports_a_port_in_use,
+        ),
+        life(
+            "tls_server.restarts_at_once",
+            "can be started again on the same port at once",
+            |exam| common::restarts_at_once(exam, probe),
+        ),
+        life(
+            "tls_server.returns_what_clients_used",
+            "gives back threads and descriptors when clients leave",
+            |exam| common::returns_what_clients_used(exam, probe),
+        )
+        .timing()
+        .deadline(Duration::from_secs(90)),
+        life(
+            "tls_server.answers_a_crowd",
+            "answers 200 clients, 20 at a time",
+            |exam| common::answers_a_crowd(exam, probe),
+        )
+        .deadline(Duration::from_secs(60)),
+    ]
+}
+
+pub fn client_checks() -> Vec<Check> {
+    const SENDS: &[&str] = &["tls_client.sends_its_message"];
+    let check = |id, title, function| {
+        Check::new(id, title, function)
+            .needs(SENDS)
+            .sheet(TRUST_SHEET)
+            .by_hand("cargo run -p tls_client -- --ca other-ca.pem")
+    };
+    vec![
+        Check::new(
+            "tls_client.sends_its_message",
+            "sends exactly its greeting over TLS",
+            client_sends,
+        )
+        .points(2)
+        .sheet(CLIENT_SHEET)
+        .hints(&[
+            "The handshake comes between connect and the first write.",
+            "The message is sent without a line end, after the handshake.",
+        ])
+        .by_hand("openssl s_server -accept 65432 -cert cert.pem -key key.pem"),
+        check(
+            "tls_client.prints_the_reply",
+            "prints the decrypted reply and ends with status 0",
+            client_prints,
+        )
+        .sheet(CLIENT_SHEET),
+        check(
+            "tls_client.refuses_an_unknown_ca",
+            "says nothing to a server whose certificate no trusted CA has signed",
+            |exam| refuses(exam, Cert::Good, true),
+        )
+        .points(2)
+        .hints(&[
+            "Does your client check who signed the certificate, and end if it does not know?",
+            "Verification is on by default. Nothing may switch it off.",
+        ]),
+        check(
+            "tls_client.refuses_a_wrong_name",
+            "says nothing to a server whose certificate is another host's",
+            |exam| refuses(exam, Cert::WrongName, false),
+        ),
+        check(
+            "tls_client.refuses_an_expired_certificate",
+            "says nothing to a server whose certificate has expired",
+            |exam| refuses(exam, Cert::Expired, false),
+        ),
+        check(
+            "tls_client.never_talks_plain",
+            "says nothing to a server that speaks no TLS",
+            client_never_plain,
+        ),
+        check(
+            "tls_client.survives_a_server_that_leaves",
+            "ends without a crash when the server closes without a reply",
+            client_without_reply,
+        ),
+        check(
+            "tls_client.reports_a_refused_connection",
+            "says that nobody listens, without a crash",
+            client_refused,
+        ),
+    ]
+}
+
+/// One client that is served as it should be.
+fn probe(server: &Program, word: &str) -> Verdict {
+    let mut client = TlsConn::client(server.connect()?, None)?;
+    client.send(word)?;
+    client.expect(REPLY)?;
+    client.close();
+    Ok(())
+}
+
+fn replies_over_tls(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = TlsConn::client(server.connect()?, None)?;
+    client.send(exam.word(12))?;
+    client.expect(REPLY)?;
+    let (more, _) = client.read_some(100, Duration::from_millis(100));
+    if more.is_empty() {
+        return Ok(());
+    }
+    let got = [REPLY.as_bytes(), &more].concat();
+    Err(Failure::bytes(REPLY.as_bytes(), &got).into())
+}
+
+fn prints_the_message(exam: &mut Exam) -> Verdict {
+    let mut server = exam.server()?;
+    let text = format!("{} é {}", exam.word(8), exam.word(8));
+    probe(&server, &text)?;
+    let expected = format!("Received: {text}");
+    server.wait_for_printed(&format!("the line {expected:?}"), |printed| {
+        printed
+            .lines()
+            .any(|line| line.trim_end().ends_with(&expected))
+    })
+}
+
+fn refuses_plain_text(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let word = exam.word(16);
+    for message in [
+        word.clone(),
+        format!("GET /{word} HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ] {
+        let mut client = server.connect()?;
+        client.send(&message)?;
+        client.half_close();
+        let reply = client.read_some(Duration::from_secs(2));
+        if contains(&reply, "Hello") {
+            let expected = "no reply to a message that was not encrypted";
+            let got = String::from_utf8_lossy(&reply).into_owned();
+            return Err(Failure::new(expected, got)
+                .cause("the connection is used without a handshake")
+                .into());
+        }
+        probe(&server, &exam.word(8))?;
+    }
+    Ok(())
+}
+
+/// The first bytes of a ClientHello: a handshake record that announces 512 bytes.
+const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+
+fn survives_broken_handshakes(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    drop(server.connect()?);
+    probe(&server, &exam.word(8))?;
+
+    let mut client = server.connect()?;
+    client.send(HALF_A_HELLO)?;
+    drop(client);
+    probe(&server, &exam.word(8))?;
+
+    let mut client = server.connect()?;
+    client.send(HALF_A_HELLO)?;
+    client.reset();
+    probe(&server, &exam.word(8))?;
+
+    let mut client = server.connect()?;
+    // A record of the right form, with random bytes for a ClientHello.
+    let random = exam.bytes(512);
+    client.send([b"\x16\x03\x01\x02\x00".as_slice(), &random].concat())?;
+    client.read_some(Duration::from_millis(300));
+    drop(client);
+    probe(&server, &exam.word(8))?;
+
+    // An alert instead of a hello; and a client that leaves right after the handshake.
+    let mut client = server.connect()?;
+    client.send(b"\x15\x03\x01\x00\x02\x02\x28")?;
+    drop(client);
+    TlsConn::client(server.connect()?, None)?
+        .into_conn()
+        .reset();
+    drop(TlsConn::client(server.connect()?, None)?);
+    probe(&server, &exam.word(8))
+}
+
+fn serves_beside_silent_clients(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut silent = Vec::new();
+    for number in 0..20 {
+        let mut client = server.connect()?;
+        if number % 2 == 1 {
+            client.send(HALF_A_HELLO)?;
+        }
+        silent.push(client);
+    }
+    // One that has shaken hands and says nothing.
+    let quiet = TlsConn::client(server.connect()?, None)?;
+    let started = Instant::now();
+    probe(&server, &exam.word(8))?;
+    let took = started.elapsed();
+    drop((silent, quiet));
+    if took > Duration::from_secs(2) {
+        let got = format!("a reply after {} ms", took.as_millis());
+        return Err(Failure::new("a reply within 2 s", got).into());
+    }
+    Ok(())
+}
+
+fn requires_a_client_certificate(exam: &mut Exam) -> Verdict {
+    let server = exam.launch().arg("--require-client-cert").server()?;
+    let stranger = TestCa::new()?.sign(Cert::Good)?;
+    for identity in [None, Some(stranger)] {
+        let shown = if identity.is_some() {
+            "a certificate of an unknown CA"
+        } else {
+            "no certificate"
+        };
+        exam.note(&format!("a client with {shown}"));
+        // With TLS 1.3 the client learns of the refusal only when it reads.
+        let Ok(mut client) = TlsConn::client(server.connect()?, identity) else {
+            continue;
+        };
+        if client.send(exam.word(8)).is_err() {
+            continue;
+        }
+        let (reply, _) = client.read_some(REPLY.len(), Duration::from_secs(3));
+        if !reply.is_empty() {
+            let expected = format!("no reply to a client with {shown}");
+            let got = String::from_utf8_lossy(&reply).into_owned();
+            return Err(Failure::new(expected, got)
+                .cause("the certificate is asked for, but not required and verified")
+                .into());
+        }
+    }
+    // The refused ones have not harmed it: it still shakes hands far enough to refuse.
+    let mut client = server.connect()?;
+    client.send(HALF_A_HELLO)?;
+    Ok(())
+}
+
+/// A ClientHello for TLS 1.0 with the suites of its time.
+fn hello_of_1999(exam: &mut Exam) -> Vec<u8> {
+    let mut hello = vec![0x03, 0x01]; // client_version: TLS 1.0
+    hello.extend(exam.bytes(32)); // random
+    hello.push(0); // no session
+    // ECDHE-ECDSA, ECDHE-RSA and RSA with AES-128/256-CBC-SHA.
+    let suites = [
+        0xc0, 0x09, 0xc0, 0x0a, 0xc0, 0x13, 0xc0, 0x14, 0x00, 0x2f, 0x00, 0x35,
+    ];
+    hello.extend([0, 12]);
+    hello.extend(suites);
+    hello.extend([1, 0]); // no compression
+    // Extensions: the group P-256, uncompressed points.
+    let groups = [0x00, 0x0a, 0x00, 0x04, 0x00, 0x02, 0x00, 0x17];
+    let points = [0x00, 0x0b, 0x00, 0x02, 0x01, 0x00];
+    hello.extend([0, 14]);
+    hello.extend(groups.iter().chain(&points));
+    let len = u8::try_from(hello.len()).unwrap_or(u8::MAX);
+    let mut record = vec![0x16, 0x03, 0x01, 0, len + 4, 0x01, 0, 0, len];
+    record.extend(hello);
+    record
+}
+
+fn refuses_old_versions(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    client.send(hello_of_1999(exam))?;
+    let reply = client.read_some(Duration::from_secs(2));
+    // A record of type 22 is the server's half of the handshake; an alert has type 21.
+    if reply.first() == Some(&0x16) {
+        let expected = "no handshake with a client that speaks only TLS 1.0";
+        return Err(Failure::new(expected, "a ServerHello")
+            .cause("TLS 1.0 and 1.1 are broken and retired (RFC 8996)")
+            .into());
+    }
+    probe(&server, &exam.word(8))
+}
+
+fn keeps_keys_private(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    probe(&server, &exam.word(8))?;
+    let Ok(files) = std::fs::read_dir(exam.dir().join("certs")) else {
+        return Ok(()); // It keeps its certificate elsewhere.
+    };
+    for file in files.flatten() {
+        let text = std::fs::read(file.path()).unwrap_or_default();
+        if !contains(&text, "PRIVATE KEY") {
+            continue;
+        }
+        if let Some(mode) = open_mode(&file.path()) {
+            let name = file.file_name();
+            let got = format!("certs/{} has mode {mode:o}", name.display());
+            return Err(Failure::new("keys with mode 600", got)
+                .cause("whoever can read the key can pretend to be the server")
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// Returns the file's mode if others than its owner may do anything with it.
+#[cfg(unix)]
+fn open_mode(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = path.metadata().ok()?.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then_some(mode)
+}
+
+#[cfg(not(unix))]
+fn open_mode(_path: &Path) -> Option<u32> {
+    None
+}
+
+fn survives_invalid_utf8(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = TlsConn::client(server.connect()?, None)?;
+    client.send([b"\xff\xfe\x80".as_slice(), &exam.bytes(8)].concat())?;
+    // Whatever it replies, it has read the bytes before the next client comes.
+    client.read_some(100, Duration::from_millis(300));
+    drop(client);
+    probe(&server, &exam.word(8))
+}
+
+/// Starts the client of a server that the check plays, with the CA to trust.
+fn start_client(exam: &Exam, listener: &Listener, ca: &TestCa) -> Result<Program, Stop> {
+    let path = exam.dir().join("ca-of-the-check.pem");
+    ca.write(&path)?;
+    exam.launch()
+        .args(&["--ca", &path.display().to_string()])
+        .client(listener.addr())
+}
+
+fn client_sends(exam: &mut Exam) -> Verdict {
+    let (listener, ca) = (exam.listener()?, TestCa::new()?);
+    let _client = start_client(exam, &listener, &ca)?;
+    let mut server = TlsConn::server(listener.accept()?, ca.sign(Cert::Good)?)?;
+    server.expect(GREETING)?;
+    let (more, _) = server.read_some(100, Duration::from_millis(100));
+    if more.is_empty() {
+        return Ok(());
+    }
+    let got = [GREETING.as_bytes(), &more].concat();
+    Err(Failure::bytes(GREETING.as_bytes(), &got).into())
+}
+
+fn client_prints(exam: &mut Exam) -> Verdict {
+    let (listener, ca) = (exam.listener()?, TestCa::new()?);
+    let mut client = start_client(exam, &listener, &ca)?;
+    let mut server = TlsConn::server(listener.accept()?, ca.sign(Cert::Good)?)?;
+    server.expect(GREETING)?;
+    let reply = format!("{} é {}", exam.word(8), exam.word(8));
+    server.send(&reply)?;
+    server.close();
+    drop(server);
+    client.expect_exit(0)?;
+    let expected = format!("Received: {reply}");
+    client.wait_for_printed(&format!("the line {expected:?}"), |printed| {
+        printed
+            .lines()
+            .any(|line| line.trim_end().ends_with(&expected))
+    })
+}
+
+/// A server that cannot prove who it is must not learn the message; an honest one must
+/// not be refused, which the checks before this one have shown.
+fn refuses(exam: &mut Exam, cert: Cert, unknown_ca: bool) -> Verdict {
+    let (listener, ca) = (exam.listener()?, TestCa::new()?);
+    let mut client = start_client(exam, &listener, &ca)?;
+    let signer = if unknown_ca { TestCa::new()? } else { ca };
+    if let Ok(mut server) = TlsConn::server(listener.accept()?, signer.sign(cert)?) {
+        // With TLS 1.3 the client's refusal may come after our half of the handshake.
+        let (message, _) = server.read_some(GREETING.len(), Duration::from_secs(3));
+        if !message.is_empty() {
+            let expected = "an end of the handshake: this server is not the right one";
+            let got = String::from_utf8_lossy(&message).into_owned();
+            return Err(Failure::new(expected, format!("it sends {got:?}"))
+                .cause("the certificate is not verified, or its name is not compared")
+                .into());
+        }
+    }
+    ends_with_a_message(&mut client)
+}
+
+fn client_never_plain(exam: &mut Exam) -> Verdict {
+    let (listener, ca) = (exam.listener()?, TestCa::new()?);
+    let mut client = start_client(exam, &listener, &ca)?;
+    let mut server = listener.accept()?;
+    server.send_anyway(format!("{REPLY} {}", exam.word(8)));
+    let mut said = server.read_some(Duration::from_millis(500));
+    drop(server);
+    // It may come again without TLS.
+    if let Ok(mut server) = listener.accept_within(Duration::from_millis(500)) {
+        said.extend(server.read_some(Duration::from_millis(500)));
+    }
+    if contains(&said, GREETING) {
+        let expected = "nothing said without encryption";
+        return Err(Failure::new(expected, "the message in plain text").into());
+    }
+    ends_with_a_message(&mut client)
+}
+
+fn client_without_reply(exam: &mut Exam) -> Verdict {
+    let (listener, ca) = (exam.listener()?, TestCa::new()?);
+    let mut client = start_client(exam, &listener, &ca)?;
+    let mut server = TlsConn::server(listener.accept()?, ca.sign(Cert::Good)?)?;
+    server.expect(GREETING)?;
+    drop(server);
+    client.wait_exit(Duration::from_secs(10))?;
+    client.expect_no_crash()
+}
+
+fn client_refused(exam: &mut Exam) -> Verdict {
+    let (addr, ca) = (exam.unused_addr()?, TestCa::new()?);
+    let path = exam.dir().join("ca-of-the-check.pem");
+    ca.write(&path)?;
+    let ca = path.display().to_string();
+    let mut client = exam.launch().args(&["--ca", &ca]).client(addr)?;
+    ends_with_a_message(&mut client)
+}
+
+/// It ends by itself, has said something, and has not crashed.
+fn ends_with_a_message(client: &mut Program) -> Verdict {
+    client.wait_exit(Duration::from_secs(15))?;
+    client.expect_no_crash()?;
+    if client.printed().trim().is_empty() {
+        return Err(Failure::new("a message", "it printed nothing").into());
+    }
+    Ok(())
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
+}
