@@ -63,7 +63,9 @@ def put(stream):
     try:
         with open(unfinished, "r+b" if os.path.exists(unfinished) else "wb") as file:
             while left:
-                part = exactly(stream, min(left, 65536))
+                part = stream.recv(min(left, 65536))
+                if not part:
+                    raise Gone
                 checksum = zlib.crc32(part, checksum)
                 left -= len(part)
                 if left == 0 and size > 1 and size % 1024 == 1 and BUG == "loses_the_last_block":
@@ -115,7 +117,7 @@ def handle(stream):
         with stream:
             while kind := stream.recv(1):
                 if kind not in b"PGL":
-                    if BUG == "dies_of_garbage":
+                    if BUG == "dies_of_garbage" and kind > b"\x7f":
                         os._exit(1)
                     return refuse(stream, "that is no request")
                 {b"P": put, b"G": get, b"L": listing}[kind](stream)

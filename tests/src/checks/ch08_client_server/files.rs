@@ -103,6 +103,7 @@ pub fn checks() -> Vec<Check> {
             lets_no_name_out,
         )
         .points(3)
+        .needs(&["file_server.refuses_what_it_does_not_have"])
         .sheet(safe)
         .hints(HINTS_ESCAPE)
         .by_hand("cargo run -p file_client -- put README.md --as ../outside"),
@@ -111,6 +112,7 @@ pub fn checks() -> Vec<Check> {
             "does not send a file outside its directory through a symbolic link",
             follows_no_link_outside,
         )
+        .needs(&["file_server.refuses_what_it_does_not_have"])
         .sheet(safe)
         .hints(HINTS_ESCAPE)
         .by_hand("ln -s /etc/passwd files/link; cargo run -p file_client -- get link"),
@@ -119,7 +121,10 @@ pub fn checks() -> Vec<Check> {
             "keeps nothing of an upload that breaks off",
             keeps_no_half_file,
         )
-        .needs(&["file_server.serves_many_at_once"])
+        .needs(&[
+            "file_server.serves_many_at_once",
+            "file_server.refuses_what_it_does_not_have",
+        ])
         .points(2)
         .sheet(safe)
         .hints(HINTS_HALF)
@@ -138,6 +143,7 @@ pub fn checks() -> Vec<Check> {
             "keeps nothing of an upload whose checksum is wrong, and says no",
             refuses_a_wrong_checksum,
         )
+        .needs(&["file_server.refuses_what_it_does_not_have"])
         .sheet(safe)
         .hints(&["Compute the checksum of what has come, and compare before you rename."])
         .by_hand("see the sheet: an upload by hand"),
@@ -232,6 +238,11 @@ fn download(client: &mut Conn, name: &str, content: &[u8]) -> Verdict {
 /// Reads a refusal with its reason.
 fn expect_no(client: &mut Conn, why: &str) -> Verdict {
     let kind = client.read_exactly(1)?;
+    expect_reason(client, &kind, why)
+}
+
+/// Reads the rest of a refusal whose first byte should have been 1.
+fn expect_reason(client: &mut Conn, kind: &[u8], why: &str) -> Verdict {
     if kind != [1] {
         let expected = format!("a reply that begins with 1, no: {why}");
         return Err(Failure::new(expected, format!("it begins with {kind:?}")).into());
