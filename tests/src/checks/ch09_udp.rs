@@ -1,8 +1,933 @@
-//! Chapter 9: what its programs must do.
+//! Chapter 9: what the UDP programs must do.
 
-use crate::harness::Check;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::time::Instant;
 
-/// The checks of the chapter.
+use socket2::{Domain, SockRef, Socket, Type};
+
+use super::common;
+use crate::harness::prelude::*;
+
+/// The checks of chapter 9.
 pub fn checks() -> Vec<Check> {
-    Vec::new()
+    let mut checks = udp_server();
+    checks.extend(udp_client());
+    checks.extend(udp_echo_server());
+    checks.extend(udp_echo_client());
+    checks.extend(udp_receiver());
+    checks.extend(udp_sender());
+    checks.extend(discovery());
+    checks.extend(frames());
+    checks
+}
+
+const START: &str = "labs/09_udp.md#step-1-start-the-server";
+const SEND: &str = "labs/09_udp.md#step-2-send-a-datagram";
+const CLOSED: &str = "labs/09_udp.md#step-3-ask-where-nobody-is";
+const ECHO: &str = "labs/09_udp.md#step-4-an-echo-for-each-datagram";
+const ONE_WAY: &str = "labs/09_udp.md#step-5-send-and-forget";
+const DISCOVERY: &str = "labs/09_udp.md#step-6-who-is-there";
+const FRAMES: &str = "labs/09_udp.md#step-7-a-stream-through-a-bad-network";
+
+const HINTS_LISTENS: &[&str] = &[
+    "A server needs a socket with a port of its own: which call gives it one?",
+    "Bind a UDP socket to the host and port of the arguments. There is no listen().",
+];
+const HINTS_ADDRESS: &[&str] = &[
+    "Who gets your answer? Where does your program know that from?",
+    "recv_from returns two things: how many bytes came, and from which address.",
+    "Send each answer to the address that came with its datagram.",
+];
+const HINTS_LARGE: &[&str] = &[
+    "How large is your buffer, and what happens to the bytes that do not fit?",
+    "A datagram is read whole or cut: the rest is not there at the next read.",
+];
+const HINTS_EMPTY: &[&str] = &[
+    "What does a length of 0 mean for TCP, and what for UDP?",
+    "UDP has no end of a stream. An empty datagram is a datagram.",
+];
+const HINTS_BYTES: &[&str] = &[
+    "Not all bytes are text. What does your conversion do with 0xff?",
+    "Decode with replacement for the screen, and keep the bytes for everything else.",
+];
+const HINTS_GONE: &[&str] = &[
+    "Your answer may find nobody: what comes back then, and at which call do you see it?",
+    "An error of one datagram concerns one client. The loop goes on.",
+];
+const HINTS_LINES: &[&str] = &[
+    "Compare your output with the sheet, word by word.",
+    "Print the datagram as text: decode the bytes, do not print the list of numbers.",
+];
+const HINTS_IN_USE: &[&str] = &[
+    "Start your server twice. What does the second one say?",
+    "bind returns an error: report it in one line and end with a status that is not 0.",
+];
+const HINTS_CLIENT: &[&str] = &[
+    "Which bytes leave your program? Nothing is added, nothing is left out.",
+    "One send is one datagram; the text has no line end.",
+];
+const HINTS_TIMEOUT: &[&str] = &[
+    "The question or the answer may be lost. Who tells your client?",
+    "Set a read timeout of 5 s on the socket before you wait.",
+    "When the time is up, say so and end with a status that is not 0.",
+];
+const HINTS_NO_SERVER: &[&str] = &[
+    "Start your client without a server. Would a user understand what it says?",
+    "Every error of a socket call becomes one line, not a panic or a traceback.",
+];
+const HINTS_PROMPT: &[&str] = &[
+    "Text without a line end stays in a buffer: how does it get out?",
+    "Flush stdout after the prompt.",
+];
+const HINTS_EOF: &[&str] = &["What does reading a line return when the input has ended?"];
+const HINTS_SENDER: &[&str] = &[
+    "How many datagrams leave your program, and what does it wait for afterwards?",
+    "Send the seven bytes Message once, wait for nothing, end with status 0.",
+];
+const HINTS_SILENT: &[&str] = &["A receiver receives. Does yours also send?"];
+const HINTS_DISCOVERY: &[&str] = &[
+    "Bound to a port is not yet a member of a group: which option joins it?",
+    "Join 239.255.42.99 on the network card that --host names, 127.0.0.1 by default.",
+    "The answer is HERE, a name, an address with port, a line end; to the asker alone.",
+];
+const HINTS_PROBE: &[&str] = &[
+    "Which address does the question go to, and through which network card?",
+    "Send WHO and a line end to 239.255.42.99, with the multicast interface set to --host.",
+    "Listen for 2 s, and print each answer that comes in that time.",
+];
+const HINTS_FRAMES: &[&str] = &[
+    "A stream is many datagrams at a steady pace, each with its number.",
+    "Send all frames, whether somebody listens or not, and end with status 0.",
+];
+
+fn udp_server() -> Vec<Check> {
+    vec![
+        Check::new(
+            "udp_server.listens",
+            "has a UDP socket on the host and port that it is given",
+            listens,
+        )
+        .sheet(START)
+        .hints(HINTS_LISTENS)
+        .by_hand("ss -uln | grep 9090"),
+        Check::new(
+            "udp_server.numbers_each_datagram",
+            "answers each datagram with its number, starting at 1",
+            |exam| {
+                let server = exam.udp_server()?;
+                let client = exam.udp()?;
+                for number in 1..=3 {
+                    client.send_to(exam.word(8), server.addr())?;
+                    client.expect_from(numbered(number), server.addr())?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["udp_server.listens"])
+        .points(2)
+        .sheet(SEND)
+        .hints(&[
+            "Where does the number live so that it outlasts one datagram?",
+            "Count in the loop, before the answer is sent, and start at 1.",
+            "The answer is Received! Message #1, without a line end.",
+        ])
+        .by_hand("printf hello | nc -u -w 1 127.0.0.1 9090"),
+        Check::new(
+            "udp_server.answers_whoever_asked",
+            "answers each of several clients itself, and counts over all of them",
+            |exam| {
+                let server = exam.udp_server()?;
+                let (first, second) = (exam.udp_named("A")?, exam.udp_named("B")?);
+                for number in [1, 3] {
+                    first.send_to(exam.word(8), server.addr())?;
+                    first.expect_from(numbered(number), server.addr())?;
+                    second.send_to(exam.word(8), server.addr())?;
+                    second.expect_from(numbered(number + 1), server.addr())?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["udp_server.numbers_each_datagram"])
+        .sheet(SEND)
+        .hints(HINTS_ADDRESS)
+        .by_hand("printf hello | nc -u -w 1 127.0.0.1 9090"),
+        Check::new(
+            "udp_server.prints_each_datagram",
+            "prints each datagram with its number, as text",
+            |exam| {
+                let mut server = exam.udp_server()?;
+                let client = exam.udp()?;
+                for number in 1..=2 {
+                    let text = format!("Grüße {}", exam.word(8));
+                    client.send_to(&text, server.addr())?;
+                    client.receive()?;
+                    server.wait_for_output(&format!("Message #{number}"))?;
+                    server.wait_for_output(&text)?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["udp_server.numbers_each_datagram"])
+        .sheet(SEND)
+        .hints(HINTS_LINES)
+        .by_hand("printf hello | nc -u -w 1 127.0.0.1 9090"),
+        Check::new(
+            "udp_server.takes_a_large_datagram",
+            "takes a datagram of 1000 bytes whole",
+            |exam| {
+                let mut server = exam.udp_server()?;
+                let client = exam.udp()?;
+                let text = exam.word(1000);
+                client.send_to(&text, server.addr())?;
+                client.expect_from(numbered(1), server.addr())?;
+                server.wait_for_output(&text)
+            },
+        )
+        .needs(&["udp_server.prints_each_datagram"])
+        .sheet(SEND)
+        .hints(HINTS_LARGE)
+        .by_hand("head -c 1000 /dev/zero | tr '\\0' a | nc -u -w 1 127.0.0.1 9090"),
+        Check::new(
+            "udp_server.counts_empty_datagrams",
+            "answers and counts an empty datagram like any other",
+            |exam| {
+                let server = exam.udp_server()?;
+                let client = exam.udp()?;
+                client.send_to("", server.addr())?;
+                client.expect_from(numbered(1), server.addr())?;
+                client.send_to(exam.word(8), server.addr())?;
+                client.expect_from(numbered(2), server.addr())
+            },
+        )
+        .needs(&["udp_server.numbers_each_datagram"])
+        .sheet(SEND)
+        .hints(HINTS_EMPTY)
+        .by_hand("cargo run -p udp_client -- --message ''"),
+        Check::new(
+            "udp_server.survives_bytes_that_are_no_text",
+            "goes on after a datagram that is not UTF-8",
+            |exam| survives_bytes(exam, |number, _| numbered(number)),
+        )
+        .needs(&["udp_server.numbers_each_datagram"])
+        .sheet(SEND)
+        .hints(HINTS_BYTES)
+        .by_hand("printf '\\377\\376' | nc -u -w 1 127.0.0.1 9090"),
+        Check::new(
+            "udp_server.survives_a_client_that_is_gone",
+            "goes on when its answer finds no client any more",
+            |exam| survives_the_gone(exam, |number, _| numbered(number)),
+        )
+        .needs(&["udp_server.numbers_each_datagram"])
+        .sheet(CLOSED)
+        .hints(HINTS_GONE)
+        .by_hand("printf hello | nc -u -q 0 127.0.0.1 9090"),
+        Check::new(
+            "udp_server.says_that_the_port_is_in_use",
+            "says that its port is in use, and ends with a status that is not 0",
+            port_in_use,
+        )
+        .needs(&["udp_server.listens"])
+        .sheet(START)
+        .hints(HINTS_IN_USE)
+        .by_hand("nc -u -l 127.0.0.1 9090 & cargo run -p udp_server"),
+    ]
+}
+
+fn udp_client() -> Vec<Check> {
+    vec![
+        Check::new(
+            "udp_client.sends_its_greeting",
+            "sends Hello from UDP client! in one datagram",
+            |exam| {
+                let server = exam.udp()?;
+                let _client = exam.client(server.addr()?)?;
+                expect_datagram(&server, b"Hello from UDP client!").map(drop)
+            },
+        )
+        .points(2)
+        .sheet(SEND)
+        .hints(HINTS_CLIENT)
+        .by_hand("nc -u -l 127.0.0.1 9090"),
+        Check::new(
+            "udp_client.prints_the_reply",
+            "prints the reply as text and ends with status 0",
+            |exam| {
+                let server = exam.udp()?;
+                let mut client = exam.client(server.addr()?)?;
+                let (_, client_addr) = server.receive()?;
+                let reply = format!("Grüße {}", exam.word(8));
+                server.send_to(&reply, client_addr)?;
+                client.wait_for_output(&reply)?;
+                client.expect_exit(0)
+            },
+        )
+        .needs(&["udp_client.sends_its_greeting"])
+        .points(2)
+        .sheet(SEND)
+        .hints(&[
+            "After it has sent, your client waits: with which call?",
+            "Print the bytes that came as text, not as a list of numbers.",
+        ])
+        .by_hand("cargo run -p udp_client"),
+        Check::new(
+            "udp_client.gives_up_without_a_reply",
+            "gives up after 5 s without a reply, with a status that is not 0",
+            |exam| {
+                let server = exam.udp()?;
+                let mut client = exam.client(server.addr()?)?;
+                server.receive()?;
+                gives_up(&mut client)
+            },
+        )
+        .needs(&["udp_client.sends_its_greeting"])
+        .sheet(CLOSED)
+        .hints(HINTS_TIMEOUT)
+        .by_hand("nc -u -l 127.0.0.1 9090")
+        .timing(),
+        Check::new(
+            "udp_client.reports_that_nobody_is_there",
+            "says in words when nobody has the port",
+            common::reports_a_refused_connection,
+        )
+        .needs(&["udp_client.sends_its_greeting"])
+        .sheet(CLOSED)
+        .hints(HINTS_NO_SERVER)
+        .by_hand("cargo run -p udp_client -- --port 9"),
+    ]
+}
+
+fn udp_echo_server() -> Vec<Check> {
+    vec![
+        Check::new(
+            "udp_echo_server.listens",
+            "has a UDP socket on the host and port that it is given",
+            listens,
+        )
+        .sheet(ECHO)
+        .hints(HINTS_LISTENS)
+        .by_hand("ss -uln | grep 65432"),
+        Check::new(
+            "udp_echo_server.sends_each_datagram_back",
+            "answers with Server echo: and the datagram, byte by byte",
+            |exam| {
+                let server = exam.udp_server()?;
+                let client = exam.udp()?;
+                for _ in 0..2 {
+                    let text = format!("  aB é {}  ", exam.word(8));
+                    client.send_to(&text, server.addr())?;
+                    client.expect_from(format!("Server echo: {text}"), server.addr())?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["udp_echo_server.listens"])
+        .points(2)
+        .sheet(ECHO)
+        .hints(&[
+            "Compare what comes back with what was sent, byte by byte.",
+            "Put the bytes of the datagram behind the prefix; do not trim or change them.",
+        ])
+        .by_hand("printf hello | nc -u -w 1 127.0.0.1 65432"),
+        Check::new(
+            "udp_echo_server.answers_whoever_asked",
+            "answers each of several clients itself",
+            |exam| {
+                let server = exam.udp_server()?;
+                let clients = [exam.udp_named("A")?, exam.udp_named("B")?];
+                for client in clients.iter().chain(&clients) {
+                    let text = exam.word(8);
+                    client.send_to(&text, server.addr())?;
+                    client.expect_from(format!("Server echo: {text}"), server.addr())?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["udp_echo_server.sends_each_datagram_back"])
+        .sheet(ECHO)
+        .hints(HINTS_ADDRESS)
+        .by_hand("printf hello | nc -u -w 1 127.0.0.1 65432"),
+        Check::new(
+            "udp_echo_server.returns_a_large_datagram",
+            "returns a datagram of 1000 bytes whole",
+            |exam| {
+                let server = exam.udp_server()?;
+                let client = exam.udp()?;
+                let text = exam.word(1000);
+                client.send_to(&text, server.addr())?;
+                client.expect_from(format!("Server echo: {text}"), server.addr())
+            },
+        )
+        .needs(&["udp_echo_server.sends_each_datagram_back"])
+        .sheet(ECHO)
+        .hints(HINTS_LARGE)
+        .by_hand("head -c 1000 /dev/zero | tr '\\0' a | nc -u -w 1 127.0.0.1 65432"),
+        Check::new(
+            "udp_echo_server.answers_empty_datagrams",
+            "answers an empty datagram, too",
+            |exam| {
+                let server = exam.udp_server()?;
+                let client = exam.udp()?;
+                client.send_to("", server.addr())?;
+                client.expect_from("Server echo: ", server.addr())
+            },
+        )
+        .needs(&["udp_echo_server.sends_each_datagram_back"])
+        .sheet(ECHO)
+        .hints(HINTS_EMPTY)
+        .by_hand("nc -u 127.0.0.1 65432"),
+        Check::new(
+            "udp_echo_server.prints_each_datagram",
+            "prints each datagram as text",
+            |exam| {
+                let mut server = exam.udp_server()?;
+                let client = exam.udp()?;
+                let text = format!("Grüße {}", exam.word(8));
+                client.send_to(&text, server.addr())?;
+                client.receive()?;
+                server.wait_for_output(&text)
+            },
+        )
+        .needs(&["udp_echo_server.sends_each_datagram_back"])
+        .sheet(ECHO)
+        .hints(HINTS_LINES)
+        .by_hand("printf hello | nc -u -w 1 127.0.0.1 65432"),
+        Check::new(
+            "udp_echo_server.survives_bytes_that_are_no_text",
+            "goes on after a datagram that is not UTF-8",
+            |exam| survives_bytes(exam, |_, word| format!("Server echo: {word}")),
+        )
+        .needs(&["udp_echo_server.sends_each_datagram_back"])
+        .sheet(ECHO)
+        .hints(HINTS_BYTES)
+        .by_hand("printf '\\377\\376' | nc -u -w 1 127.0.0.1 65432"),
+        Check::new(
+            "udp_echo_server.survives_a_client_that_is_gone",
+            "goes on when its answer finds no client any more",
+            |exam| survives_the_gone(exam, |_, word| format!("Server echo: {word}")),
+        )
+        .needs(&["udp_echo_server.sends_each_datagram_back"])
+        .sheet(CLOSED)
+        .hints(HINTS_GONE)
+        .by_hand("printf hello | nc -u -q 0 127.0.0.1 65432"),
+    ]
+}
+
+fn udp_echo_client() -> Vec<Check> {
+    vec![
+        Check::new(
+            "udp_echo_client.sends_the_line",
+            "sends the typed line without its line end, otherwise unchanged",
+            |exam| {
+                let server = exam.udp()?;
+                let mut client = exam.client(server.addr()?)?;
+                let text = format!("  aB é {}  ", exam.word(8));
+                client.type_in(&format!("{text}\n"))?;
+                expect_datagram(&server, text.as_bytes()).map(drop)
+            },
+        )
+        .points(2)
+        .sheet(ECHO)
+        .hints(&[
+            "What does reading a line return beside the text?",
+            "Take the line end away, and only the line end: spaces are part of the text.",
+        ])
+        .by_hand("nc -u -l 127.0.0.1 65432"),
+        Check::new(
+            "udp_echo_client.prompts_before_it_reads",
+            "shows its prompt before anything is typed",
+            |exam| {
+                let server = exam.udp()?;
+                let mut client = exam.client(server.addr()?)?;
+                client.wait_for_output("Enter a message")
+            },
+        )
+        .needs(&["udp_echo_client.sends_the_line"])
+        .sheet(ECHO)
+        .hints(HINTS_PROMPT)
+        .by_hand("cargo run -p udp_echo_client | cat"),
+        Check::new(
+            "udp_echo_client.prints_the_reply",
+            "prints the reply as text and ends with status 0",
+            |exam| {
+                let server = exam.udp()?;
+                let mut client = exam.client(server.addr()?)?;
+                client.type_in("hello\n")?;
+                let (_, client_addr) = server.receive()?;
+                let reply = format!("Grüße {}", exam.word(8));
+                server.send_to(&reply, client_addr)?;
+                client.wait_for_output(&reply)?;
+                client.expect_exit(0)
+            },
+        )
+        .needs(&["udp_echo_client.sends_the_line"])
+        .sheet(ECHO)
+        .hints(HINTS_LINES)
+        .by_hand("cargo run -p udp_echo_client"),
+        Check::new(
+            "udp_echo_client.gives_up_without_a_reply",
+            "gives up after 5 s without a reply, with a status that is not 0",
+            |exam| {
+                let server = exam.udp()?;
+                let mut client = exam.client(server.addr()?)?;
+                client.type_in("hello\n")?;
+                server.receive()?;
+                gives_up(&mut client)
+            },
+        )
+        .needs(&["udp_echo_client.sends_the_line"])
+        .sheet(CLOSED)
+        .hints(HINTS_TIMEOUT)
+        .by_hand("nc -u -l 127.0.0.1 65432")
+        .timing(),
+        Check::new(
+            "udp_echo_client.ends_with_its_input",
+            "ends when its input ends",
+            |exam| {
+                let server = exam.udp()?;
+                let mut client = exam.client(server.addr()?)?;
+                client.close_stdin();
+                client.wait_exit(Duration::from_secs(10))?;
+                client.expect_no_crash()
+            },
+        )
+        .needs(&["udp_echo_client.sends_the_line"])
+        .sheet(ECHO)
+        .hints(HINTS_EOF)
+        .by_hand("cargo run -p udp_echo_client < /dev/null"),
+    ]
+}
+
+fn udp_receiver() -> Vec<Check> {
+    vec![
+        Check::new(
+            "udp_receiver.listens",
+            "has a UDP socket on the host and port that it is given",
+            listens,
+        )
+        .sheet(ONE_WAY)
+        .hints(HINTS_LISTENS)
+        .by_hand("ss -uln | grep 12345"),
+        Check::new(
+            "udp_receiver.prints_each_datagram",
+            "prints one datagram after another, as text",
+            |exam| {
+                let mut receiver = exam.udp_server()?;
+                let senders = [exam.udp_named("A")?, exam.udp_named("B")?];
+                for sender in senders.iter().chain(&senders) {
+                    let text = format!("Grüße {}", exam.word(8));
+                    sender.send_to(&text, receiver.addr())?;
+                    receiver.wait_for_output(&text)?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["udp_receiver.listens"])
+        .points(2)
+        .sheet(ONE_WAY)
+        .hints(HINTS_LINES)
+        .by_hand("printf hello | nc -u -q 0 127.0.0.1 12345"),
+        Check::new(
+            "udp_receiver.takes_a_large_datagram",
+            "takes a datagram of 1000 bytes whole",
+            |exam| {
+                let mut receiver = exam.udp_server()?;
+                let text = exam.word(1000);
+                exam.udp()?.send_to(&text, receiver.addr())?;
+                receiver.wait_for_output(&text)
+            },
+        )
+        .needs(&["udp_receiver.prints_each_datagram"])
+        .sheet(ONE_WAY)
+        .hints(HINTS_LARGE)
+        .by_hand("head -c 1000 /dev/zero | tr '\\0' a | nc -u -q 0 127.0.0.1 12345"),
+        Check::new(
+            "udp_receiver.survives_bytes_that_are_no_text",
+            "goes on after an empty datagram and after one that is not UTF-8",
+            |exam| {
+                let mut receiver = exam.udp_server()?;
+                let sender = exam.udp()?;
+                sender.send_to("", receiver.addr())?;
+                sender.send_to(b"\xff\xfe\x80", receiver.addr())?;
+                let text = exam.word(8);
+                sender.send_to(&text, receiver.addr())?;
+                receiver.wait_for_output(&text)
+            },
+        )
+        .needs(&["udp_receiver.prints_each_datagram"])
+        .sheet(ONE_WAY)
+        .hints(HINTS_BYTES)
+        .by_hand("printf '\\377\\376' | nc -u -q 0 127.0.0.1 12345"),
+        Check::new("udp_receiver.answers_nothing", "sends no reply", |exam| {
+            let mut receiver = exam.udp_server()?;
+            let sender = exam.udp()?;
+            let text = exam.word(8);
+            sender.send_to(&text, receiver.addr())?;
+            receiver.wait_for_output(&text)?;
+            sender.expect_silence(Duration::from_millis(300))
+        })
+        .needs(&["udp_receiver.prints_each_datagram"])
+        .sheet(ONE_WAY)
+        .hints(HINTS_SILENT)
+        .by_hand("printf hello | nc -u -w 1 127.0.0.1 12345")
+        .timing(),
+    ]
+}
+
+fn udp_sender() -> Vec<Check> {
+    vec![
+        Check::new(
+            "udp_sender.sends_its_message",
+            "sends Message in one datagram",
+            |exam| {
+                let receiver = exam.udp()?;
+                let _sender = exam.client(receiver.addr()?)?;
+                expect_datagram(&receiver, b"Message").map(drop)
+            },
+        )
+        .points(2)
+        .sheet(ONE_WAY)
+        .hints(HINTS_CLIENT)
+        .by_hand("nc -u -l 127.0.0.1 12345"),
+        Check::new(
+            "udp_sender.sends_once_and_ends",
+            "sends one datagram, waits for nothing and ends with status 0",
+            |exam| {
+                let receiver = exam.udp()?;
+                let mut sender = exam.client(receiver.addr()?)?;
+                receiver.receive()?;
+                // A second would be on its way long before the end of the program.
+                sender.expect_exit(0)?;
+                receiver.expect_silence(Duration::from_millis(100))
+            },
+        )
+        .needs(&["udp_sender.sends_its_message"])
+        .sheet(ONE_WAY)
+        .hints(HINTS_SENDER)
+        .by_hand("nc -u -l 127.0.0.1 12345")
+        .timing(),
+        Check::new(
+            "udp_sender.needs_no_receiver",
+            "ends with status 0 also when nobody receives",
+            |exam| {
+                let mut sender = exam.client(exam.unused_addr()?)?;
+                sender.expect_exit(0)
+            },
+        )
+        .needs(&["udp_sender.sends_its_message"])
+        .sheet(ONE_WAY)
+        .hints(HINTS_SENDER)
+        .by_hand("cargo run -p udp_sender -- --port 9"),
+    ]
+}
+
+fn discovery() -> Vec<Check> {
+    vec![
+        Check::new(
+            "discovery_responder.answers_the_group",
+            "answers WHO to 239.255.42.99 with HERE, its name and its address",
+            |exam| {
+                let responder = exam.udp_server()?;
+                ask_the_group(exam, &responder, b"WHO\n").map(drop)
+            },
+        )
+        .points(2)
+        .sheet(DISCOVERY)
+        .hints(HINTS_DISCOVERY)
+        .by_hand("cargo run -p discovery_probe"),
+        Check::new(
+            "discovery_responder.survives_noise",
+            "goes on after datagrams that are no question",
+            |exam| {
+                let responder = exam.udp_server()?;
+                for noise in [&b""[..], b"\xff\xfe\x80", &exam.bytes(2000)] {
+                    send_to_group(&exam.udp_named("noise")?, responder.addr(), noise);
+                }
+                ask_the_group(exam, &responder, b"WHO\n").map(drop)
+            },
+        )
+        .needs(&["discovery_responder.answers_the_group"])
+        .sheet(DISCOVERY)
+        .hints(HINTS_BYTES)
+        .by_hand("cargo run -p discovery_probe"),
+        Check::new(
+            "discovery_probe.asks_the_group",
+            "sends WHO and a line end to 239.255.42.99",
+            |exam| {
+                let addr = exam.unused_addr()?;
+                let group = group_member(addr.port())?;
+                let _probe = exam.client(addr)?;
+                let (question, _) = next_question(&group)?;
+                match question == b"WHO\n" {
+                    true => Ok(()),
+                    false => Err(Failure::bytes(b"WHO\n", &question).into()),
+                }
+            },
+        )
+        .points(2)
+        .sheet(DISCOVERY)
+        .hints(HINTS_PROBE)
+        .by_hand("cargo run -p discovery_responder"),
+        Check::new(
+            "discovery_probe.lists_who_answers",
+            "lists everybody who answers within 2 s, and ends",
+            lists_who_answers,
+        )
+        .needs(&["discovery_probe.asks_the_group"])
+        .sheet(DISCOVERY)
+        .hints(HINTS_PROBE)
+        .by_hand("cargo run -p discovery_responder"),
+    ]
+}
+
+fn frames() -> Vec<Check> {
+    vec![
+        Check::new(
+            "frame_receiver.listens",
+            "has a UDP socket on the host and port that it is given",
+            listens,
+        )
+        .sheet(FRAMES)
+        .hints(HINTS_LISTENS)
+        .by_hand("ss -uln | grep 5004"),
+        Check::new(
+            "frame_receiver.survives_noise",
+            "goes on after datagrams that are no frames",
+            |exam| {
+                let mut receiver = exam.udp_server()?;
+                let sender = exam.udp()?;
+                for noise in [&b""[..], b"\xff\xfe\x80", b"FRM1", &exam.bytes(2000)] {
+                    sender.send_to(noise, receiver.addr())?;
+                }
+                match receiver.wait_exit(Duration::from_millis(500)) {
+                    Ok(exit) => Err(Failure::new("it runs on", exit.to_string()).into()),
+                    Err(_) => Ok(()), // It did not end, as it should.
+                }
+            },
+        )
+        .needs(&["frame_receiver.listens"])
+        .sheet(FRAMES)
+        .hints(HINTS_BYTES)
+        .by_hand("printf '\\377' | nc -u -q 0 127.0.0.1 5004")
+        .timing(),
+        Check::new(
+            "frame_sender.sends_a_stream",
+            "sends a stream of different frames and ends with status 0",
+            |exam| {
+                let receiver = exam.udp()?;
+                let mut sender = exam.client(receiver.addr()?)?;
+                let mut frames = Vec::new();
+                for _ in 0..10 {
+                    frames.push(receiver.receive()?.0);
+                }
+                if frames.windows(2).any(|pair| pair.first() == pair.last()) {
+                    let expected = "each frame has its own number";
+                    return Err(Failure::new(expected, "two frames are alike").into());
+                }
+                match sender.wait_exit(Duration::from_secs(20))? {
+                    Exit::Status(0) => Ok(()),
+                    exit => Err(Failure::new("exit status 0", exit.to_string()).into()),
+                }
+            },
+        )
+        .sheet(FRAMES)
+        .hints(HINTS_FRAMES)
+        .by_hand("cargo run -p frame_sender"),
+    ]
+}
+
+/// The answer of `udp_server`.
+fn numbered(number: u32) -> String {
+    format!("Received! Message #{number}")
+}
+
+/// It has a UDP socket on the port that it is given, and on loopback only.
+fn listens(exam: &mut Exam) -> Verdict {
+    let server = exam.udp_server()?;
+    for addr in server.bound_udp().unwrap_or_default() {
+        if addr.port() == server.addr().port() && !addr.ip().is_loopback() {
+            let expected = format!("it listens on {}", server.addr());
+            return Err(Failure::new(expected, format!("it listens on {addr}"))
+                .cause("0.0.0.0 and :: mean every network that this machine is in")
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// A datagram that is not UTF-8 harms nobody (C1); what its sender gets is free (F14).
+fn survives_bytes(exam: &mut Exam, reply: fn(u32, &str) -> String) -> Verdict {
+    let server = exam.udp_server()?;
+    exam.udp_named("noise")?
+        .send_to(b"\xff\xfe\x80", server.addr())?;
+    answers_with_some_number(exam, &server, reply)
+}
+
+/// Clients that are gone when their answer comes harm nobody (E2).
+fn survives_the_gone(exam: &mut Exam, reply: fn(u32, &str) -> String) -> Verdict {
+    let server = exam.udp_server()?;
+    for _ in 0..3 {
+        // The socket is closed at once: the answer finds no port and comes back as ICMP.
+        exam.udp_named("gone")?
+            .send_to(exam.word(8), server.addr())?;
+    }
+    answers_with_some_number(exam, &server, reply)?;
+    answers_with_some_number(exam, &server, reply)
+}
+
+/// It answers a well-behaved client; whether it has counted the others is free.
+fn answers_with_some_number(
+    exam: &mut Exam,
+    server: &Program,
+    reply: fn(u32, &str) -> String,
+) -> Verdict {
+    let client = exam.udp_named("next")?;
+    let word = exam.word(8);
+    client.send_to(&word, server.addr())?;
+    let (got, _) = client.receive()?;
+    if (1..=9).any(|number| reply(number, &word).as_bytes() == got) {
+        return Ok(());
+    }
+    Err(Failure::bytes(reply(1, &word).as_bytes(), &got).into())
+}
+
+/// A port in use is an error: status not 0, a message, no panic (C6).
+fn port_in_use(exam: &mut Exam) -> Verdict {
+    let occupied = exam.udp()?;
+    let mut server = exam.launch().port(occupied.addr()?.port()).unready()?;
+    let exit = server.wait_exit(Duration::from_secs(10))?;
+    if exit == Exit::Status(0) {
+        let expected = "an exit status that is not 0, since the port is in use";
+        return Err(Failure::new(expected, "exit status 0").into());
+    }
+    server.expect_no_crash()?;
+    if server.printed().trim().is_empty() {
+        let expected = "a message that the port is in use";
+        return Err(Failure::new(expected, "it printed nothing").into());
+    }
+    Ok(())
+}
+
+/// Waits for a datagram with these bytes.
+fn expect_datagram(socket: &Udp, expected: &[u8]) -> Result<SocketAddr, Stop> {
+    let (got, from) = socket.receive_within(Duration::from_secs(10))?;
+    match got == expected {
+        true => Ok(from),
+        false => Err(Failure::bytes(expected, &got).into()),
+    }
+}
+
+/// A client without an answer ends 5 s (2.5 to 7.5) later, says so, and not with 0 (C12).
+fn gives_up(client: &mut Program) -> Verdict {
+    let asked = Instant::now();
+    let exit = client.wait_exit(Duration::from_millis(7500))?;
+    let waited = asked.elapsed();
+    if waited < Duration::from_millis(2500) {
+        let got = format!("it gave up after {:.1} s", waited.as_secs_f32());
+        return Err(Failure::new("it waits 5 s for the reply", got).into());
+    }
+    client.expect_no_crash()?;
+    if exit == Exit::Status(0) {
+        let expected = "an exit status that is not 0, since no reply came";
+        return Err(Failure::new(expected, "exit status 0").into());
+    }
+    Ok(())
+}
+
+/// The group of the discovery labs.
+const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 42, 99);
+
+/// Sends to the group through loopback, and through the card that the system prefers: a
+/// program may have joined on either.
+fn send_to_group(socket: &Udp, addr: SocketAddr, bytes: &[u8]) {
+    let group = SocketAddrV4::new(GROUP, addr.port());
+    let options = SockRef::from(socket.socket());
+    for card in [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED] {
+        // A machine without a network has no other card: then loopback is enough.
+        if options.set_multicast_if_v4(&card).is_ok() {
+            let _ = socket.socket().send_to(bytes, group);
+        }
+    }
+}
+
+/// Asks the group and returns the answer, which must be `HERE NAME h:p`.
+fn ask_the_group(
+    exam: &mut Exam,
+    responder: &Program,
+    question: &[u8],
+) -> Result<String, Stop> {
+    let asker = exam.udp_named("asker")?;
+    exam.note(&format!(
+        "asker asks {GROUP}, port {}",
+        responder.addr().port()
+    ));
+    // It has its socket, but joins the group a moment later: ask until it can hear.
+    for _ in 0..20 {
+        send_to_group(&asker, responder.addr(), question);
+        let Ok((answer, _)) = asker.receive_within(Duration::from_millis(250)) else {
+            continue;
+        };
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        let words: Vec<&str> = text.split(' ').collect();
+        return match words.as_slice() {
+            ["HERE", name, place] if !name.is_empty() => match place.strip_suffix('\n') {
+                Some(place) if place.parse::<SocketAddr>().is_ok() => Ok(text),
+                _ => {
+                    Err(Failure::new("an address with port, and a line end", text).into())
+                }
+            },
+            _ => Err(Failure::new("HERE, a name and an address", text).into()),
+        };
+    }
+    Err(Failure::new("an answer to WHO", "nothing within 5 s").into())
+}
+
+/// Plays a responder: a socket that hears the group on this port.
+fn group_member(port: u16) -> Result<UdpSocket, Stop> {
+    let member = || -> std::io::Result<UdpSocket> {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
+        socket.set_reuse_address(true)?;
+        // Bound to the group, it hears nothing that is sent to one machine alone.
+        let addr = if cfg!(unix) { GROUP } else { Ipv4Addr::UNSPECIFIED };
+        socket.bind(&SocketAddrV4::new(addr, port).into())?;
+        let socket = UdpSocket::from(socket);
+        socket.join_multicast_v4(&GROUP, &Ipv4Addr::LOCALHOST)?;
+        // Also on the preferred card, where there is one.
+        let _ = socket.join_multicast_v4(&GROUP, &Ipv4Addr::UNSPECIFIED);
+        socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+        Ok(socket)
+    };
+    member().map_err(|error| Stop::grader("cannot join a multicast group", &error))
+}
+
+/// Waits for a question to the group.
+fn next_question(group: &UdpSocket) -> Result<(Vec<u8>, SocketAddr), Stop> {
+    let mut buf = [0; 2048];
+    match group.recv_from(&mut buf) {
+        Ok((len, from)) => Ok((buf.get(..len).unwrap_or_default().to_vec(), from)),
+        Err(_) => {
+            Err(Failure::new("a question to the group", "nothing within 5 s").into())
+        }
+    }
+}
+
+fn lists_who_answers(exam: &mut Exam) -> Verdict {
+    let addr = exam.unused_addr()?;
+    let group = group_member(addr.port())?;
+    let mut probe = exam.client(addr)?;
+    let (_, asker) = next_question(&group)?;
+    let (first, second) = (exam.word(8), exam.word(8));
+    for (name, place) in [(&first, "127.0.0.1:8080"), (&second, "127.0.0.1:9090")] {
+        let answer = format!("HERE {name} {place}\n");
+        exam.note(&format!("the check answers {answer:?}"));
+        group
+            .send_to(answer.as_bytes(), asker)
+            .map_err(|error| Stop::grader("cannot answer", &error))?;
+    }
+    for text in [first.as_str(), &second, "127.0.0.1:8080", "127.0.0.1:9090"] {
+        probe.wait_for_output(text)?;
+    }
+    match probe.wait_exit(Duration::from_secs(8))? {
+        Exit::Status(0) => Ok(()),
+        exit => Err(Failure::new("exit status 0", exit.to_string()).into()),
+    }
 }

@@ -1,0 +1,58 @@
+"""A discovery responder or probe, and the bug that the fourth argument names."""
+
+import socket
+import sys
+import time
+
+host, port, step, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
+GROUP = "239.255.42.99"
+sys.stdout.reconfigure(line_buffering=True, encoding="utf-8")
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+
+def respond():
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((host if bug == "not_joined" else GROUP, port))
+    if bug != "not_joined":
+        member = socket.inet_aton(GROUP) + socket.inet_aton(host)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+    while True:
+        data, peer = sock.recvfrom(1024)
+        text = data.decode(errors="strict" if bug == "strict" else "replace")
+        if not data and bug == "empty_ends":
+            return
+        if text.strip() != "WHO":
+            continue
+        line = f"HERE lab {host}:{port}\n"
+        if bug == "no_address":
+            line = "HERE lab\n"
+        elif bug == "no_line_end":
+            line = line.strip()
+        elif bug == "lower":
+            line = line.lower()
+        sock.sendto(line.encode(), (GROUP, port) if bug == "to_the_group" else peer)
+
+
+def probe():
+    interface = socket.inet_aton(host)
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, interface)
+    if bug == "no_loop":
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
+    question = {"literal": b"WHO?\n", "no_line_end": b"WHO"}.get(bug, b"WHO\n")
+    sock.sendto(question, (host if bug == "unicast" else GROUP, port))
+    end = time.monotonic() + (0.001 if bug == "impatient" else 2)
+    while True:
+        sock.settimeout(max(end - time.monotonic(), 0.001))
+        if bug == "for_ever":
+            sock.settimeout(None)
+        try:
+            data, _ = sock.recvfrom(1024)
+        except TimeoutError:
+            return
+        text = data.decode(errors="replace").strip()
+        print(text.split()[1] if bug == "name_only" else text)
+        if bug == "first_only":
+            return
+
+
+respond() if step == "discovery_responder" else probe()

@@ -1,0 +1,87 @@
+"""A UDP counter or echo server, and the bug that the third argument names."""
+
+import socket
+import sys
+
+host, port, step, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
+sys.stdout.reconfigure(line_buffering=True, encoding="utf-8")
+
+
+def reply(count, data):
+    if step == "udp_echo_server":
+        prefix = b"Echo: " if bug == "literal" else b"Server echo: "
+        if bug == "trims":
+            data = data.strip()
+        elif bug == "upper":
+            data = data.upper()
+        text = prefix + data
+    else:
+        text = b"Received! Message #%d" % count
+    return text + b"\n" if bug == "newline" else text
+
+
+def shown(data):
+    if bug == "strict":
+        return data.decode()
+    if bug == "bytes_form":
+        return str(data)
+    if bug == "mute":
+        return ""
+    return data.decode(errors="replace")
+
+
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+if bug == "icmp":
+    # What a connected socket, or Windows, reports: a client was gone.
+    sock.setsockopt(socket.IPPROTO_IP, 11, 1)
+if bug == "any_port":
+    port = 0
+if bug == "tcp":
+    sock = socket.socket()
+try:
+    sock.bind(("0.0.0.0" if bug == "all_interfaces" else host, port))
+except OSError as error:
+    if bug == "in_use_silent":
+        sys.exit(1)
+    if bug == "in_use_zero":
+        print(error)
+        sys.exit(0)
+    if bug != "in_use_traceback":
+        sys.exit(f"cannot listen: {error}")
+    raise
+if bug == "tcp":
+    sock.listen()
+    while True:
+        sock.accept()
+
+first = None
+per_client = {}
+count = 0 if bug == "from_zero" else 1
+size = {"small": 512, "tiny": 16}.get(bug, 65535)
+while True:
+    data, peer = sock.recvfrom(size)
+    if not data and bug in ("empty_ends", "empty_ignored"):
+        if bug == "empty_ends":
+            break
+        continue
+    first = first or peer
+    number = count
+    if bug == "per_client":
+        number = per_client[peer] = per_client.get(peer, 0) + 1
+    if bug == "frozen":
+        number = 1
+    text = shown(data)
+    if step == "udp_server":
+        print(f"\nMessage #{number} from {peer}: {text}")
+    else:
+        print(f"Received '{text}' from {peer}")
+    answer = reply(number, data)
+    if bug == "other_socket":
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(answer, peer)
+    elif bug != "no_reply":
+        sock.sendto(answer, first if bug == "first_client" else peer)
+    if bug == "twice":
+        sock.sendto(answer, peer)
+    if bug == "one_only":
+        break
+    count += 1
