@@ -887,7 +887,11 @@ fn group_member(port: u16) -> Result<UdpSocket, Stop> {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
         socket.set_reuse_address(true)?;
         // Bound to the group, it hears nothing that is sent to one machine alone.
-        let addr = if cfg!(unix) { GROUP } else { Ipv4Addr::UNSPECIFIED };
+        let addr = if cfg!(unix) {
+            GROUP
+        } else {
+            Ipv4Addr::UNSPECIFIED
+        };
         socket.bind(&SocketAddrV4::new(addr, port).into())?;
         let socket = UdpSocket::from(socket);
         socket.join_multicast_v4(&GROUP, &Ipv4Addr::LOCALHOST)?;

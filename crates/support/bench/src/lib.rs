@@ -22,6 +22,7 @@
 //! and the peers.
 
 pub mod load;
+mod nginx;
 mod program;
 mod table;
 
@@ -32,7 +33,8 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, bail};
 
-pub use program::{Running, fresh_addr, program};
+pub use nginx::Nginx;
+pub use program::{Running, fresh_addr, program, sibling};
 
 /// How often each contender is measured. The median of five throws two outliers away.
 const ROUNDS: usize = 5;
@@ -51,6 +53,7 @@ pub struct Comparison {
 pub struct Contender {
     name: &'static str,
     needs: Needs,
+    also: Option<&'static str>,
     goal: Option<f64>,
     measure: Box<dyn Fn() -> anyhow::Result<f64>>,
 }
@@ -73,6 +76,7 @@ impl Contender {
         Contender {
             name,
             needs: Needs::Step(name),
+            also: None,
             goal: None,
             measure: Box::new(measure),
         }
@@ -97,6 +101,15 @@ impl Contender {
         Contender {
             needs: Needs::Tool(tool),
             ..Contender::step(name, measure)
+        }
+    }
+
+    /// Needs another step as well, which is then found by [`sibling`].
+    #[must_use]
+    pub fn also(self, step: &'static str) -> Self {
+        Contender {
+            also: Some(step),
+            ..self
         }
     }
 
@@ -184,7 +197,12 @@ fn compare(index: usize, comparison: &Comparison) -> Vec<Figures> {
     let ready: Vec<Result<Option<PathBuf>, String>> = comparison
         .contenders
         .iter()
-        .map(|contender| program::provide(contender.needs))
+        .map(|contender| {
+            if let Some(step) = contender.also {
+                program::provide(Needs::Step(step))?;
+            }
+            program::provide(contender.needs)
+        })
         .collect();
     let mut results: Vec<Figures> = vec![Ok(Vec::new()); ready.len()];
     for _ in 0..ROUNDS {

@@ -143,6 +143,43 @@ fn connect(addr: SocketAddr) -> anyhow::Result<TcpStream> {
     Ok(stream)
 }
 
+/// Asks once and returns how many bytes the reply has; `is_complete` knows its end.
+///
+/// # Errors
+///
+/// When the server refuses, closes or says nothing for 5 s.
+pub fn reply_len(
+    addr: SocketAddr,
+    request: &[u8],
+    is_complete: fn(&[u8]) -> bool,
+) -> anyhow::Result<usize> {
+    let mut stream = connect(addr)?;
+    stream.write_all(request)?;
+    let mut reply = Vec::new();
+    let mut buf = [0; 4096];
+    while !is_complete(&reply) {
+        match stream.read(&mut buf).context("no reply")? {
+            0 => anyhow::bail!("the server closed within its reply"),
+            len => reply.extend_from_slice(buf.get(..len).unwrap_or_default()),
+        }
+    }
+    Ok(reply.len())
+}
+
+/// Tells whether an HTTP response with a Content-Length is complete.
+pub fn is_http_response(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_length = name.eq_ignore_ascii_case("content-length");
+        is_length.then(|| value.trim().parse::<usize>().ok())?
+    });
+    length.is_some_and(|length| body.len() >= length)
+}
+
 /// Connects, sends `request`, reads until the server closes, closes: `clients` at a time.
 /// Returns exchanges a second.
 ///

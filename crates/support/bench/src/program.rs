@@ -193,6 +193,19 @@ pub fn program() -> anyhow::Result<Command> {
     Ok(Command::new(program))
 }
 
+/// Returns a command for another step of this course, built beside the contender's own.
+///
+/// # Errors
+///
+/// When the contender needs no program.
+pub fn sibling(step: &str) -> anyhow::Result<Command> {
+    let program = env::var_os(PROGRAM).context("this contender has no program")?;
+    let program = Path::new(&program).with_file_name(step);
+    Ok(Command::new(
+        program.with_extension(env::consts::EXE_EXTENSION),
+    ))
+}
+
 fn name_of(command: &Command) -> String {
     let name = Path::new(command.get_program()).file_name();
     name.unwrap_or(OsStr::new("it"))

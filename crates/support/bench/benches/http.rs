@@ -1,0 +1,93 @@
+//! `http_simple_server` with a connection per request, and `http_challenge` with
+//! connections that stay, beside a bare loop, nginx and Python.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+
+use bench::{Comparison, Contender, Nginx, Peer, Running, fresh_addr, load, program};
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+/// A connection per request: the client says so, for nginx would keep it.
+const CLOSING: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+/// How large the pages are, about: nginx serves one of the same size from disk.
+const PAGE: usize = 400;
+/// How many clients come at a time when each request has its own connection.
+const CLIENTS: usize = 8;
+
+const BARE: &str = "bare accept, reply, close";
+const PEERS: &[Peer] = &[(BARE, bare_loop)];
+
+fn main() -> ExitCode {
+    let close = Comparison {
+        title: "HTTP, a connection per request, clients: 8".to_owned(),
+        unit: "requests/s",
+        contenders: vec![
+            Contender::step("http_simple_server", || {
+                load::exchanges(Running::step(&[])?.addr, CLIENTS, CLOSING)
+            }),
+            Contender::peer(BARE, || {
+                load::exchanges(Running::peer(BARE)?.addr, CLIENTS, CLOSING)
+            })
+            .goal(0.9),
+            Contender::tool("nginx", "nginx, one worker", || {
+                load::exchanges(Nginx::start(1, PAGE, None)?.addr(), CLIENTS, CLOSING)
+            })
+            .goal(1.0),
+            Contender::tool("python3", "Python, one thread", || {
+                load::exchanges(python()?.addr, CLIENTS, CLOSING)
+            }),
+        ],
+    };
+    let keep_alive = Comparison {
+        title: "HTTP, keep-alive, connections: 64".to_owned(),
+        unit: "requests/s",
+        contenders: vec![
+            Contender::step("http_challenge", || keep_alive(Running::step(&[])?.addr)),
+            Contender::tool("nginx", "nginx, one worker", || {
+                keep_alive(Nginx::start(1, PAGE, None)?.addr())
+            })
+            .goal(1.2),
+        ],
+    };
+    bench::main(&[close, keep_alive], PEERS)
+}
+
+fn keep_alive(addr: SocketAddr) -> anyhow::Result<f64> {
+    let reply_len = load::reply_len(addr, REQUEST, load::is_http_response)?;
+    load::round_trips(addr, 64, REQUEST, reply_len)
+}
+
+/// Answers every request with the same page and closes.
+fn bare_loop(addr: SocketAddr) -> anyhow::Result<()> {
+    let page = "x".repeat(PAGE);
+    let reply = format!("HTTP/1.1 200 OK\r\nContent-Length: {PAGE}\r\n\r\n{page}");
+    let mut buf = [0; 1024];
+    for stream in TcpListener::bind(addr)?.incoming() {
+        let mut stream = stream?;
+        if matches!(stream.read(&mut buf), Ok(1..)) {
+            let _ = stream.write_all(reply.as_bytes());
+        }
+    }
+    Ok(())
+}
+
+/// The same loop in Python.
+fn python() -> anyhow::Result<Running> {
+    const LOOP: &str = "
+import socket, sys
+listener = socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=128)
+body = b'x' * int(sys.argv[3])
+reply = b'HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n' % len(body) + body
+while True:
+    stream, _ = listener.accept()
+    with stream:
+        if stream.recv(1024):
+            stream.sendall(reply)
+";
+    let addr = fresh_addr()?;
+    let mut command = program()?;
+    command.args(["-c", LOOP, &addr.ip().to_string(), &addr.port().to_string()]);
+    command.arg(PAGE.to_string());
+    Running::start(command, addr)
+}
