@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -949,9 +950,17 @@ fn loses_nothing(exam: &mut Exam) -> Verdict {
     reader.set_read_timeout(patience).map_err(grader)?;
     exam.note("> 4000000 bytes, and nothing is read for a while");
     let mut got = Vec::with_capacity(LEN);
+    let sent = AtomicUsize::new(0);
     thread::scope(|scope| {
-        let sender = scope.spawn(|| writer.write_all(&bytes));
-        thread::sleep(Duration::from_millis(500));
+        let (sent, bytes) = (&sent, &bytes);
+        let sender = scope.spawn(move || {
+            for part in bytes.chunks(16 * 1024) {
+                writer.write_all(part)?;
+                sent.fetch_add(part.len(), Ordering::Relaxed);
+            }
+            std::io::Result::Ok(())
+        });
+        wait_until_all_is_full(&server, sent);
         let beside = same_probe(&server, &exam.word(8));
         let mut buf = vec![0; 65_536];
         while got.len() < LEN {
@@ -976,6 +985,21 @@ fn loses_nothing(exam: &mut Exam) -> Verdict {
     Err(Failure::new(format!("all {LEN} bytes in order"), told)
         .cause("write took only a part, and the rest was thrown away")
         .into())
+}
+
+/// Waits until neither the sender nor the server has got any further for a while.
+fn wait_until_all_is_full(server: &Program, sent: &AtomicUsize) {
+    const STILL: Duration = Duration::from_millis(400);
+    let give_up = Instant::now() + Duration::from_secs(10);
+    let state = || (sent.load(Ordering::Relaxed), server.cpu_time());
+    let (mut before, mut since) = (state(), Instant::now());
+    while since.elapsed() < STILL && Instant::now() < give_up {
+        thread::sleep(Duration::from_millis(20));
+        let now = state();
+        if now != before {
+            (before, since) = (now, Instant::now());
+        }
+    }
 }
 
 fn rests_when_idle(exam: &mut Exam) -> Verdict {
