@@ -193,6 +193,8 @@ fn expect_nothing_more(client: &mut Conn) -> Verdict {
 /// Sends a request on a connection of its own and reads the response.
 fn ask(server: &Program, request: impl AsRef<[u8]>) -> Result<Response, Stop> {
     let mut client = server.connect()?;
+    // Long, since a busy machine is no fault of the program.
+    client.patience(Duration::from_secs(15));
     client.send(&request)?;
     read_response(&mut client, request.as_ref().starts_with(b"HEAD "))
 }
@@ -423,6 +425,7 @@ fn http_simple_server() -> Vec<Check> {
                 common::returns_what_clients_used(exam, probe)
             },
         )
+        .deadline(Duration::from_secs(90))
         .needs(&["http_simple_server.sends_the_page"])
         .sheet(SIMPLE),
         Check::new(
@@ -797,6 +800,7 @@ fn http_challenge() -> Vec<Check> {
                 common::returns_what_clients_used(exam, probe)
             },
         )
+        .deadline(Duration::from_secs(90))
         .needs(&["http_challenge.shows_the_request"])
         .sheet(CHALLENGE),
         Check::new(
@@ -1614,6 +1618,7 @@ fn config_server() -> Vec<Check> {
             "serves clients at the same time, with the same settings",
             config_serves_many,
         )
+        .deadline(Duration::from_secs(90))
         .needs(&["config_server.keeps_settings"])
         .sheet(CONFIG),
         Check::new(

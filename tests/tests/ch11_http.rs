@@ -1,0 +1,734 @@
+//! Chapter 11 against real peers and under load: curl, Python, nginx, a browser, hostile
+//! clients, `kill -9`. A test whose tool is missing is ignored, with the tool in its name.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may assume what it has set up itself"
+)]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use grading::harness::{Exam, Program, kill_strays};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+type Outcome = Result<(), Failed>;
+/// The tool that it needs, its name, and what it does.
+type Test = (&'static str, &'static str, fn() -> Outcome);
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(2);
+    let tests: &[Test] = &[
+        ("curl", "http_challenge_serves_curl", serves_curl),
+        ("nc", "http_challenge_serves_nc", serves_nc),
+        (
+            "python3",
+            "servers_serve_http_client",
+            servers_serve_http_client,
+        ),
+        (
+            "python3",
+            "clients_read_http_server",
+            clients_read_http_server,
+        ),
+        ("nginx", "clients_read_nginx", clients_read_nginx),
+        (
+            "chromium",
+            "a_browser_shows_the_pages",
+            a_browser_shows_the_pages,
+        ),
+        ("", "a_slow_head_gets_408", a_slow_head_gets_408),
+        ("", "a_head_of_10_mb_is_refused", a_head_of_10_mb_is_refused),
+        (
+            "",
+            "a_hundred_thousand_pipelined_requests",
+            pipelined_requests,
+        ),
+        ("", "a_body_that_stops_short_gets_400", a_short_body),
+        ("", "continue_is_said_when_it_is_asked_for", says_continue),
+        (
+            "",
+            "a_reader_that_never_reads_harms_nobody",
+            a_reader_that_never_reads,
+        ),
+        ("", "ten_thousand_visitors_none_lost", ten_thousand_visitors),
+        ("", "few_descriptors_shed_and_recover", few_descriptors),
+        ("", "config_server_survives_100_kills", survives_100_kills),
+        ("", "a_full_config_line_is_refused", a_long_config_line),
+    ];
+    let trials = tests.iter().map(|&(tool, name, function)| {
+        let is_missing = !tool.is_empty() && !is_installed(tool);
+        let name = match is_missing {
+            true => format!("{name} (needs {tool})"),
+            false => name.to_owned(),
+        };
+        Trial::test(name, function).with_ignored_flag(is_missing)
+    });
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    kill_strays();
+    conclusion.exit_code()
+}
+
+fn is_installed(tool: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<_> = std::env::split_paths(&path).collect();
+    folders.push("/usr/sbin".into());
+    folders.iter().any(|folder| folder.join(tool).is_file())
+}
+
+/// Runs a tool to its end and returns what it wrote to stdout.
+fn tool(name: &str, args: &[&str]) -> Result<String, Failed> {
+    let output = Command::new(name)
+        .args(args)
+        .stdin(Stdio::null())
+        .output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn expect(text: &str, part: &str) -> Outcome {
+    match text.contains(part) {
+        true => Ok(()),
+        false => Err(format!("expected {part:?} in:\n{text}").into()),
+    }
+}
+
+fn connect(addr: SocketAddr) -> Result<TcpStream, Failed> {
+    let stream = TcpStream::connect(addr)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    Ok(stream)
+}
+
+/// Sends a request and reads to the end of the stream.
+fn exchange(addr: SocketAddr, request: &[u8]) -> Result<String, Failed> {
+    let mut stream = connect(addr)?;
+    stream.write_all(request)?;
+    let mut reply = Vec::new();
+    let _ = stream.read_to_end(&mut reply);
+    Ok(String::from_utf8_lossy(&reply).into_owned())
+}
+
+fn is_served(addr: SocketAddr) -> Outcome {
+    let request = b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    expect(&exchange(addr, request)?, "HTTP/1.1 200 OK\r\n")
+}
+
+// ------------------------------------------------------------------ real clients
+
+fn serves_curl() -> Outcome {
+    let exam = Exam::reference("http_challenge")?;
+    let server = exam.server()?;
+    let base = format!("http://{}", server.addr());
+    let hello = format!("{base}/hello");
+    let curl =
+        |args: &[&str]| tool("curl", &[&["-s", "--max-time", "20"], args].concat());
+
+    expect(&curl(&["-i", "-0", &hello])?, "Connection: close")?;
+    expect(&curl(&["-i", "-0", &hello])?, "HTTP/1.1 200 OK")?;
+    let sink = "/dev/null";
+    let two = curl(&[
+        "-w",
+        "%{num_connects};",
+        "-o",
+        sink,
+        "-o",
+        sink,
+        &hello,
+        &hello,
+    ])?;
+    expect(&two, "1;0;")?; // the second one used the same connection
+    expect(
+        &curl(&["--data", "a=b&c=d", &hello])?,
+        "<strong>Body:</strong> 7 bytes",
+    )?;
+    let head = curl(&["-I", &hello])?;
+    expect(&head, "Content-Length: ")?;
+    expect(
+        &curl(&["-H", "Transfer-Encoding: chunked", "-d", "hello", &hello])?,
+        "5 bytes",
+    )?;
+    let big = "x".repeat(200_000);
+    let file = exam.dir().join("big");
+    std::fs::write(&file, &big)?;
+    let upload = format!("@{}", file.display());
+    let expecting = ["-v", "--stderr", "-", "-H", "Expect: 100-continue"];
+    let said = curl(&[&expecting[..], &["--data-binary", &upload, &hello]].concat())?;
+    expect(&said, "HTTP/1.1 100 Continue")?;
+    expect(&said, "200000 bytes")?;
+    expect(
+        &curl(&["-w", "%{http_code}", "-H", "Expect: magic", &hello])?,
+        "417",
+    )?;
+    expect(
+        &curl(&["-i", "-X", "DELETE", &hello])?,
+        "Allow: GET, HEAD, POST, OPTIONS",
+    )?;
+    let options = curl(&["-i", "-X", "OPTIONS", "--request-target", "*", &base])?;
+    expect(&options, "Allow: GET, HEAD, POST, OPTIONS")?;
+    expect(
+        &curl(&["--proxy", &base, "http://example.com/about?x"])?,
+        "</strong> /about<",
+    )
+}
+
+fn serves_nc() -> Outcome {
+    for (step, part) in [
+        ("http_challenge", "Request Info"),
+        ("http_simple_server", "visitor #1"),
+    ] {
+        let exam = Exam::reference(step)?;
+        let server = exam.server()?;
+        let (host, port) = (server.addr().ip().to_string(), server.addr().port());
+        let mut nc = Command::new("nc")
+            .args([host, port.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        nc.stdin
+            .take()
+            .unwrap()
+            .write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+        let output = nc.wait_with_output()?;
+        expect(&String::from_utf8_lossy(&output.stdout), part)?;
+    }
+    Ok(())
+}
+
+fn servers_serve_http_client() -> Outcome {
+    const CLIENT: &str = "
+import http.client, sys
+conn = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]), timeout=20)
+for method, path, body in [
+    ('GET', '/hello', None), ('HEAD', '/hello', None), ('POST', '/hello', b'x' * 5000),
+    ('POST', '/hello', iter([b'chunk', b'ed'])), ('GET', '/none', None),
+]:
+    conn.request(method, path, body, {'User-Agent': 'Python'})
+    response = conn.getresponse()
+    print(method, path, response.status, len(response.read()) > 0)
+";
+    for (step, last) in [("http_challenge", 404), ("http_simple_server", 200)] {
+        let exam = Exam::reference(step)?;
+        let server = exam.server()?;
+        let (host, port) = (
+            server.addr().ip().to_string(),
+            server.addr().port().to_string(),
+        );
+        let said = tool("python3", &["-c", CLIENT, &host, &port])?;
+        let expected = format!(
+            "GET /hello 200 True\nHEAD /hello 200 False\nPOST /hello 200 True\n\
+             POST /hello 200 True\nGET /none {last} True\n"
+        );
+        expect(&said, &expected)?;
+    }
+    Ok(())
+}
+
+fn a_browser_shows_the_pages() -> Outcome {
+    for (step, path, texts) in [
+        (
+            "http_simple_server",
+            "/",
+            ["visitor #1", "visitor #2", "visitor #3"],
+        ),
+        (
+            "http_challenge",
+            "/hello",
+            ["Request Info", "/hello", "Chrome/"],
+        ),
+    ] {
+        let exam = Exam::reference(step)?;
+        let mut server = exam.server()?;
+        let url = format!("http://{}{path}", server.addr());
+        let profile = format!("--user-data-dir={}", exam.dir().join("profile").display());
+        for text in texts {
+            // Idle connections, as a browser's own, are there all the time.
+            let _idle: Vec<TcpStream> = (0..8)
+                .map(|_| connect(server.addr()))
+                .collect::<Result<_, _>>()?;
+            let page = browse(&[&profile, "--dump-dom", &url])?;
+            expect(&page, text)?;
+        }
+        let picture = exam.dir().join("page.png");
+        let screenshot = format!("--screenshot={}", picture.display());
+        browse(&[&profile, &screenshot, "--window-size=600,300", &url])?;
+        let size = std::fs::metadata(&picture)?.len();
+        if size < 2000 {
+            return Err(format!("the screenshot has {size} bytes: an empty page").into());
+        }
+        // Whatever else it asked for would have been counted.
+        if step == "http_simple_server" {
+            server.wait_for_output("Request #4 from")?;
+            if server.output().contains("favicon") {
+                return Err("the browser asked for an icon".into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn browse(args: &[&str]) -> Result<String, Failed> {
+    const QUIET: [&str; 8] = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+    ];
+    tool("chromium", &[&QUIET[..], args].concat())
+}
+
+// ------------------------------------------------------------------ real servers
+
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A port that was free a moment ago, and below those of outgoing connections.
+fn free_port() -> u16 {
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(|| fastrand::u16(20_000..32_000))
+        .find(is_free)
+        .unwrap()
+}
+
+fn wait_until_it_listens(port: u16) -> Outcome {
+    let give_up = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        if Instant::now() > give_up {
+            return Err("the peer does not listen".into());
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// Fetches a page, a large binary file and a folder (a redirect) from a real server.
+fn fetch_everything(exam: &Exam, port: u16, binary: &[u8]) -> Outcome {
+    let base = format!("http://127.0.0.1:{port}");
+    let mut page = exam.tool(&["-i", &format!("{base}/page.html")])?;
+    page.expect_exit(0)?;
+    expect(&page.output(), "<p>a page</p>")?;
+    let out = exam.dir().join("out.bin");
+    let name = out.display().to_string();
+    exam.tool(&["-o", &name, &format!("{base}/data.bin")])?
+        .expect_exit(0)?;
+    if std::fs::read(&out)? != binary {
+        return Err("the file differs".into());
+    }
+    let mut folder = exam.tool(&["-L", &format!("{base}/folder")])?;
+    folder.expect_exit(0)?;
+    expect(&folder.output(), "<p>in the folder</p>")?;
+    let manual = Exam::reference("http_manual_client")?;
+    let mut client = manual.client(SocketAddr::from(([127, 0, 0, 1], port)))?;
+    client.expect_exit(0)?;
+    expect(&client.output(), "Received HTTP response:")?;
+    expect(&client.output(), "HTTP/1.")
+}
+
+fn site(exam: &Exam) -> Result<Vec<u8>, Failed> {
+    let site = exam.dir().join("site");
+    std::fs::create_dir_all(site.join("folder"))?;
+    std::fs::write(site.join("page.html"), "<p>a page</p>")?;
+    std::fs::write(site.join("index.html"), "<p>the root</p>")?;
+    std::fs::write(site.join("folder/index.html"), "<p>in the folder</p>")?;
+    let binary: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
+        .take(3_000_000)
+        .collect();
+    std::fs::write(site.join("data.bin"), &binary)?;
+    Ok(binary)
+}
+
+fn clients_read_http_server() -> Outcome {
+    let exam = Exam::reference("fetch_url")?;
+    let binary = site(&exam)?;
+    let port = free_port();
+    let python = Command::new("python3")
+        .args([
+            "-m",
+            "http.server",
+            "--bind",
+            "127.0.0.1",
+            &port.to_string(),
+        ])
+        .current_dir(exam.dir().join("site"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let _python = Killed(python);
+    wait_until_it_listens(port)?;
+    fetch_everything(&exam, port, &binary)
+}
+
+fn clients_read_nginx() -> Outcome {
+    let exam = Exam::reference("fetch_url")?;
+    let binary = site(&exam)?;
+    let port = free_port();
+    let dir = exam.dir().display();
+    let conf = exam.dir().join("nginx.conf");
+    let temp: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!("{name}_temp_path {dir}/{name};"))
+        .concat();
+    std::fs::write(
+        &conf,
+        format!(
+            "user root; daemon off; master_process off; pid {dir}/pid; error_log stderr;
+             events {{}} http {{ access_log off; {temp}
+             server {{ listen 127.0.0.1:{port}; root {dir}/site; }} }}"
+        ),
+    )?;
+    let nginx = Command::new("nginx")
+        .args(["-e", "stderr", "-c", &conf.display().to_string()])
+        .stderr(Stdio::null())
+        .spawn()?;
+    let _nginx = Killed(nginx);
+    wait_until_it_listens(port)?;
+    fetch_everything(&exam, port, &binary)
+}
+
+// ------------------------------------------------------------------ hostile clients
+
+fn challenge(args: &[&str]) -> Result<(Exam, Program), Failed> {
+    let exam = Exam::reference("http_challenge")?;
+    let server = exam.launch().arg("--quiet").args(args).server()?;
+    Ok((exam, server))
+}
+
+fn a_slow_head_gets_408() -> Outcome {
+    let (_exam, server) = challenge(&["--head-timeout", "2"])?;
+    let mut stream = connect(server.addr())?;
+    let started = Instant::now();
+    let mut dripping = stream.try_clone()?;
+    thread::spawn(move || {
+        for byte in b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n".iter().cycle() {
+            if dripping.write_all(&[*byte]).is_err() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(400));
+        }
+    });
+    is_served(server.addr())?;
+    let mut line = String::new();
+    BufReader::new(&mut stream).read_line(&mut line)?;
+    expect(&line, "HTTP/1.1 408 Request Timeout")?;
+    match started.elapsed() {
+        time if time < Duration::from_secs(1) => Err("408 after less than 1 s".into()),
+        time if time > Duration::from_secs(15) => Err("408 after more than 15 s".into()),
+        _ => Ok(()),
+    }
+}
+
+fn a_head_of_10_mb_is_refused() -> Outcome {
+    let (_exam, server) = challenge(&[])?;
+    let long = "a".repeat(10_000_000);
+    for (request, status) in [
+        (format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"), "414"),
+        (
+            format!("GET / HTTP/1.1\r\nHost: x\r\nLong: {long}\r\n\r\n"),
+            "431",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(1_600_000)),
+            "431",
+        ),
+        (long, "501"),
+    ] {
+        let reply = exchange(server.addr(), request.as_bytes())?;
+        expect(&reply, &format!("HTTP/1.1 {status} "))?;
+        is_served(server.addr())?;
+    }
+    let memory = server.memory().unwrap_or_default();
+    match memory > 64 * 1024 * 1024 {
+        true => Err(format!("{memory} bytes of memory").into()),
+        false => Ok(()),
+    }
+}
+
+fn pipelined_requests() -> Outcome {
+    const COUNT: usize = 100_000;
+    let (_exam, server) = challenge(&[])?;
+    let mut stream = connect(server.addr())?;
+    let mut sending = stream.try_clone()?;
+    let sender = thread::spawn(move || {
+        let requests = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n".repeat(COUNT - 1);
+        sending.write_all(requests.as_bytes())?;
+        sending.write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    });
+    is_served(server.addr())?; // meanwhile
+    let mut reply = Vec::new();
+    stream.read_to_end(&mut reply)?;
+    sender.join().unwrap()?;
+    let answers = reply
+        .windows(17)
+        .filter(|it| it == b"HTTP/1.1 200 OK\r\n")
+        .count();
+    if answers != COUNT {
+        return Err(format!("{answers} answers to {COUNT} requests").into());
+    }
+    let memory = server.memory().unwrap_or_default();
+    match memory > 64 * 1024 * 1024 {
+        true => Err(format!("{memory} bytes of memory").into()),
+        false => Ok(()),
+    }
+}
+
+fn a_short_body() -> Outcome {
+    let (_exam, server) = challenge(&["--body-timeout", "1"])?;
+    let request = b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello";
+    // It stops and stays: 408. It stops and closes its side: 400.
+    expect(&exchange(server.addr(), request)?, "HTTP/1.1 408 ")?;
+    let mut stream = connect(server.addr())?;
+    stream.write_all(request)?;
+    stream.shutdown(std::net::Shutdown::Write)?;
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply)?;
+    expect(&reply, "HTTP/1.1 400 ")
+}
+
+fn says_continue() -> Outcome {
+    let (_exam, server) = challenge(&[])?;
+    let mut stream = connect(server.addr())?;
+    let head = "POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n";
+    write!(stream, "{head}Expect: 100-continue\r\n\r\n")?;
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim)?;
+    expect(
+        &String::from_utf8_lossy(&interim),
+        "HTTP/1.1 100 Continue\r\n\r\n",
+    )?;
+    stream.write_all(b"hello")?;
+    // Asked for and not needed, or not asked for: no interim response.
+    write!(
+        stream,
+        "{head}Expect: 100-continue\r\n\r\nhello{head}Connection: close\r\n\r\nhello"
+    )?;
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply)?;
+    match (
+        reply.matches("HTTP/1.1 200 ").count(),
+        reply.matches(" 100 ").count(),
+    ) {
+        (3, 0) => Ok(()),
+        counts => Err(format!("{counts:?} responses with 200 and 100").into()),
+    }
+}
+
+fn a_reader_that_never_reads() -> Outcome {
+    let (_exam, server) = challenge(&[])?;
+    let threads = server.threads().unwrap_or_default();
+    let mut stream = connect(server.addr())?;
+    stream.set_write_timeout(Some(Duration::from_secs(2)))?;
+    let requests = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n".repeat(200_000);
+    let _ = stream.write_all(requests.as_bytes());
+    for _ in 0..10 {
+        is_served(server.addr())?;
+    }
+    // Its answers are not taken: after 10 s it is let go.
+    let give_up = Instant::now() + Duration::from_secs(40);
+    while server.threads().unwrap_or_default() > threads {
+        if Instant::now() > give_up {
+            return Err("the slow reader still has its thread".into());
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+fn ten_thousand_visitors() -> Outcome {
+    for step in ["http_simple_server", "http_challenge"] {
+        let exam = Exam::reference(step)?;
+        let server = &exam.launch().arg("--quiet").server()?;
+        is_served(server.addr())?;
+        let (threads, files) = (server.threads(), server.open_files());
+        let left = AtomicU32::new(10_000);
+        thread::scope(|scope| {
+            let visitors: Vec<_> = (0..50)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let one_less = |left: u32| left.checked_sub(1);
+                        let order = Ordering::Relaxed;
+                        while left.fetch_update(order, order, one_less).is_ok() {
+                            is_served(server.addr())?;
+                        }
+                        Ok(())
+                    })
+                })
+                .collect();
+            visitors
+                .into_iter()
+                .try_for_each(|visitor| visitor.join().unwrap())
+        })
+        .map_err(|error: Failed| Failed::from(format!("{step}: {error:?}")))?;
+        let give_up = Instant::now() + Duration::from_secs(10);
+        let is_back = || {
+            server.threads() <= threads.map(|it| it + 2)
+                && server.open_files() <= files.map(|it| it + 2)
+        };
+        while !is_back() {
+            if Instant::now() > give_up {
+                return Err(format!("{step}: threads or descriptors are left").into());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+    Ok(())
+}
+
+fn few_descriptors() -> Outcome {
+    for step in ["http_simple_server", "http_challenge", "config_server"] {
+        let exam = Exam::reference(step)?;
+        let server = exam.launch().open_files(64).server()?;
+        let crowd: Vec<TcpStream> = (0..100)
+            .map(|_| connect(server.addr()))
+            .collect::<Result<_, _>>()?;
+        // Some are turned away: they learn it, instead of waiting in the backlog.
+        let give_up = Instant::now() + Duration::from_secs(20);
+        let is_over = |stream: &TcpStream| {
+            stream.set_nonblocking(true).unwrap();
+            !matches!(stream.peek(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+        };
+        while !crowd.iter().any(is_over) {
+            if Instant::now() > give_up {
+                return Err(format!("{step}: nobody is turned away").into());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        drop(crowd);
+        let give_up = Instant::now() + Duration::from_secs(20);
+        let request: &[u8] = match step {
+            "config_server" => b"SET a b\nQUIT\n",
+            _ => b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        };
+        while !exchange(server.addr(), request).is_ok_and(|reply| reply.contains("OK")) {
+            if Instant::now() > give_up {
+                return Err(format!("{step}: does not recover").into());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+    Ok(())
+}
+
+// ------------------------------------------------------------------ config_server
+
+/// Four clients write without pause; the server is killed at a random moment, a hundred
+/// times. What was acknowledged is there afterwards, or something newer of that key.
+fn survives_100_kills() -> Outcome {
+    const WRITERS: usize = 4;
+    let exam = Exam::reference("config_server")?;
+    // For each key: the last value acknowledged, and the last one sent.
+    let mut known: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for round in 0..100_u64 {
+        let mut server = exam.launch().arg("--quiet").server()?;
+        let addr = server.addr();
+        check_settings(addr, &mut known)?;
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let known = known.clone();
+                thread::spawn(move || write_settings(addr, writer, round, known))
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(fastrand::u64(0..60)));
+        server.kill();
+        for writer in writers {
+            known.extend(writer.join().unwrap());
+        }
+    }
+    let server = exam.launch().arg("--quiet").server()?;
+    check_settings(server.addr(), &mut known)?;
+    match known.len() {
+        0 => Err("nothing was written".into()),
+        _ => Ok(()),
+    }
+}
+
+fn write_settings(
+    addr: SocketAddr,
+    writer: usize,
+    round: u64,
+    mut known: BTreeMap<String, (u64, u64)>,
+) -> BTreeMap<String, (u64, u64)> {
+    known.retain(|key, _| key.starts_with(&format!("w{writer}.")));
+    let Ok(mut stream) = TcpStream::connect(addr) else {
+        return known;
+    };
+    let Ok(replies) = stream.try_clone() else {
+        return known;
+    };
+    let mut replies = BufReader::new(replies).lines();
+    for number in 1.. {
+        let key = format!("w{writer}.{}", fastrand::u8(0..20));
+        let value = round * 1_000_000 + number;
+        let entry = known.entry(key.clone()).or_default();
+        entry.1 = value;
+        let filler = "x".repeat(fastrand::usize(0..500));
+        if stream
+            .write_all(format!("SET {key} {value} {filler}.\n").as_bytes())
+            .is_err()
+        {
+            return known;
+        }
+        match replies.next() {
+            Some(Ok(reply)) if reply == "OK" => entry.0 = value,
+            _ => return known,
+        }
+    }
+    known
+}
+
+fn check_settings(addr: SocketAddr, known: &mut BTreeMap<String, (u64, u64)>) -> Outcome {
+    let mut stream = connect(addr)?;
+    stream.write_all(b"LIST\nQUIT\n")?;
+    let mut found = BTreeMap::new();
+    for line in BufReader::new(stream).lines().skip(1) {
+        let line = line?;
+        if line == "OK" {
+            break;
+        }
+        let mut words = line.split(' ');
+        let (Some(key), Some(value)) = (words.next(), words.next()) else {
+            return Err(format!("half a setting: {line:?}").into());
+        };
+        if !line.ends_with('.') {
+            return Err(format!("half a setting: {line:?}").into());
+        }
+        found.insert(key.to_owned(), value.parse::<u64>()?);
+    }
+    for (key, (acknowledged, sent)) in known.iter_mut() {
+        let value = found.get(key).copied().unwrap_or_default();
+        if value != *acknowledged && value != *sent {
+            return Err(format!(
+                "{key}: {value} is neither {acknowledged}, acknowledged, nor {sent}, sent"
+            )
+            .into());
+        }
+        (*acknowledged, *sent) = (value, value);
+    }
+    Ok(())
+}
+
+fn a_long_config_line() -> Outcome {
+    let exam = Exam::reference("config_server")?;
+    let server = exam.server()?;
+    let longest = format!("SET key {}\nGET key\nQUIT\n", "v".repeat(4096 - 8));
+    expect(&exchange(server.addr(), longest.as_bytes())?, "OK\nOK vvv")?;
+    let too_long = format!("SET key {}\nGET key\n", "v".repeat(4096 - 7));
+    let reply = exchange(server.addr(), too_long.as_bytes())?;
+    match reply.starts_with("ERROR 413 ") && reply.lines().count() == 1 {
+        true => Ok(()),
+        false => Err(reply.into()),
+    }
+}
