@@ -1,5 +1,12 @@
 //! Reports in all formats, read by parsers that are not ours; their totals agree.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may assume what it has set up itself"
+)]
+
 mod lab_support;
 
 use std::process::{Command, Stdio};

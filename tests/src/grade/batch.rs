@@ -23,6 +23,8 @@ use crate::report::{
 pub struct Batch {
     /// Submissions, or folders of submissions.
     pub dirs: Vec<PathBuf>,
+    /// Whether each of them is one submission, whatever it holds.
+    pub single: bool,
     /// Steps, chapters or check ids; all steps that a submission has, if empty.
     pub only: Vec<String>,
     /// How many checks run at once.
@@ -117,7 +119,7 @@ pub fn grade(
     batch: &Batch,
     events: &(dyn Fn(Event<'_>) + Sync),
 ) -> anyhow::Result<Report> {
-    let submissions = find(&batch.dirs)?;
+    let submissions = find(&batch.dirs, batch.single)?;
     ensure!(!submissions.is_empty(), "there is no submission in there");
     let mut checks = select(&batch.only)?;
     if batch.only.is_empty() {

@@ -11,8 +11,10 @@
 mod batch;
 mod isolate;
 mod lane;
+mod similarity;
 mod submission;
 
 pub use batch::{Batch, Event, grade, select};
 pub use isolate::{Isolation, inner_command};
+pub use similarity::{Pair, similarity};
 pub use submission::{Submission, find};

@@ -31,19 +31,19 @@ pub struct Submission {
 }
 
 /// Finds the submissions in what the command line names: a folder that is one itself, or
-/// each folder in it.
+/// each folder in it. With `single`, each folder is one, whatever it holds.
 ///
 /// # Errors
 ///
 /// When a folder cannot be read, or two submissions have the same name.
-pub fn find(dirs: &[PathBuf]) -> anyhow::Result<Vec<Submission>> {
+pub fn find(dirs: &[PathBuf], single: bool) -> anyhow::Result<Vec<Submission>> {
     let mut found = Vec::new();
     for dir in dirs {
         let real = dir
             .canonicalize()
             .with_context(|| format!("cannot find {}", dir.display()))?;
         ensure!(real.is_dir(), "{} is not a folder", dir.display());
-        if is_submission(&real) {
+        if single || is_submission(&real) {
             found.push(submission(real));
             continue;
         }

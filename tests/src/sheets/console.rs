@@ -118,6 +118,9 @@ impl Script {
     /// so that no wait contains a compilation.
     pub fn packages(&self) -> BTreeSet<String> {
         let mut packages = BTreeSet::new();
+        if self.commands().any(|command| command.contains("cargo lab")) {
+            packages.insert("lab".to_owned());
+        }
         for command in self
             .commands()
             .filter(|command| command.contains("cargo run"))

@@ -40,10 +40,14 @@ fn run_with_deadline(
     deadline: Duration,
 ) -> Result<(), Problem> {
     let ports = script.ports_in_commands();
+    // What `cargo lab` keeps for a student must not touch the real one's.
+    let work = tempfile::tempdir().ok();
+    let work = work.as_ref().map(|dir| dir.path());
     let mut terminals: BTreeMap<&str, Terminal> = BTreeMap::new();
     for step in &script.steps {
         let terminal = terminals.entry(&step.terminal).or_insert_with(|| Terminal {
             root,
+            work,
             ports: &ports,
             deadline,
             program: None,
@@ -68,6 +72,7 @@ fn run_with_deadline(
 
 struct Terminal<'a> {
     root: &'a Path,
+    work: Option<&'a Path>,
     /// Ports that are compared as they are.
     ports: &'a [String],
     deadline: Duration,
@@ -169,6 +174,7 @@ impl Terminal<'_> {
         let (mut reader, writer) = std::io::pipe().map_err(|error| error.to_string())?;
         let errors = writer.try_clone().map_err(|error| error.to_string())?;
         let mut child = shell(command, self.last_status)
+            .envs(self.work.map(|work| ("LAB_WORK", work)))
             .current_dir(self.root)
             .stdin(Stdio::piped())
             .stdout(writer)

@@ -173,6 +173,7 @@ fn starters_score_nothing(
         };
         let batch = Batch {
             dirs: vec![starter.clone()],
+            single: true,
             only: vec![step.name.clone()],
             jobs: None,
             seed: None,

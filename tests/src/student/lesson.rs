@@ -77,6 +77,7 @@ impl Workshop {
         );
         let batch = Batch {
             dirs: vec![self.folder(name)],
+            single: true,
             only: vec![name.clone()],
             jobs: None,
             seed,

@@ -17,8 +17,7 @@ use crate::report::replace;
 const CARGO_CONFIG: &str = "\
 # Made by `cargo lab`: one target folder for all programs in here.
 [build]
-target-dir = \"../target/work\"
-";
+target-dir = ";
 
 /// The folder of the student's own programs.
 #[derive(Clone, Debug)]
@@ -145,7 +144,12 @@ impl Workshop {
     ) -> anyhow::Result<PathBuf> {
         let config = self.dir.join(".cargo/config.toml");
         if !config.exists() {
-            replace(&config, CARGO_CONFIG.as_bytes())?;
+            let target = match self.dir == self.course.root.join("work") {
+                true => "../target/work".to_owned(),
+                false => self.course.root.join("target/work").display().to_string(),
+            };
+            let target = toml::Value::String(target);
+            replace(&config, format!("{CARGO_CONFIG}{target}\n").as_bytes())?;
         }
         let new = tempfile::Builder::new()
             .prefix(".new-")
@@ -244,7 +248,10 @@ impl Workshop {
 
     /// A path as it is shown: relative to the course where it is in there.
     pub fn shown(&self, path: &Path) -> String {
-        let path = path.strip_prefix(&self.course.root).unwrap_or(path);
+        let path = match path.strip_prefix(&self.dir) {
+            Ok(inner) => Path::new("work").join(inner),
+            Err(_) => path.strip_prefix(&self.course.root).unwrap_or(path).into(),
+        };
         path.display().to_string()
     }
 }

@@ -1,5 +1,11 @@
 //! Running `cargo lab` in tests: the program itself, freshly built.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may assume what it has set up itself"
+)]
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::ffi::OsStr;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use grading::grade::{Batch, Event};
+use grading::grade::{Batch, Event, Pair, find};
 use grading::harness::Outcome;
 use grading::report::{self, Feedback, Files, Report, State, Visibility};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,6 +18,9 @@ pub struct GradeArgs {
     /// A submission, or a folder with one submission in each of its folders
     #[arg(required = true)]
     dirs: Vec<PathBuf>,
+    /// Take each DIR for one submission, whatever it holds
+    #[arg(long)]
+    single: bool,
     /// Steps, chapters or check ids, separated by commas; all that are handed in, if not
     /// given
     #[arg(long, value_delimiter = ',')]
@@ -49,6 +52,9 @@ pub struct GradeArgs {
     /// Who sees the results on Gradescope
     #[arg(long, value_enum, default_value = "visible")]
     visibility: VisibilityArg,
+    /// Also write similarity.csv to --out: which pairs of submissions share most
+    #[arg(long, requires = "out")]
+    similarity: bool,
     /// Seconds that building one submission may take
     #[arg(long, default_value_t = 300)]
     build_limit: u64,
@@ -56,6 +62,20 @@ pub struct GradeArgs {
     /// and a fixed port is used by one check at a time
     #[arg(long)]
     no_isolation: bool,
+}
+
+/// What `cargo lab similarity` takes.
+#[derive(Args)]
+pub struct SimilarityArgs {
+    /// Folders with one submission in each of their folders
+    #[arg(required = true)]
+    dirs: Vec<PathBuf>,
+    /// How many pairs are shown
+    #[arg(long, default_value_t = 20)]
+    top: usize,
+    /// Lines for a spreadsheet instead of a table
+    #[arg(long)]
+    csv: bool,
 }
 
 /// What `cargo lab merge` takes.
@@ -147,6 +167,7 @@ pub fn grade(args: GradeArgs) -> anyhow::Result<ExitCode> {
     }
     let batch = Batch {
         dirs: args.dirs,
+        single: args.single,
         only: args.only,
         jobs: args.jobs,
         seed: args.seed,
@@ -169,12 +190,53 @@ pub fn grade(args: GradeArgs) -> anyhow::Result<ExitCode> {
         files,
         resume: args.resume,
     };
+    if let (true, Some(out)) = (args.similarity, &args.out) {
+        let pairs = grading::grade::similarity(&find(&batch.dirs, batch.single)?)?;
+        report::replace(&out.join("similarity.csv"), pairs_as_csv(&pairs).as_bytes())?;
+    }
     let progress = Progress::new();
     let report = grading::grade::grade(&batch, &|event| progress.tell(event));
     progress.bar.finish_and_clear();
     let report = report?;
     print(&report, shown)?;
     Ok(verdict(&report))
+}
+
+/// Shows which submissions share most.
+pub fn similarity(args: &SimilarityArgs) -> anyhow::Result<ExitCode> {
+    let mut pairs = grading::grade::similarity(&find(&args.dirs, false)?)?;
+    pairs.truncate(args.top);
+    let text = if args.csv {
+        pairs_as_csv(&pairs)
+    } else {
+        let mut text = String::new();
+        for pair in &pairs {
+            let Pair {
+                a,
+                b,
+                percent,
+                shared,
+            } = pair;
+            text.push_str(&format!("{percent:>5.1} %  {shared:>5} runs  {a}  {b}\n"));
+        }
+        text.push_str(
+            "Much in common is a reason to look, not a proof: short programs are alike.\n",
+        );
+        text
+    };
+    let result = std::io::stdout().write_all(text.as_bytes());
+    result.context("cannot write to stdout")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn pairs_as_csv(pairs: &[Pair]) -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let mut text = "a,b,percent,shared\n".to_owned();
+    for pair in pairs {
+        let (a, b) = (quoted(&pair.a), quoted(&pair.b));
+        text.push_str(&format!("{a},{b},{:.1},{}\n", pair.percent, pair.shared));
+    }
+    text
 }
 
 /// Merges the reports of shards.

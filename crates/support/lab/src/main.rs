@@ -59,6 +59,8 @@ enum Command {
     Grade(grade::GradeArgs),
     /// Put the reports of shards together
     Merge(grade::MergeArgs),
+    /// Show which submissions share most
+    Similarity(grade::SimilarityArgs),
 }
 
 fn main() -> ExitCode {
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Some(Command::New(args)) => student::new(&args),
         Some(Command::Author(command)) => student::author(&command),
         Some(Command::Grade(args)) => grade::grade(args),
+        Some(Command::Similarity(args)) => grade::similarity(&args),
         Some(Command::Merge(args)) => grade::merge(&args),
     };
     result.unwrap_or_else(|error| {

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Gradescope runs this once, when it builds the image of the autograder.
+# The zip that is uploaded holds setup.sh, run_autograder and the course as `course/`.
+set -euo pipefail
+
+root="${AUTOGRADER_ROOT:-/autograder}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update
+apt-get install -y --no-install-recommends build-essential ca-certificates curl python3
+curl --proto '=https' -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal
+. "$HOME/.cargo/env"
+
+cd "$root/source/course"
+cargo build --package lab
+cargo fetch

@@ -1,0 +1,22 @@
+"""Ada's tcp_server: all is right."""
+
+import socket
+import sys
+
+listener = socket.create_server((sys.argv[1], int(sys.argv[2])))
+number = 0
+while True:
+    client, address = listener.accept()
+    number += 1
+    try:
+        client.settimeout(30)
+        if client.recv(1024):
+            client.sendall(f"Hello! You are connection #{number}".encode())
+            client.shutdown(socket.SHUT_WR)
+            client.settimeout(0.5)
+            while client.recv(4096):
+                pass
+    except OSError:
+        pass  # One client's failure never ends the server.
+    finally:
+        client.close()

@@ -1,0 +1,326 @@
+//! `cargo lab` as a student uses it, in a `work/` of the test's own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may assume what it has set up itself"
+)]
+
+mod lab_support;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use grading::student::Course;
+use lab_support::{course, lab, python_submission, stderr, stdout};
+
+fn in_work(work: &Path) -> Command {
+    let mut command = lab();
+    command.env("LAB_WORK", work);
+    command
+}
+
+fn run(work: &Path, args: &[&str]) -> Output {
+    in_work(work).args(args).output().unwrap()
+}
+
+/// The first step that has a starter.
+fn step_with_starter() -> Option<String> {
+    let course = Course::read().unwrap();
+    let mut steps = course.steps();
+    let step = steps.find(|step| step.starter.is_some());
+    step.map(|step| step.name.clone())
+}
+
+fn assert_plain(output: &Output) {
+    let text = stdout(output);
+    assert!(
+        !text.contains('\u{1b}'),
+        "colours or links in a pipe: {text:?}"
+    );
+}
+
+#[test]
+fn the_bare_command_lists_steps_and_says_what_to_do_next() {
+    let work = tempfile::tempdir().unwrap();
+    let output = run(work.path(), &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_plain(&output);
+    let text = stdout(&output);
+    assert!(
+        text.contains("tcp_server") && text.contains("not begun"),
+        "{text}"
+    );
+    assert!(
+        text.contains("labs/04_tcp.md") && text.contains(" points"),
+        "{text}"
+    );
+    assert!(
+        text.trim_end()
+            .lines()
+            .last()
+            .unwrap()
+            .starts_with("next: cargo lab start")
+    );
+    assert!(
+        fs::read_dir(work.path()).unwrap().next().is_none(),
+        "it wrote something"
+    );
+}
+
+#[test]
+fn a_starter_is_begun_kept_and_begun_again() {
+    let Some(step) = step_with_starter() else {
+        panic!("no step has a starter")
+    };
+    let work = tempfile::tempdir().unwrap();
+    let output = run(work.path(), &["start", &step]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let folder = work.path().join(&step);
+    for file in ["Cargo.toml", "src/main.rs", "Cargo.lock"] {
+        assert!(folder.join(file).exists(), "{file}");
+    }
+    let config = fs::read_to_string(work.path().join(".cargo/config.toml")).unwrap();
+    assert!(config.contains("target/work"), "{config}");
+    assert!(stdout(&run(work.path(), &[])).contains("in work"));
+
+    let again = run(work.path(), &["start", &step]);
+    assert_eq!(again.status.code(), Some(3));
+    assert!(
+        stderr(&again).contains("cargo lab reset"),
+        "{}",
+        stderr(&again)
+    );
+
+    fs::write(folder.join("src/main.rs"), "// mine\n").unwrap();
+    let reset = run(work.path(), &["reset", &step]);
+    assert!(reset.status.success(), "{}", stderr(&reset));
+    let backup = fs::read_dir(work.path().join(".backup"))
+        .unwrap()
+        .next()
+        .unwrap();
+    let kept = fs::read_to_string(backup.unwrap().path().join("src/main.rs")).unwrap();
+    assert_eq!(kept, "// mine\n");
+    let fresh = fs::read_to_string(folder.join("src/main.rs")).unwrap();
+    assert!(fresh.contains("TODO"), "{fresh}");
+
+    let diff = run(work.path(), &["solution", &step]);
+    assert_eq!(diff.status.code(), Some(1), "shown before it passes");
+    let diff = run(work.path(), &["solution", &step, "--anyway"]);
+    assert!(diff.status.success());
+    assert!(
+        stdout(&diff).contains("\n-    // TODO"),
+        "{}",
+        stdout(&diff)
+    );
+}
+
+#[test]
+fn wrong_names_are_answered_with_right_ones() {
+    let work = tempfile::tempdir().unwrap();
+    let output = run(work.path(), &["start", "tcp_servr"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(
+        stderr(&output).contains("did you mean tcp_server"),
+        "{}",
+        stderr(&output)
+    );
+    let output = run(work.path(), &["check"]);
+    assert!(
+        stderr(&output).contains("nothing is begun"),
+        "{}",
+        stderr(&output)
+    );
+    let output = run(work.path(), &["new", "tcp_server", "--lang", "cobol"]);
+    assert!(
+        stderr(&output).contains("only for python"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_python_program_is_begun_checked_hinted_at_and_passed() {
+    let work = tempfile::tempdir().unwrap();
+    let output = run(work.path(), &["new", "tcp_server", "--lang", "python"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let check = run(work.path(), &["check"]);
+    assert_eq!(check.status.code(), Some(1), "{}", stderr(&check));
+    assert_plain(&check);
+    let text = stdout(&check);
+    assert!(
+        text.contains("expected: it listens on") && text.contains("0 of "),
+        "{text}"
+    );
+    assert!(
+        text.contains("blocked: first comes tcp_server.listens"),
+        "{text}"
+    );
+
+    let first = stdout(&run(work.path(), &["hint"]));
+    let second = stdout(&run(work.path(), &["hint"]));
+    assert!(
+        first.contains("hint 1 of") && !first.contains("hint 2 of"),
+        "{first}"
+    );
+    assert!(second.contains("hint 2 of"), "{second}");
+    let again = stdout(&run(work.path(), &["hint", "--level", "1"]));
+    assert!(!again.contains("hint 2 of"), "{again}");
+    let sheet = stdout(&run(work.path(), &["open"]));
+    assert!(sheet.starts_with("labs/04_tcp.md:"), "{sheet}");
+
+    python_submission(&work.path().join("tcp_server"), |source| {
+        source.replace("number = 0", "number = 4")
+    });
+    let seeds: Vec<String> = (0..2)
+        .map(|_| stdout(&run(work.path(), &["check", "tcp_server", "--seed", "3"])))
+        .collect();
+    assert!(seeds[0].contains("connection #»1"), "{}", seeds[0]);
+    assert!(seeds[0].contains("seed 3"));
+    let list = stdout(&run(work.path(), &[]));
+    assert!(
+        list.contains("in work") && list.contains("next: cargo lab check"),
+        "{list}"
+    );
+}
+
+#[test]
+fn progress_survives_a_kill_and_a_spoilt_file() {
+    let work = tempfile::tempdir().unwrap();
+    python_submission(&work.path().join("tcp_server"), |source| {
+        source.replace("number = 0", "number = 4")
+    });
+    for pause in [5, 50, 300, 700] {
+        let mut child = in_work(work.path())
+            .args(["check", "tcp_server"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        let _ = child.kill();
+        child.wait().unwrap();
+        let file = work.path().join(".progress.json");
+        if let Ok(text) = fs::read_to_string(file) {
+            serde_json::from_str::<serde_json::Value>(&text).unwrap();
+        }
+    }
+    run(work.path(), &["check", "tcp_server"]);
+    fs::write(work.path().join(".progress.json"), "{ spoilt").unwrap();
+    let output = run(work.path(), &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[test]
+fn progress_is_not_trusted_for_marks() {
+    let work = tempfile::tempdir().unwrap();
+    python_submission(&work.path().join("tcp_server"), |source| {
+        source.replace("number = 0", "number = 4")
+    });
+    run(work.path(), &["check", "tcp_server"]);
+    let file = work.path().join(".progress.json");
+    let text = fs::read_to_string(&file).unwrap();
+    let forged = text
+        .replace("\"score\": 1", "\"score\": 99")
+        .replace("\"of\": ", "\"of\": 9");
+    fs::write(&file, forged).unwrap();
+    let check = run(work.path(), &["check", "tcp_server"]);
+    assert_eq!(check.status.code(), Some(1));
+}
+
+#[test]
+fn watch_checks_again_on_save_and_takes_keys_from_a_pipe() {
+    let work = tempfile::tempdir().unwrap();
+    let folder = work.path().join("tcp_server");
+    python_submission(&folder, |source| source.replace("number = 0", "number = 4"));
+    let mut child = in_work(work.path())
+        .args(["watch", "tcp_server"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut keys = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut wait_for = |what: &str| -> Duration {
+        let start = Instant::now();
+        for line in lines.by_ref().map_while(Result::ok) {
+            if line.contains(what) {
+                return start.elapsed();
+            }
+        }
+        panic!("{what:?} never came");
+    };
+    wait_for("watching for changes");
+    keys.write_all(b"h\n").unwrap();
+    wait_for("hint 1 of");
+    wait_for("watching for changes");
+    keys.write_all(b"l\n").unwrap();
+    wait_for("steps,");
+    wait_for("watching for changes");
+    python_submission(&folder, |source| source.replace("number = 0", "number = 5"));
+    wait_for("#»6");
+    wait_for("watching for changes");
+    keys.write_all(b"q\n").unwrap();
+    let give_up = Instant::now() + Duration::from_secs(20);
+    while child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < give_up, "q does not end it");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn doctor_looks_at_all_and_names_fixes() {
+    let work = tempfile::tempdir().unwrap();
+    let output = run(work.path(), &["doctor"]);
+    let text = stdout(&output);
+    for what in [
+        "rustc",
+        "linker",
+        "loopback 127.0.0.1",
+        "port 8080",
+        "editor",
+    ] {
+        assert!(text.contains(what), "{text}");
+    }
+    // Without tools on the path it says what to install.
+    let output = in_work(work.path())
+        .arg("doctor")
+        .env("PATH", work.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stdout(&output).contains("install Rust"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
+fn gradescope_s_script_writes_its_results() {
+    let root = tempfile::tempdir().unwrap();
+    let submission = root.path().join("submission");
+    python_submission(&submission.join("tcp_server"), |source| {
+        source.replace("number = 0", "number = 4")
+    });
+    let script = course().join("tests/autograder/gradescope/run_autograder");
+    let status = Command::new("bash")
+        .arg(script)
+        .env("AUTOGRADER_ROOT", root.path())
+        .env("LAB_COURSE", course())
+        .env(
+            "LAB_STEPS",
+            "tcp_server.listens,tcp_server.numbers_each_connection",
+        )
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let text = fs::read_to_string(root.path().join("results/results.json")).unwrap();
+    let results: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(results["score"], 1, "{text}");
+    assert_eq!(results["tests"][0]["status"], "passed");
+    assert_eq!(results["tests"][1]["status"], "failed");
+}
