@@ -39,31 +39,36 @@ async def serve():
     await asyncio.Future()
 
 
+def serve_by_fresh_sockets():
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((host, port))
+            data, peer = sock.recvfrom(65535)
+            sock.sendto(answer(data, peer), peer)
+
+
+def serve_by_one_socket():
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((host, port))
+    while True:
+        data, peer = sock.recvfrom(65535)
+        reply = answer(data, peer)
+        if way == "slow":
+            time.sleep(0.3)
+        sock.sendto(reply, peer)
+
+
 sys.stdout.reconfigure(encoding="utf-8")
 sys.stderr.reconfigure(encoding="utf-8")
 if way == "late":
     print(f"UDP Server listening on {host}:{port}", flush=True)
     time.sleep(2)
-if way == "asyncio":
-    asyncio.run(serve())
-sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-if way == "fresh_socket":
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-sock.bind((host, port))
-while True:
-    data, peer = sock.recvfrom(65535)
-    reply = answer(data, peer)
-    if way == "slow":
-        time.sleep(0.3)
-    if way == "fresh_socket":
-        # Connected to its one client, it steals nobody else's datagrams.
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as fresh:
-            fresh.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            fresh.bind((host, port))
-            fresh.connect(peer)
-            fresh.send(reply)
+try:
+    if way == "asyncio":
+        asyncio.run(serve())
+    elif way == "fresh_socket":
+        serve_by_fresh_sockets()
     else:
-        try:
-            sock.sendto(reply, peer)
-        except OSError as error:
-            print(error, file=sys.stderr)
+        serve_by_one_socket()
+except OSError as error:
+    sys.exit(f"ERROR: {error}")
