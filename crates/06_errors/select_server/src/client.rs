@@ -43,8 +43,9 @@ impl Client {
         }
     }
 
-    /// Reads and echoes until the kernel has nothing more, or takes nothing more.
-    pub fn turn(&mut self, console: Console) -> io::Result<Turn> {
+    /// Reads and echoes until the kernel has nothing more, or takes nothing more; `closed`
+    /// tells that the client's end of the stream has arrived already.
+    pub fn turn(&mut self, console: Console, closed: bool) -> io::Result<Turn> {
         let mut buf = [0; MAX_MESSAGE];
         for _ in 0..MESSAGES_PER_TURN {
             if !self.send_rest()? {
@@ -62,6 +63,12 @@ impl Client {
             console.line(format_args!("Received: {}", printable(message)));
             self.last_active = Instant::now();
             self.unsent.extend_from_slice(message);
+            // A read that leaves room has emptied the socket (epoll(7), question 9), so
+            // asking once more is saved; what comes from now on is a new event.
+            if cfg!(unix) && message.len() < MAX_MESSAGE && !closed {
+                self.send_rest()?;
+                return Ok(Turn::Wait);
+            }
         }
         Ok(Turn::More)
     }

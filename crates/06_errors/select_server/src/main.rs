@@ -101,9 +101,9 @@ impl Server {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 outcome => outcome.context("cannot wait for events")?,
             }
-            for token in events.iter().map(|event| event.token()) {
-                if token != LISTENER {
-                    self.serve_client(token);
+            for event in &events {
+                if event.token() != LISTENER {
+                    self.serve_client(event.token(), event.is_read_closed());
                 }
             }
             // The listener comes last, so that descriptors just freed can be used.
@@ -139,11 +139,11 @@ impl Server {
     }
 
     /// Gives one client its turn.
-    fn serve_client(&mut self, token: Token) {
+    fn serve_client(&mut self, token: Token, closed: bool) {
         let Some(client) = self.clients.get_mut(&token) else {
             return; // An event of a client that has gone since.
         };
-        let more = match client.turn(self.console) {
+        let more = match client.turn(self.console, closed) {
             Ok(Turn::Wait) => return,
             Ok(Turn::More) => {
                 // The kernel reports a state once; asking anew makes it report it again.
