@@ -139,7 +139,14 @@ impl Isolation {
                 let program = std::env::current_exe()?;
                 let program = program.to_str().ok_or("the path is not UTF-8")?;
                 let path = sheet.path.to_str().ok_or("the path is not UTF-8")?;
+                // What is missing here stays missing inside, where everybody is root.
+                let missing = script
+                    .needs
+                    .iter()
+                    .filter(|need| sheets::unmet(need).is_some());
+                let missing: Vec<_> = missing.map(String::as_str).collect();
                 let output = in_namespace(words, &[program, RUN_SCRIPT, path])
+                    .env("SHEETS_WITHOUT", missing.join(","))
                     .stdin(Stdio::null())
                     .output()?;
                 if output.status.success() {

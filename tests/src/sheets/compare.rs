@@ -88,7 +88,14 @@ pub fn progress(expected: &str, actual: &str) -> Progress {
     }
     let wanted: Vec<&str> = expected.split('\n').collect();
     if wanted.contains(&"...") {
-        let reached = (0..=lines.len()).any(|len| {
+        // It may end at any line that fits the last one that is wanted.
+        let last = wanted.last().copied().unwrap_or_default();
+        let ends_here = |len: &usize| {
+            let line = len.checked_sub(1).and_then(|at| lines.get(at));
+            *len == lines.len()
+                || (last != "..." && line.is_some_and(|line| matches(last, line)))
+        };
+        let reached = (0..=lines.len()).filter(ends_here).any(|len| {
             let beginning = lines.get(..len).unwrap_or_default().join("\n");
             matches(expected, &beginning)
         });
