@@ -1,36 +1,261 @@
-//! Chapter 4: what `tcp_server` and its kin must do.
+//! Chapter 4: what the counting server, the echo server and their clients must do.
+
+use std::thread;
+use std::time::Instant;
 
 use super::common;
 use crate::harness::prelude::*;
 
+const START: &str = "labs/04_tcp.md#step-1-start-the-server";
+const CONNECT: &str = "labs/04_tcp.md#step-2-connect-a-client";
+const ECHO: &str = "labs/04_tcp.md#step-5-every-byte-back";
+const WRONG: &str = "labs/04_tcp.md#what-goes-wrong-and-why";
+
 /// The checks of chapter 4.
 pub fn checks() -> Vec<Check> {
+    let mut checks = tcp_server();
+    checks.extend(tcp_client());
+    checks.extend(echo_server());
+    checks.extend(echo_client());
+    checks
+}
+
+pub(super) const HINTS_LISTENS: &[&str] = &[
+    "A server first asks the kernel for a port: which call does that?",
+    "Bind a TcpListener to the host and port of the arguments, not to a fixed text.",
+];
+const HINTS_ANSWERS: &[&str] = &[
+    "Does your server wait for something that never comes: a line end, the end of the stream?",
+    "One read returns what has arrived. The client sends no line end, and it stays.",
+    "Compare your answer with the sheet byte by byte: no line end, no other words.",
+];
+pub(super) const HINTS_SEVERAL: &[&str] = &[
+    "What does your program do after its first client?",
+    "accept() returns one client. Where is your loop?",
+];
+const HINTS_NUMBERS: &[&str] = &[
+    "Where does the number live so that it outlasts one client?",
+    "Count in the accept loop, starting at 1, before the message is read.",
+];
+const HINTS_CROWD: &[&str] = &[
+    "Who reads the number, who raises it, and can two do both at the same time?",
+    "Raise the number and keep the new value in one step, in the loop that accepts.",
+];
+const HINTS_CLOSES: &[&str] = &[
+    "Who closes the connection after the answer?",
+    "In Rust a TcpStream is closed when its variable goes out of scope.",
+];
+pub(super) const HINTS_LINES: &[&str] = &[
+    "Compare your output with the sheet, word by word.",
+    "Print the message as text: decode the bytes, do not print the list of numbers.",
+];
+pub(super) const HINTS_IN_USE: &[&str] = &[
+    "Start your server twice. What does the second one say, and what is its exit status?",
+    "bind returns an error: report it in one line and end with a status that is not 0.",
+];
+pub(super) const HINTS_SURVIVES: &[&str] = &[
+    "A client may vanish at any moment, and may send any bytes.",
+    "An error of one client ends that client's conversation, never the server.",
+    "Look for every unwrap, expect and ? (or uncaught exception) between accept and close.",
+];
+pub(super) const HINTS_RESTART: &[&str] = &[
+    "Who closed the connection first? That side keeps the port for a minute (TIME_WAIT).",
+    "One socket option allows a server to take its port back. Rust's TcpListener sets it.",
+];
+pub(super) const HINTS_END: &[&str] = &[
+    "What does read return when the client has closed its side?",
+    "A read of 0 bytes is the end of the stream: leave the loop.",
+];
+pub(super) const HINTS_ECHO: &[&str] = &[
+    "What is sent is what was received: the same bytes, in the same order.",
+    "Do you decode, trim or split the bytes before you send them back? Leave them alone.",
+    "Send the slice that read has filled, as long as the number that read has returned.",
+];
+const HINTS_PART: &[&str] = &[
+    "How many bytes does one write take when the client does not read?",
+    "write may take only a part of your bytes. Which call repeats it for the rest?",
+];
+const HINTS_CTRL_C: &[&str] = &[
+    "What happens to your program between Ctrl-C and its end?",
+    "Watch for the signal, print the line, return from main: the kernel closes the sockets.",
+];
+pub(super) const HINTS_SENDS: &[&str] = &[
+    "Which bytes exactly leave your program? Look with: nc -l PORT | xxd",
+    "Send the text as it is, without a line end, in one write_all.",
+];
+pub(super) const HINTS_PRINTS: &[&str] = &[
+    "What does read give you, and what does a person want to see?",
+    "Only the bytes that read has filled count. Decode them and print them as text.",
+];
+pub(super) const HINTS_REFUSED: &[&str] = &[
+    "Start your client without a server. What would a user want to read?",
+    "connect returns an error: print it in one line instead of unwrap.",
+];
+
+fn tcp_server() -> Vec<Check> {
+    let listens: &[&str] = &["tcp_server.listens"];
+    let answers: &[&str] = &["tcp_server.answers_a_message"];
+    let several: &[&str] = &["tcp_server.serves_one_after_another"];
+    let hello = "printf hello | nc 127.0.0.1 8080";
     vec![
         Check::new(
             "tcp_server.listens",
             "listens on the host and port that it is given",
             common::listens,
         )
-        .sheet("labs/04_tcp.md#step-1-start-the-server")
-        .hints(&[
-            "A server first asks the kernel for a port: which call does that?",
-            "Bind a TcpListener to the host and port of the arguments, not to a fixed text.",
-        ])
+        .sheet(START)
+        .hints(HINTS_LISTENS)
         .by_hand("ss -tln | grep 8080"),
+        Check::new(
+            "tcp_server.answers_a_message",
+            "answers a message while the connection stays open, byte by byte as the sheet says",
+            answers_a_message,
+        )
+        .needs(listens)
+        .points(2)
+        .sheet(CONNECT)
+        .hints(HINTS_ANSWERS)
+        .by_hand(hello),
+        Check::new(
+            "tcp_server.closes_after_the_answer",
+            "closes the connection after its answer",
+            |exam| {
+                let server = exam.server()?;
+                let mut client = server.connect()?;
+                client.send(exam.word(8))?;
+                client.expect("Hello! You are connection #")?;
+                client.read_to_end().map(drop)
+            },
+        )
+        .needs(answers)
+        .sheet(CONNECT)
+        .hints(HINTS_CLOSES)
+        .by_hand(hello),
+        Check::new(
+            "tcp_server.serves_one_after_another",
+            "serves one client after another",
+            |exam| common::serves_several(exam, greeted),
+        )
+        .needs(answers)
+        .sheet(CONNECT)
+        .hints(HINTS_SEVERAL)
+        .by_hand(hello),
         Check::new(
             "tcp_server.numbers_each_connection",
             "numbers each connection, starting at 1",
             numbers_each_connection,
         )
-        .needs(&["tcp_server.listens"])
+        .needs(several)
         .points(2)
-        .sheet("labs/04_tcp.md#step-2-connect-a-client")
-        .hints(&[
-            "Where does the number live so that it outlasts one client?",
-            "Count in the accept loop, before the message is read.",
-        ])
-        .by_hand("printf hello | nc 127.0.0.1 8080"),
+        .sheet(CONNECT)
+        .hints(HINTS_NUMBERS)
+        .by_hand(hello),
+        Check::new(
+            "tcp_server.numbers_a_crowd",
+            "gives 100 clients, 20 at a time, the numbers 1 to 100, each once",
+            numbers_a_crowd,
+        )
+        .needs(&["tcp_server.numbers_each_connection"])
+        .sheet(CONNECT)
+        .hints(HINTS_CROWD)
+        .by_hand("for i in $(seq 100); do printf hello | nc 127.0.0.1 8080 & done; wait"),
+        Check::new(
+            "tcp_server.prints_what_happens",
+            "prints each connection with its number and peer, and each message as text",
+            |exam| {
+                let mut server = exam.server()?;
+                let mut client = server.connect()?;
+                let (peer, word) = (client.local_addr()?, exam.word(8));
+                client.send(format!("{word} é"))?;
+                client.expect("Hello! You are connection #1")?;
+                server.wait_for_output("Connection #1 from ")?;
+                server.wait_for_output(&peer.port().to_string())?;
+                server.wait_for_output(&format!("Received: {word} é"))
+            },
+        )
+        .needs(&["tcp_server.numbers_each_connection"])
+        .sheet(CONNECT)
+        .hints(HINTS_LINES)
+        .by_hand(hello),
+        Check::new(
+            "tcp_server.survives_invalid_utf8",
+            "survives bytes that are no UTF-8",
+            |exam| common::survives_invalid_utf8(exam, greeted),
+        )
+        .needs(several)
+        .sheet(WRONG)
+        .hints(HINTS_SURVIVES)
+        .by_hand("printf '\\377\\376' | nc 127.0.0.1 8080"),
+        Check::new(
+            "tcp_server.survives_a_silent_visit",
+            "survives a client that connects and leaves without a word",
+            |exam| common::survives_a_silent_visit(exam, greeted),
+        )
+        .needs(several)
+        .sheet(WRONG)
+        .hints(HINTS_END)
+        .by_hand("nc -z 127.0.0.1 8080"),
+        Check::new(
+            "tcp_server.survives_resets",
+            "survives clients that reset their connection",
+            |exam| common::survives_resets(exam, greeted),
+        )
+        .needs(several)
+        .sheet(WRONG)
+        .hints(HINTS_SURVIVES),
+        Check::new(
+            "tcp_server.notices_the_end_of_a_client",
+            "rests when a client has left",
+            |exam| common::notices_the_end_of_a_client(exam, greeted),
+        )
+        .needs(several)
+        .timing()
+        .sheet(WRONG)
+        .hints(HINTS_END)
+        .by_hand("top, while nobody is connected"),
+        Check::new(
+            "tcp_server.reports_a_port_in_use",
+            "says that its port is in use and ends with a status that is not 0",
+            common::reports_a_port_in_use,
+        )
+        .needs(listens)
+        .sheet(WRONG)
+        .hints(HINTS_IN_USE)
+        .by_hand("start the server in two terminals, then: echo $?"),
+        Check::new(
+            "tcp_server.restarts_at_once",
+            "listens on the same port again at once after a stop",
+            |exam| common::restarts_at_once(exam, greeted),
+        )
+        .needs(several)
+        .sheet(WRONG)
+        .hints(HINTS_RESTART),
     ]
+}
+
+/// One client's visit: a message, an answer that begins as it should.
+fn greeted(server: &Program, word: &str) -> Verdict {
+    let mut client = server.connect()?;
+    client.send(word)?;
+    client.expect("Hello! You are connection #")
+}
+
+fn answers_a_message(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    client.send(exam.word(8))?;
+    // The connection is still open on our side: an answer that waits for its end, or for
+    // a line end, never comes. Which number it says is another check's business.
+    client.expect("Hello! You are connection #")?;
+    let rest = client.read_some(Duration::from_millis(300));
+    if !rest.is_empty() && rest.iter().all(u8::is_ascii_digit) {
+        return Ok(());
+    }
+    Err(Failure::bytes(b"1", &rest)
+        .cause(
+            "after the # stands the number, and nothing follows it, not even a line end",
+        )
+        .into())
 }
 
 fn numbers_each_connection(exam: &mut Exam) -> Verdict {
@@ -39,7 +264,456 @@ fn numbers_each_connection(exam: &mut Exam) -> Verdict {
         let mut client = server.connect()?;
         client.send(exam.word(8))?;
         client.expect(format!("Hello! You are connection #{number}"))?;
-        client.expect_end()?;
+        client.read_some(Duration::from_millis(100));
     }
     Ok(())
+}
+
+fn numbers_a_crowd(exam: &mut Exam) -> Verdict {
+    const CROWD: usize = 100;
+    /// A server's backlog may be as short as 5.
+    const AT_ONCE: usize = 20;
+    let server = &exam.server()?;
+    let words: Vec<String> = (0..CROWD).map(|_| exam.word(8)).collect();
+    let mut numbers = Vec::new();
+    for words in words.chunks(AT_ONCE) {
+        let some = thread::scope(|scope| {
+            let clients: Vec<_> = words
+                .iter()
+                .map(|word| scope.spawn(|| number_of(server, word)))
+                .collect();
+            let crashed = || Stop::Error("a client thread of the check panicked".into());
+            clients
+                .into_iter()
+                .map(|client| client.join().map_err(|_| crashed())?)
+                .collect::<Result<Vec<usize>, Stop>>()
+        })?;
+        numbers.extend(some);
+    }
+    numbers.sort_unstable();
+    if numbers.iter().copied().eq(1..=CROWD) {
+        return Ok(());
+    }
+    let expected = format!("the numbers 1 to {CROWD}, each once");
+    Err(Failure::new(expected, format!("{numbers:?}"))
+        .cause("two clients at the same time count with the same old number")
+        .into())
+}
+
+/// Returns the number that one client is told.
+fn number_of(server: &Program, word: &str) -> Result<usize, Stop> {
+    let mut client = server.connect()?;
+    client.patience(Duration::from_secs(15)); // Ninety-nine may be before it.
+    client.send(word)?;
+    client.expect("Hello! You are connection #")?;
+    let digits = client.read_to_end()?;
+    let number = String::from_utf8_lossy(&digits).parse();
+    number.map_err(|_| Failure::bytes(b"1", &digits).into())
+}
+
+fn tcp_client() -> Vec<Check> {
+    let sends: &[&str] = &["tcp_client.sends_its_message"];
+    vec![
+        Check::new(
+            "tcp_client.sends_its_message",
+            "connects to the host and port that it is given and sends exactly its message",
+            |exam| client_sends(exam, "Hello from client!"),
+        )
+        .points(2)
+        .sheet(CONNECT)
+        .hints(HINTS_SENDS)
+        .by_hand("nc -l 8080 | xxd"),
+        Check::new(
+            "tcp_client.prints_the_reply",
+            "prints Received: and the reply, and ends with status 0",
+            |exam| client_prints(exam, &["Received: REPLY"]),
+        )
+        .needs(sends)
+        .points(2)
+        .sheet(CONNECT)
+        .hints(HINTS_PRINTS)
+        .by_hand("printf 'Hi!' | nc -l 8080"),
+        Check::new(
+            "tcp_client.waits_for_the_reply",
+            "waits for a server that takes two seconds to reply",
+            |exam| client_waits(exam, "REPLY"),
+        )
+        .needs(&["tcp_client.prints_the_reply"])
+        .sheet(CONNECT)
+        .hints(HINTS_PRINTS)
+        .by_hand("(sleep 2; printf 'Hi!') | nc -l 8080"),
+        Check::new(
+            "tcp_client.ends_without_a_reply",
+            "ends without a crash when the server closes without a reply",
+            client_ends_without_a_reply,
+        )
+        .needs(sends)
+        .sheet(WRONG)
+        .hints(HINTS_END)
+        .by_hand("nc -l -N 8080 < /dev/null"),
+        Check::new(
+            "tcp_client.survives_invalid_utf8",
+            "ends without a crash when the reply is no UTF-8",
+            client_survives_invalid_utf8,
+        )
+        .needs(sends)
+        .sheet(WRONG)
+        .hints(HINTS_PRINTS)
+        .by_hand("printf '\\377\\376' | nc -l 8080"),
+        Check::new(
+            "tcp_client.reports_a_refused_connection",
+            "says that nobody listens, without a panic",
+            common::reports_a_refused_connection,
+        )
+        .sheet(WRONG)
+        .hints(HINTS_REFUSED)
+        .by_hand("start the client without a server"),
+    ]
+}
+
+/// The client sends exactly these bytes, and no more.
+pub(super) fn client_sends(exam: &mut Exam, message: &str) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    client.close_stdin();
+    let mut conn = listener.accept()?;
+    conn.expect(message)?;
+    let more = conn.read_some(Duration::from_millis(300));
+    if more.is_empty() {
+        return Ok(());
+    }
+    let got = [message.as_bytes(), &more].concat();
+    Err(Failure::bytes(message.as_bytes(), &got).into())
+}
+
+/// The client prints the reply in one of these forms, in which `REPLY` stands for it, and
+/// ends with status 0.
+pub(super) fn client_prints(exam: &mut Exam, forms: &[&str]) -> Verdict {
+    for extra in ["", " é"] {
+        let listener = exam.listener()?;
+        let mut client = exam.client(listener.addr())?;
+        client.close_stdin();
+        let mut conn = listener.accept()?;
+        conn.read_some(Duration::from_millis(300));
+        let reply = format!("{}{extra}", exam.word(20));
+        conn.send(&reply)?;
+        drop(conn);
+        let wanted: Vec<String> = forms
+            .iter()
+            .map(|form| form.replace("REPLY", &reply))
+            .collect();
+        let expected = format!("a line {}", wanted.join(" or "));
+        client.wait_for_printed(&expected, |printed| {
+            wanted.iter().any(|text| printed.contains(text))
+        })?;
+        client.expect_exit(0)?;
+    }
+    Ok(())
+}
+
+/// The client is still there for a reply that comes after two seconds.
+pub(super) fn client_waits(exam: &mut Exam, form: &str) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    client.close_stdin();
+    let mut conn = listener.accept()?;
+    conn.read_some(Duration::from_secs(2));
+    let reply = exam.word(20);
+    conn.send(&reply)?;
+    drop(conn);
+    client.wait_for_output(&form.replace("REPLY", &reply))
+}
+
+/// The server takes the message and closes: the client ends, in whatever words.
+pub(super) fn client_ends_without_a_reply(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    client.close_stdin();
+    let mut conn = listener.accept()?;
+    conn.read_some(Duration::from_millis(300));
+    drop(conn);
+    client.wait_exit(Duration::from_secs(5))?;
+    client.expect_no_crash()
+}
+
+/// The reply is not UTF-8: the client ends, in whatever words.
+pub(super) fn client_survives_invalid_utf8(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    client.close_stdin();
+    let mut conn = listener.accept()?;
+    conn.read_some(Duration::from_millis(300));
+    conn.send([b"\xff\xfe".as_slice(), exam.word(20).as_bytes()].concat())?;
+    drop(conn);
+    client.wait_exit(Duration::from_secs(5))?;
+    client.expect_no_crash()
+}
+
+fn echo_server() -> Vec<Check> {
+    let listens: &[&str] = &["echo_server.listens"];
+    let echoes: &[&str] = &["echo_server.sends_every_byte_back"];
+    let several: &[&str] = &["echo_server.serves_one_after_another"];
+    let hello = "printf hello | nc 127.0.0.1 65432";
+    vec![
+        Check::new(
+            "echo_server.listens",
+            "listens on the host and port that it is given",
+            common::listens,
+        )
+        .sheet(ECHO)
+        .hints(HINTS_LISTENS)
+        .by_hand("ss -tln | grep 65432"),
+        Check::new(
+            "echo_server.sends_every_byte_back",
+            "sends a message back unchanged, while the connection stays open",
+            |exam| echoes_unchanged(exam, ""),
+        )
+        .needs(listens)
+        .points(2)
+        .sheet(ECHO)
+        .hints(HINTS_ECHO)
+        .by_hand(hello),
+        Check::new(
+            "echo_server.goes_on_until_the_client_ends",
+            "goes on with the same client, message after message, until it ends its side",
+            |exam| {
+                let server = exam.server()?;
+                let mut client = server.connect()?;
+                for len in [1, 9, 300] {
+                    let word = exam.word(len);
+                    client.send(&word)?;
+                    client.expect(word)?;
+                }
+                let last = exam.word(20);
+                client.send(&last)?;
+                client.half_close();
+                client.expect(last)?;
+                client.expect_end()
+            },
+        )
+        .needs(echoes)
+        .points(2)
+        .sheet(ECHO)
+        .hints(&[
+            "What does your server do after the first message of a client?",
+            "Read and write in a loop that ends when read returns 0 bytes.",
+        ])
+        .by_hand("nc 127.0.0.1 65432, then type several lines"),
+        Check::new(
+            "echo_server.serves_one_after_another",
+            "serves one client after another",
+            |exam| common::serves_several(exam, echoed),
+        )
+        .needs(echoes)
+        .sheet(ECHO)
+        .hints(HINTS_SEVERAL)
+        .by_hand(hello),
+        Check::new(
+            "echo_server.echoes_any_bytes",
+            "sends any bytes back, also those that are no UTF-8",
+            |exam| {
+                let server = exam.server()?;
+                let mut client = server.connect()?;
+                let bytes = [b"\xff\xfe\x00\r\n".as_slice(), &exam.bytes(500)].concat();
+                client.send(&bytes)?;
+                client.expect(&bytes)?;
+                drop(client);
+                echoed(&server, &exam.word(8))
+            },
+        )
+        .needs(several)
+        .sheet(ECHO)
+        .hints(HINTS_ECHO)
+        .by_hand("printf '\\377\\376' | nc -N 127.0.0.1 65432 | xxd"),
+        Check::new(
+            "echo_server.echoes_four_megabytes",
+            "sends all of 4 MB back to a client that reads only after it has sent them",
+            echoes_four_megabytes,
+        )
+        .needs(echoes)
+        .deadline(Duration::from_secs(60))
+        .sheet(ECHO)
+        .hints(HINTS_PART)
+        .by_hand("head -c 4000000 /dev/urandom > a; nc -N 127.0.0.1 65432 < a | cmp - a"),
+        Check::new(
+            "echo_server.prints_what_happens",
+            "prints who connects, what is received as text, and who has gone",
+            |exam| {
+                let mut server = exam.server()?;
+                let mut client = server.connect()?;
+                let (peer, word) = (client.local_addr()?, exam.word(8));
+                client.send(format!("{word} é"))?;
+                client.expect(format!("{word} é"))?;
+                drop(client);
+                server.wait_for_output("Connected by ")?;
+                server.wait_for_output(&peer.port().to_string())?;
+                server.wait_for_output(&format!("Received: {word} é"))?;
+                server.wait_for_output("Connection closed with ")
+            },
+        )
+        .needs(echoes)
+        .sheet(ECHO)
+        .hints(HINTS_LINES)
+        .by_hand(hello),
+        Check::new(
+            "echo_server.survives_a_silent_visit",
+            "survives a client that connects and leaves without a word",
+            |exam| common::survives_a_silent_visit(exam, echoed),
+        )
+        .needs(several)
+        .sheet(WRONG)
+        .hints(HINTS_END)
+        .by_hand("nc -z 127.0.0.1 65432"),
+        Check::new(
+            "echo_server.survives_resets",
+            "survives clients that reset their connection",
+            |exam| common::survives_resets(exam, echoed),
+        )
+        .needs(several)
+        .sheet(WRONG)
+        .hints(HINTS_SURVIVES),
+        Check::new(
+            "echo_server.notices_the_end_of_a_client",
+            "rests when a client has left",
+            |exam| common::notices_the_end_of_a_client(exam, echoed),
+        )
+        .needs(echoes)
+        .timing()
+        .sheet(WRONG)
+        .hints(HINTS_END)
+        .by_hand("top, while nobody is connected"),
+        Check::new(
+            "echo_server.shuts_down_on_ctrl_c",
+            "prints Server shutting down on Ctrl-C and ends with status 0 within 3 seconds",
+            |exam| common::shuts_down_on_ctrl_c(exam, "Server shutting down"),
+        )
+        .needs(listens)
+        .timing()
+        .sheet(WRONG)
+        .hints(HINTS_CTRL_C)
+        .by_hand("press Ctrl-C in the server's terminal, then: echo $?"),
+        Check::new(
+            "echo_server.reports_a_port_in_use",
+            "says that its port is in use and ends with a status that is not 0",
+            common::reports_a_port_in_use,
+        )
+        .needs(listens)
+        .sheet(WRONG)
+        .hints(HINTS_IN_USE)
+        .by_hand("start the server in two terminals, then: echo $?"),
+        Check::new(
+            "echo_server.restarts_at_once",
+            "listens on the same port again at once after a stop",
+            |exam| common::restarts_at_once(exam, echoed),
+        )
+        .needs(several)
+        .sheet(WRONG)
+        .hints(HINTS_RESTART),
+    ]
+}
+
+/// One client's visit: a message and its echo.
+fn echoed(server: &Program, word: &str) -> Verdict {
+    let mut client = server.connect()?;
+    client.send(word)?;
+    client.expect(word)
+}
+
+/// Text that tempts to be changed comes back as it is, behind `prefix`, and nothing after.
+pub(super) fn echoes_unchanged(exam: &mut Exam, prefix: &str) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    let text = format!("  {} aB é  ", exam.word(6));
+    client.send(&text)?;
+    let expected = format!("{prefix}{text}");
+    client.expect(&expected)?;
+    let more = client.read_some(Duration::from_millis(200));
+    if more.is_empty() {
+        return Ok(());
+    }
+    let got = [expected.as_bytes(), &more].concat();
+    Err(Failure::bytes(expected.as_bytes(), &got).into())
+}
+
+fn echoes_four_megabytes(exam: &mut Exam) -> Verdict {
+    const LEN: usize = 4 * 1024 * 1024;
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    client.patience(Duration::from_secs(30));
+    let bytes = exam.bytes(LEN);
+    client.send(&bytes)?;
+    let mut done = 0;
+    let started = Instant::now();
+    while let Some(expected) = bytes.get(done..(done + 65536).min(LEN)) {
+        if expected.is_empty() {
+            break;
+        }
+        client.expect(expected)?;
+        done += expected.len();
+        // Slowly at first, so that the server's buffers stay full.
+        if started.elapsed() < Duration::from_millis(200) {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+    Ok(())
+}
+
+fn echo_client() -> Vec<Check> {
+    let sends: &[&str] = &["echo_client.sends_its_message"];
+    vec![
+        Check::new(
+            "echo_client.sends_its_message",
+            "connects to the host and port that it is given and sends exactly its message",
+            |exam| client_sends(exam, "Hello, Server!"),
+        )
+        .points(2)
+        .sheet(ECHO)
+        .hints(HINTS_SENDS)
+        .by_hand("nc -l 65432 | xxd"),
+        Check::new(
+            "echo_client.prints_the_reply",
+            "prints Received and the reply in quotes, and ends with status 0",
+            |exam| client_prints(exam, &["Received 'REPLY'", "Received \"REPLY\""]),
+        )
+        .needs(sends)
+        .points(2)
+        .sheet(ECHO)
+        .hints(HINTS_PRINTS)
+        .by_hand("printf 'Hi!' | nc -l 65432"),
+        Check::new(
+            "echo_client.waits_for_the_reply",
+            "waits for a server that takes two seconds to reply",
+            |exam| client_waits(exam, "REPLY"),
+        )
+        .needs(&["echo_client.prints_the_reply"])
+        .sheet(ECHO)
+        .hints(HINTS_PRINTS)
+        .by_hand("(sleep 2; printf 'Hi!') | nc -l 65432"),
+        Check::new(
+            "echo_client.ends_without_a_reply",
+            "ends without a crash when the server closes without a reply",
+            client_ends_without_a_reply,
+        )
+        .needs(sends)
+        .sheet(WRONG)
+        .hints(HINTS_END)
+        .by_hand("nc -l -N 65432 < /dev/null"),
+        Check::new(
+            "echo_client.survives_invalid_utf8",
+            "ends without a crash when the reply is no UTF-8",
+            client_survives_invalid_utf8,
+        )
+        .needs(sends)
+        .sheet(WRONG)
+        .hints(HINTS_PRINTS)
+        .by_hand("printf '\\377\\376' | nc -l 65432"),
+        Check::new(
+            "echo_client.reports_a_refused_connection",
+            "says that nobody listens, without a panic",
+            common::reports_a_refused_connection,
+        )
+        .sheet(WRONG)
+        .hints(HINTS_REFUSED)
+        .by_hand("start the client without a server"),
+    ]
 }

@@ -1,8 +1,327 @@
-//! Chapter 7: what its programs must do.
+//! Chapter 7: what the threaded server and its client must do.
 
-use crate::harness::Check;
+use super::ch04_tcp::{
+    HINTS_ECHO, HINTS_END, HINTS_IN_USE, HINTS_LINES, HINTS_LISTENS, HINTS_PRINTS,
+    HINTS_REFUSED, HINTS_RESTART, HINTS_SENDS, HINTS_SURVIVES,
+    client_ends_without_a_reply, client_prints, client_sends,
+    client_survives_invalid_utf8, client_waits, echoes_unchanged,
+};
+use super::common;
+use crate::harness::prelude::*;
 
-/// The checks of the chapter.
+const START: &str = "labs/07_threads.md#step-1-start-the-server";
+const CONNECT: &str = "labs/07_threads.md#step-2-connect-a-client";
+const AT_ONCE: &str = "labs/07_threads.md#step-3-two-clients-at-once";
+const LEFT: &str = "labs/07_threads.md#step-5-watch-threads-come-and-go";
+const WRONG: &str = "labs/07_threads.md#what-goes-wrong-and-why";
+
+/// The checks of chapter 7.
 pub fn checks() -> Vec<Check> {
-    Vec::new()
+    let mut checks = threaded_server();
+    checks.extend(threaded_client());
+    checks
+}
+
+const HINTS_LOOP: &[&str] = &[
+    "What does the thread of a client do after its first message?",
+    "Read and write in a loop that ends when read returns 0 bytes.",
+];
+const HINTS_LONG: &[&str] = &[
+    "How many bytes does one read return at most, and where do the others go?",
+    "Each piece that read returns is sent back behind a prefix of its own.",
+];
+const HINTS_AT_ONCE: &[&str] = &[
+    "Where is your program while it waits for the message of a client?",
+    "The loop that accepts must be back in accept at once: who else can read?",
+    "Start a thread per client and move the stream into it. Do not join it in the loop.",
+];
+const HINTS_APART: &[&str] = &[
+    "Which variables do the threads of two clients share?",
+    "Each thread has its own stream and its own buffer, as local variables.",
+];
+const HINTS_LEFT: &[&str] = &[
+    "What is left of a client that has gone: its thread, its socket, its entry in a list?",
+    "A thread ends when its function returns, a socket closes when its last owner is gone.",
+];
+
+fn threaded_server() -> Vec<Check> {
+    let listens: &[&str] = &["threaded_server.listens"];
+    let echoes: &[&str] = &["threaded_server.echoes_behind_the_prefix"];
+    let at_once: &[&str] = &["threaded_server.serves_many_at_once"];
+    let hello = "printf hello | nc 127.0.0.1 65432";
+    vec![
+        Check::new(
+            "threaded_server.listens",
+            "listens on the host and port that it is given",
+            common::listens,
+        )
+        .sheet(START)
+        .hints(HINTS_LISTENS)
+        .by_hand("ss -tln | grep 65432"),
+        Check::new(
+            "threaded_server.echoes_behind_the_prefix",
+            "sends a message back unchanged behind \"Echo: \", while the connection stays open",
+            |exam| echoes_unchanged(exam, "Echo: "),
+        )
+        .needs(listens)
+        .points(2)
+        .sheet(CONNECT)
+        .hints(HINTS_ECHO)
+        .by_hand(hello),
+        Check::new(
+            "threaded_server.goes_on_until_the_client_ends",
+            "goes on with the same client, message after message, until it ends its side",
+            |exam| {
+                let server = exam.server()?;
+                let mut client = server.connect()?;
+                for len in [1, 9, 300] {
+                    let word = exam.word(len);
+                    client.send(&word)?;
+                    client.expect(format!("Echo: {word}"))?;
+                }
+                client.half_close();
+                client.expect_end()
+            },
+        )
+        .needs(echoes)
+        .sheet(CONNECT)
+        .hints(HINTS_LOOP)
+        .by_hand("nc 127.0.0.1 65432, then type several lines"),
+        Check::new(
+            "threaded_server.echoes_long_messages",
+            "loses no byte of a message of 5000 bytes, in pieces of any size",
+            echoes_long_messages,
+        )
+        .needs(echoes)
+        .sheet(CONNECT)
+        .hints(HINTS_LONG)
+        .by_hand("head -c 5000 /dev/zero | tr '\\0' a | nc -N 127.0.0.1 65432"),
+        Check::new(
+            "threaded_server.serves_many_at_once",
+            "serves a client while another one is connected and silent",
+            |exam| common::serves_beside_a_silent_client(exam, echoed),
+        )
+        .needs(echoes)
+        .points(3)
+        .sheet(AT_ONCE)
+        .hints(HINTS_AT_ONCE)
+        .by_hand("nc 127.0.0.1 65432 in one terminal, and again in another"),
+        Check::new(
+            "threaded_server.serves_fifty_at_once",
+            "keeps fifty clients apart that talk in turns, each gets its own messages back",
+            serves_fifty_at_once,
+        )
+        .needs(at_once)
+        .points(2)
+        .sheet(AT_ONCE)
+        .hints(HINTS_APART),
+        Check::new(
+            "threaded_server.answers_a_crowd",
+            "answers all of 200 clients that come 20 at a time",
+            |exam| common::answers_a_crowd(exam, echoed),
+        )
+        .needs(at_once)
+        .points(2)
+        .sheet(AT_ONCE)
+        .hints(HINTS_LEFT),
+        Check::new(
+            "threaded_server.returns_what_clients_used",
+            "has as many threads and open descriptors after 300 clients as before",
+            |exam| common::returns_what_clients_used(exam, echoed),
+        )
+        .needs(at_once)
+        .deadline(Duration::from_secs(60))
+        .sheet(LEFT)
+        .hints(HINTS_LEFT)
+        .by_hand("ls /proc/$(pgrep -n threaded_server)/fd | wc -l"),
+        Check::new(
+            "threaded_server.prints_what_happens",
+            "prints who comes, what is received as text, and who has gone",
+            prints_what_happens,
+        )
+        .needs(echoes)
+        .sheet(CONNECT)
+        .hints(HINTS_LINES)
+        .by_hand(hello),
+        Check::new(
+            "threaded_server.survives_invalid_utf8",
+            "survives bytes that are no UTF-8",
+            |exam| common::survives_invalid_utf8(exam, echoed),
+        )
+        .needs(echoes)
+        .sheet(WRONG)
+        .hints(HINTS_SURVIVES)
+        .by_hand("printf '\\377\\376' | nc 127.0.0.1 65432"),
+        Check::new(
+            "threaded_server.survives_a_silent_visit",
+            "survives a client that connects and leaves without a word",
+            |exam| common::survives_a_silent_visit(exam, echoed),
+        )
+        .needs(echoes)
+        .sheet(WRONG)
+        .hints(HINTS_END)
+        .by_hand("nc -z 127.0.0.1 65432"),
+        Check::new(
+            "threaded_server.survives_resets",
+            "survives clients that reset their connection",
+            |exam| common::survives_resets(exam, echoed),
+        )
+        .needs(echoes)
+        .sheet(WRONG)
+        .hints(HINTS_SURVIVES),
+        Check::new(
+            "threaded_server.notices_the_end_of_a_client",
+            "rests when a client has left",
+            |exam| common::notices_the_end_of_a_client(exam, echoed),
+        )
+        .needs(echoes)
+        .timing()
+        .sheet(WRONG)
+        .hints(HINTS_END)
+        .by_hand("top, while nobody is connected"),
+        Check::new(
+            "threaded_server.reports_a_port_in_use",
+            "says that its port is in use and ends with a status that is not 0",
+            common::reports_a_port_in_use,
+        )
+        .needs(listens)
+        .sheet(WRONG)
+        .hints(HINTS_IN_USE)
+        .by_hand("start the server in two terminals, then: echo $?"),
+        Check::new(
+            "threaded_server.restarts_at_once",
+            "listens on the same port again at once after a stop",
+            |exam| common::restarts_at_once(exam, echoed),
+        )
+        .needs(echoes)
+        .sheet(WRONG)
+        .hints(HINTS_RESTART),
+    ]
+}
+
+/// One client's visit: a message and its echo.
+fn echoed(server: &Program, word: &str) -> Verdict {
+    let mut client = server.connect()?;
+    client.send(word)?;
+    client.expect(format!("Echo: {word}"))
+}
+
+/// However the server cuts the message, and however many prefixes that makes, the bytes
+/// are all there and in order.
+fn echoes_long_messages(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    // Letters only: no part of it can be taken for a prefix.
+    let message = exam.word(5000);
+    client.send(&message)?;
+    client.half_close();
+    let reply = client.read_to_end()?;
+    let got = String::from_utf8_lossy(&reply).replace("Echo: ", "");
+    if got == message {
+        return Ok(());
+    }
+    Err(Failure::bytes(message.as_bytes(), got.as_bytes())
+        .cause("every read must be followed by a write of all that was read")
+        .into())
+}
+
+fn serves_fifty_at_once(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut clients = (0..50)
+        .map(|_| server.connect())
+        .collect::<Result<Vec<_>, _>>()?;
+    for _ in 0..2 {
+        let words: Vec<String> = clients.iter().map(|_| exam.word(12)).collect();
+        // All are asked before any is answered.
+        for (client, word) in clients.iter_mut().zip(&words) {
+            client.send(word)?;
+        }
+        for (client, word) in clients.iter_mut().zip(&words) {
+            client.expect(format!("Echo: {word}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn prints_what_happens(exam: &mut Exam) -> Verdict {
+    let mut server = exam.server()?;
+    let mut client = server.connect()?;
+    let (peer, word) = (client.local_addr()?, exam.word(8));
+    let text = format!("{word} é");
+    client.send(&text)?;
+    client.expect(format!("Echo: {text}"))?;
+    drop(client);
+    server.wait_for_output("New connection from ")?;
+    let port = peer.port().to_string();
+    // The address may be written in other ways, so only its port and the text are compared.
+    let expected = format!("a line Received from {peer}: {text}");
+    server.wait_for_printed(&expected, |printed| {
+        printed.lines().any(|line| {
+            line.contains("Received from ")
+                && line.contains(&port)
+                && line.ends_with(&text)
+        })
+    })?;
+    server.wait_for_output("Connection closed by ")?;
+    server.wait_for_output("Connection handler closed for ")
+}
+
+fn threaded_client() -> Vec<Check> {
+    let sends: &[&str] = &["threaded_client.sends_its_message"];
+    vec![
+        Check::new(
+            "threaded_client.sends_its_message",
+            "connects to the host and port that it is given and sends exactly its message",
+            |exam| client_sends(exam, "Hello from client!"),
+        )
+        .points(2)
+        .sheet(CONNECT)
+        .hints(HINTS_SENDS)
+        .by_hand("nc -l 65432 | xxd"),
+        Check::new(
+            "threaded_client.prints_the_reply",
+            "prints Received: and the reply, and ends with status 0",
+            |exam| client_prints(exam, &["Received: REPLY"]),
+        )
+        .needs(sends)
+        .points(2)
+        .sheet(CONNECT)
+        .hints(HINTS_PRINTS)
+        .by_hand("printf 'Hi!' | nc -l 65432"),
+        Check::new(
+            "threaded_client.waits_for_the_reply",
+            "waits for a server that takes two seconds to reply",
+            |exam| client_waits(exam, "REPLY"),
+        )
+        .needs(&["threaded_client.prints_the_reply"])
+        .sheet(CONNECT)
+        .hints(HINTS_PRINTS)
+        .by_hand("(sleep 2; printf 'Hi!') | nc -l 65432"),
+        Check::new(
+            "threaded_client.ends_without_a_reply",
+            "ends without a crash when the server closes without a reply",
+            client_ends_without_a_reply,
+        )
+        .needs(sends)
+        .sheet(WRONG)
+        .hints(HINTS_END)
+        .by_hand("nc -l -N 65432 < /dev/null"),
+        Check::new(
+            "threaded_client.survives_invalid_utf8",
+            "ends without a crash when the reply is no UTF-8",
+            client_survives_invalid_utf8,
+        )
+        .needs(sends)
+        .sheet(WRONG)
+        .hints(HINTS_PRINTS)
+        .by_hand("printf '\\377\\376' | nc -l 65432"),
+        Check::new(
+            "threaded_client.reports_a_refused_connection",
+            "says that nobody listens, without a panic",
+            common::reports_a_refused_connection,
+        )
+        .sheet(WRONG)
+        .hints(HINTS_REFUSED)
+        .by_hand("start the client without a server"),
+    ]
 }

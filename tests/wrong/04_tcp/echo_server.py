@@ -1,0 +1,116 @@
+"""An echo server, and the bug that the third argument names."""
+
+import os
+import signal
+import socket
+import sys
+import time
+
+host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+
+
+def interrupted(signum, frame):
+    if bug == "ctrl_c_ignored":
+        return
+    if bug == "ctrl_c_status":
+        print("Server shutting down")
+        os._exit(130)
+    if bug != "ctrl_c_silent":
+        print("Server shutting down", flush=True)
+    os._exit(0)
+
+
+def reply_to(data):
+    if bug == "trims":
+        return data.strip(b" ")
+    if bug == "upper":
+        return data.decode("latin-1").upper().encode("latin-1")
+    if bug == "re_encodes":
+        return data.decode("utf-8", errors="replace").encode()
+    if bug == "drops_cr":
+        return data.replace(b"\r\n", b"\n")
+    if bug == "newline":
+        return data + b"\n"
+    if bug == "prefix":
+        return b"Echo: " + data
+    if bug == "stops_at_zero":
+        return data.split(b"\0")[0]
+    return data
+
+
+def converse(stream):
+    while True:
+        if bug == "line_reader":
+            data = stream.makefile("rb").readline()
+        elif bug == "to_eof":
+            data = stream.makefile("rb").read()
+        else:
+            data = stream.recv(1024)
+        if not data:
+            if bug == "log_flood":
+                print("Received: ")
+                continue
+            if bug == "never_closes":
+                kept.append(stream.dup())
+            return
+        if bug == "mute":
+            pass
+        elif bug == "bytes_form":
+            print("Received:", data)
+        elif bug == "utf8_kills":
+            print("Received:", data.decode())
+        else:
+            print("Received:", data.decode(errors="replace"))
+        if bug == "partial_send":
+            stream.setblocking(False)
+            try:
+                stream.send(reply_to(data))
+            except BlockingIOError:
+                pass
+            stream.setblocking(True)
+        elif bug == "last_kilobyte" and len(data) == 1024:
+            stream.sendall(data[:-1])
+        else:
+            stream.sendall(reply_to(data))
+        if bug == "one_message":
+            return
+
+
+kept = []
+sys.stdout.reconfigure(line_buffering=True)
+signal.signal(signal.SIGINT, interrupted)
+try:
+    if bug == "any_port":
+        port = 0
+    if bug == "all_interfaces":
+        host = "0.0.0.0"
+    listener = socket.socket()
+    if bug != "no_reuse":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(128)
+except OSError as error:
+    if bug == "in_use_status_0":
+        print("Error:", error)
+        sys.exit(0)
+    if bug == "in_use_traceback":
+        raise
+    if bug == "in_use_silent":
+        sys.exit(1)
+    sys.exit(f"Error: {error}")
+print(f"Server started on {host}:{port}")
+while True:
+    stream, peer = listener.accept()
+    print(f"Connected by {peer[0]}:{peer[1]}")
+    if bug == "partial_send":  # On a system with smaller buffers than today's.
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
+    with stream:
+        try:
+            converse(stream)
+        except ConnectionError:
+            if bug == "reset_kills":
+                os._exit(1)
+    if bug != "no_farewell":
+        print(f"Connection closed with {peer[0]}:{peer[1]}")
+    if bug == "first_only":
+        sys.exit(0)

@@ -1,0 +1,140 @@
+"""A threaded echo server, and the bug that the third argument names."""
+
+import os
+import socket
+import sys
+import threading
+import time
+
+host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+places = threading.Semaphore(30)
+kept = []
+floods = []
+latest = None
+shared = bytearray(1024)
+PREFIX = b"echo: " if bug == "small_prefix" else b"Echo: "
+
+
+def reply_to(data):
+    if bug == "no_prefix":
+        return data
+    if bug == "trims":
+        data = data.strip()
+    if bug == "upper":
+        data = data.upper()
+    if bug == "newline":
+        data += b"\n"
+    return PREFIX + data
+
+
+def receive(stream):
+    if bug == "line_reader":
+        return stream.makefile("rb").readline()
+    if bug == "to_eof":
+        return stream.makefile("rb").read()
+    if bug == "shared_buffer":
+        size = stream.recv_into(shared)
+        time.sleep(0.02)
+        return bytes(shared[:size])
+    return stream.recv(1024)
+
+
+def converse(stream, name):
+    while True:
+        data = receive(stream)
+        if not data:
+            if bug == "log_flood" and len(floods) < 3:  # Three such threads are enough.
+                floods.append(name)
+                while True:
+                    print(f"Received from {name}: ")
+                    time.sleep(0.001)
+            if bug == "stays_open":
+                kept.append(stream.dup())
+            return
+        if bug == "utf8_kills":
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                os._exit(1)
+        if bug == "bytes_form":
+            print(f"Received from {name}: {data}")
+        elif bug == "no_peer":
+            print("Received:", data.decode(errors="replace"))
+        else:
+            print(f"Received from {name}:", data.decode(errors="replace"))
+        target = latest if bug == "answers_the_latest" else stream
+        if bug == "drops_long" and len(data) == 1024:
+            target.sendall(reply_to(data[:1000]))
+        elif bug == "closes_on_long" and len(data) == 1024:
+            return
+        else:
+            target.sendall(reply_to(data))
+        if bug == "one_message":
+            return
+
+
+def serve(stream, peer):
+    name = f"{peer[0]}:{peer[1]}"
+    print(f"New connection from {name}")
+    try:
+        converse(stream, name)
+        print(f"Connection closed by {name}")
+    except OSError as error:
+        if bug == "reset_kills":
+            os._exit(1)
+        print(f"Error with client {name}: {error}")
+    finally:
+        if bug == "leaks_sockets":
+            kept.append(stream)
+            stream.shutdown(socket.SHUT_RDWR)
+        else:
+            stream.close()
+        if bug != "no_farewell":
+            print(f"Connection handler closed for {name}")
+        if bug == "leaks_threads":
+            time.sleep(60)
+        if bug not in ("pool_runs_dry", "few_places"):
+            return
+        if bug == "few_places":
+            places.release()
+
+
+sys.stdout.reconfigure(line_buffering=True)
+try:
+    if bug == "any_port":
+        port = 0
+    if bug == "all_interfaces":
+        host = "0.0.0.0"
+    listener = socket.socket()
+    if bug != "no_reuse":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(128)
+except OSError as error:
+    if bug == "in_use_status_0":
+        print("Error:", error)
+        sys.exit(0)
+    if bug == "in_use_traceback":
+        raise
+    if bug == "in_use_silent":
+        sys.exit(1)
+    sys.exit(f"Error: {error}")
+print(f"Server started on {host}:{port}, waiting for connections...")
+while True:
+    stream, peer = listener.accept()
+    latest = stream
+    if bug == "first_only":
+        threading.Thread(target=serve, args=(stream, peer)).start()
+        time.sleep(3600)
+    if bug == "silence_kills":
+        stream.settimeout(0.2)
+    if bug == "one_at_a_time":
+        serve(stream, peer)
+        continue
+    if bug in ("pool_runs_dry", "few_places"):
+        places.acquire()
+    thread = threading.Thread(target=serve, args=(stream, peer), daemon=True)
+    thread.start()
+    print(f"Started thread {thread.name} for {peer[0]}:{peer[1]}")
+    if bug == "joins":
+        thread.join()
