@@ -1,0 +1,22 @@
+"""A family of wrong clients of the guarded server: the third word names the bug."""
+import os, socket, sys
+
+host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+token = os.environ["API_KEY"]
+if bug == "shows_the_token":
+    print("token", token)
+try:
+    stream = socket.create_connection((host, port), timeout=10)
+except OSError as error:
+    if bug == "traceback_when_refused":
+        raise
+    sys.exit(f"error: {error}")
+lines = stream.makefile("r")
+stream.sendall(f"AUTH {token}".encode() + (b"" if bug == "no_line_end" else b"\n"))
+reply = lines.readline()
+print(reply, flush=True)
+if not reply.startswith("OK") and bug != "goes_on_when_refused":
+    sys.exit(1)
+for line in sys.stdin:
+    stream.sendall(line.rstrip("\n").lower().encode() + b"\n" if bug == "lower_case" else line.encode())
+    print(lines.readline(), flush=True)

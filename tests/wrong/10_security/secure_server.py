@@ -1,0 +1,142 @@
+"""A family of wrong guarded servers: the third word names the bug."""
+import hmac, os, socket, sys, threading, time
+
+host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+token = os.environ.get("API_KEY", "")
+if not token:
+    if bug == "default_token":
+        token = "secret"
+    else:
+        sys.exit("no token in API_KEY")
+LIMIT, BURST, GUESSES = 60, 400, 5
+lock = threading.Lock()
+clients = 0
+requests = float(BURST)
+asked = time.monotonic()
+failures = 0
+kept = []
+
+
+def log(event, detail=""):
+    if bug == "no_log":
+        return
+    if bug != "forgeable_log":
+        detail = ascii(detail)
+    with open("server_security.log", "a", newline="") as file:
+        if bug == "events_on_two_lines":
+            file.write("--\n")
+        file.write(f"Event: {event} {detail}\n")
+
+
+def too_fast():
+    global requests, asked
+    now = time.monotonic()
+    requests = min(BURST, requests + (now - asked) * 200)
+    asked = now
+    requests -= 1
+    return requests < 0 and bug != "no_rate_limit"
+
+
+def right(guess):
+    if bug == "prefix_is_enough":
+        return token.startswith(guess) or guess.startswith(token)
+    if bug == "any_letter_case":
+        return guess.lower() == token.lower()
+    return hmac.compare_digest(guess.encode("utf-8", "replace"), token.encode())
+
+
+def answer(line, state):
+    global failures
+    if too_fast():
+        return "ERROR 429 slow down"
+    try:
+        text = line.decode()
+        if any(ord(char) < 32 for char in text) and bug != "control_characters":
+            raise ValueError
+    except ValueError:
+        log("invalid", line.decode(errors="replace"))
+        return "ERROR 400 characters"
+    if bug == "control_characters" and state and text.startswith("ECHO "):
+        return "OK " + text[5:]
+    if text.startswith("AUTH "):
+        guess = text[5:]
+        if failures >= GUESSES and bug != "no_lock_out":
+            log("locked out")
+            return "ERROR 423 locked"
+        if right(guess):
+            state.append(True)
+            log("authenticated", guess if bug == "logs_the_token" else "")
+            return "YES" if bug == "other_words" else "OK"
+        failures += 1
+        log("wrong token", guess if bug == "logs_guesses" else "")
+        return f"ERROR 401 {guess}" if bug == "echoes_guesses" else "ERROR 401"
+    if not state and bug != "obeys_strangers":
+        return "ERROR 401 first AUTH"
+    if text.startswith("ECHO "):
+        return "OK " + text[5:]
+    return "OK" if text in ("TIME", "STATUS") else "ERROR 404 unknown"
+
+
+def serve(stream):
+    data, state = b"", []
+    stream.settimeout(30)
+    while True:
+        while b"\n" not in data:
+            if len(data) > 4096 and bug != "endless_lines":
+                stream.sendall(b"ERROR 413 too long\n")
+                return
+            more = stream.recv(4096)
+            while bug == "spins" and not more:
+                pass
+            if not more:
+                if bug == "leaks":
+                    kept.append(stream.dup())
+                return
+            data += more
+            if bug == "one_read" and b"\n" not in data:
+                data += b"\n"
+        line, data = data.split(b"\n", 1)
+        reply = answer(line.removesuffix(b"\r"), state)
+        stream.sendall(reply.encode() + b"\n")
+
+
+def guarded(stream):
+    global clients
+    try:
+        serve(stream)
+    except ConnectionError:
+        if bug == "dies_on_reset":
+            os._exit(1)
+        if bug == "keeps_places_of_resets":
+            return
+    except OSError:
+        pass
+    finally:
+        stream.close()
+    if bug != "keeps_places":
+        with lock:
+            clients -= 1
+
+
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+try:
+    listener.bind(("0.0.0.0" if bug == "all_interfaces" else host, port))
+except OSError as error:
+    print(error)
+    sys.exit(0 if bug == "ignores_port_in_use" else 1)
+listener.listen(128)
+print("listening", flush=True)
+log("started")
+while True:
+    stream, _ = listener.accept()
+    if bug == "one_at_a_time":
+        clients += 1
+        guarded(stream)
+        continue
+    if clients >= LIMIT and bug != "no_client_limit":
+        stream.close()
+        continue
+    with lock:
+        clients += 1
+    threading.Thread(target=guarded, args=(stream,), daemon=True).start()

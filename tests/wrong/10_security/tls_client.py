@@ -1,0 +1,38 @@
+"""A family of wrong TLS clients: the third word names the bug."""
+import pathlib, socket, ssl, sys
+
+host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+context = ssl.create_default_context(cafile=sys.argv[sys.argv.index("--ca") + 1])
+if bug == "no_verification":
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+if bug == "no_name_check":
+    context.check_hostname = False
+if bug == "no_date_check":
+    context.verify_flags |= 0x200000
+greeting = b"Hello, secure server!"
+try:
+    stream = socket.create_connection((host, port), timeout=10)
+    if bug == "plain":
+        stream.sendall(greeting)
+        sys.exit()
+    try:
+        stream = context.wrap_socket(stream, server_hostname=host)
+    except ssl.SSLCertVerificationError:
+        raise
+    except ssl.SSLError:
+        if bug != "falls_back_to_plain":
+            raise
+        stream = socket.create_connection((host, port), timeout=10)
+    stream.sendall(greeting + b"\n" if bug == "line_end" else greeting)
+    reply = stream.recv(1024)
+except ConnectionRefusedError as error:
+    if bug == "traceback_when_refused":
+        raise
+    sys.exit(f"error: {error}")
+except OSError as error:
+    sys.exit(f"error: {error}")
+if bug == "crashes_without_reply":
+    reply[0]
+print("Received:", reply if bug == "debug_form" else reply.decode())
+sys.exit(3 if bug == "exit_status" else 0)

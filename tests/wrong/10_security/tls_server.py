@@ -1,0 +1,98 @@
+"""A family of wrong TLS servers: the third word names the bug."""
+import os, pathlib, socket, ssl, sys, threading
+
+HERE = pathlib.Path(__file__).parent
+host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+mutual = "--require-client-cert" in sys.argv and bug != "no_client_cert"
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(HERE / "cert.pem", HERE / "key.pem")
+if mutual:
+    optional = bug == "optional_client_cert"
+    context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
+    context.load_verify_locations(HERE / "cert.pem")
+if bug == "old_versions":
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+if bug == "world_readable":
+    os.makedirs("certs", exist_ok=True)
+    with open("certs/server-key.pem", "w") as file:
+        file.write((HERE / "key.pem").read_text())
+    os.chmod("certs/server-key.pem", 0o644)
+kept = []
+served = 0
+reply = b"Hello, secure client!"
+
+
+def serve(stream):
+    global served
+    if bug == "accepts_plain" and stream.recv(1, socket.MSG_PEEK) != b"\x16":
+        stream.recv(1024)
+        stream.sendall(reply)
+        stream.close()
+        return
+    if bug != "handshake_in_accept_loop":
+        stream = context.wrap_socket(stream, server_side=True)
+    message = stream.recv(1024)
+    while bug == "to_eof" and (more := stream.recv(1024)):
+        message += more
+    while bug == "readline" and message and not message.endswith(b"\n"):
+        message += stream.recv(1024)
+    while bug == "spins" and not message:
+        pass
+    if not message:
+        stream.close()
+        return
+    text = message.decode(errors="strict" if bug == "utf8" else "replace")
+    print("Received:", message if bug == "debug_form" else text, flush=True)
+    served += 1
+    if bug == "deaf_after_100" and served > 100:
+        threading.Event().wait()
+    stream.sendall(reply + b"\n" if bug == "newline" else reply)
+    if bug == "leaks":
+        kept.append(stream)
+        return
+    stream.close()
+
+
+def guarded(stream):
+    try:
+        stream.settimeout(30)
+        serve(stream)
+    except UnicodeDecodeError:
+        os._exit(1)
+    except ssl.SSLError:
+        if bug == "dies_in_handshake":
+            os._exit(1)
+    except ConnectionError:
+        if bug == "dies_on_reset":
+            os._exit(1)
+    except OSError:
+        pass
+
+
+def main():
+    listener = socket.socket()
+    if bug != "no_reuseaddr":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("0.0.0.0" if bug == "all_interfaces" else host, port))
+    except OSError as error:
+        print(error)
+        sys.exit(0 if bug == "ignores_port_in_use" else 1)
+    listener.listen(128)
+    print("Secure server listening on", host, port, flush=True)
+    while True:
+        stream, _ = listener.accept()
+        if bug == "one_client" and served:
+            return
+        if bug == "handshake_in_accept_loop":
+            try:
+                stream = context.wrap_socket(stream, server_side=True)
+            except OSError:
+                continue
+        threading.Thread(target=guarded, args=(stream,), daemon=True).start()
+
+
+
+
+main()
