@@ -60,14 +60,10 @@ def guarded(stream):
         serve(stream)
     except UnicodeDecodeError:
         os._exit(1)
-    except ssl.SSLError:
-        if bug == "dies_in_handshake":
+    except OSError as error:
+        alert = isinstance(error, (ssl.SSLError, TimeoutError))
+        if bug == "dies_in_handshake" or (bug == "dies_on_reset" and not alert):
             os._exit(1)
-    except ConnectionError:
-        if bug == "dies_on_reset":
-            os._exit(1)
-    except OSError:
-        pass
 
 
 def main():
