@@ -589,7 +589,7 @@ fn select_server() -> Vec<Check> {
         .by_hand("ls /proc/$(pgrep -n select_server)/task"),
         Check::new(
             "select_server.loses_nothing",
-            "returns 4 MB to a client that reads late, and serves others meanwhile",
+            "returns 8 MB to a client that reads late, and serves others meanwhile",
             loses_nothing,
         )
         .needs(&["select_server.serves_beside_a_silent_client"])
@@ -601,7 +601,7 @@ fn select_server() -> Vec<Check> {
             "Keep what was not taken, and go on when the socket is ready for writing.",
             "Do not read from a client that does not take its echo.",
         ])
-        .by_hand("head -c 4000000 /dev/zero | nc -q 1 127.0.0.1 65432 | wc -c"),
+        .by_hand("head -c 8000000 /dev/zero | nc -q 1 127.0.0.1 65432 | wc -c"),
         Check::new(
             "select_server.notices_the_end_of_a_client",
             "does not spin or print without end when a client has left",
@@ -934,9 +934,12 @@ fn stays_in_one_thread(exam: &mut Exam) -> Verdict {
 }
 
 fn loses_nothing(exam: &mut Exam) -> Verdict {
-    const LEN: usize = 4_000_000;
+    // More than a kernel keeps for a sender (tcp_wmem: 4 MiB).
+    const LEN: usize = 8_000_000;
     let server = exam.server()?;
-    let bytes = exam.bytes(LEN);
+    // Bytes of all values at the start, then letters, which print faster.
+    let mut bytes = exam.bytes(1000);
+    bytes.extend(exam.word(1000).bytes().cycle().take(LEN - 1000));
     let late = server.connect()?;
     let grader = |error| Stop::grader("cannot use a connection", &error);
     // A small window, or the kernels' buffers would hold all of the echo.
@@ -948,7 +951,7 @@ fn loses_nothing(exam: &mut Exam) -> Verdict {
     let patience = Some(Duration::from_secs(20));
     writer.set_write_timeout(patience).map_err(grader)?;
     reader.set_read_timeout(patience).map_err(grader)?;
-    exam.note("> 4000000 bytes, and nothing is read for a while");
+    exam.note("> 8000000 bytes, and nothing is read for a while");
     let mut got = Vec::with_capacity(LEN);
     let sent = AtomicUsize::new(0);
     thread::scope(|scope| {
