@@ -234,7 +234,7 @@ def scan():
         began = time.monotonic()
         output = run(programs[0], "127.0.0.1", "--ports", "1-65535")
         ours = time.monotonic() - began
-        found = {int(port) for port in re.findall(r"^(\d+) open", output, re.M)}
+        found = {int(port) for port in re.findall(r"^(\d+) open ", output, re.M)}
         assert found == wanted, (found ^ wanted)
         began = time.monotonic()
         run("nmap", "-n", "-Pn", "-sT", "-p-", "127.0.0.1")
