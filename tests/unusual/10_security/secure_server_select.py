@@ -18,7 +18,7 @@ def event(what):
 def answer(line, known):
     global guesses, recent
     now = time.monotonic()
-    recent = [then for then in recent if then > now - 1] + [now]
+    recent = [then for then in recent if then > now - 60] + [now]
     if len(recent) > 700:
         return b"ERROR 429\n", known
     try:

@@ -31,7 +31,7 @@ def log(event, detail=""):
 def too_fast():
     global requests, asked
     now = time.monotonic()
-    requests = min(BURST, requests + (now - asked) * 200)
+    requests = min(BURST, requests + (now - asked) * 20)
     asked = now
     requests -= 1
     return requests < 0 and bug != "no_rate_limit"

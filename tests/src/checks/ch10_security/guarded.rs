@@ -318,7 +318,7 @@ fn does_not_start_without_a_token(exam: &mut Exam) -> Verdict {
             None => launch,
         };
         let mut server = launch.unready()?;
-        let exit = server.wait_exit(Duration::from_secs(10))?;
+        let exit = server.wait_exit(Duration::from_secs(14))?;
         if exit == Exit::Status(0) {
             let expected = "an exit status that is not 0, since there is no token";
             return Err(Failure::new(expected, "exit status 0").into());
