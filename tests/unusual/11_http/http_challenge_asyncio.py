@@ -94,4 +94,7 @@ async def main():
         await server.serve_forever()
 
 
-asyncio.run(main())
+try:
+    asyncio.run(main())
+except OSError as error:
+    sys.exit(f"cannot listen: {error}")

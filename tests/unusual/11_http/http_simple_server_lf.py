@@ -32,7 +32,10 @@ def serve(conn):
             pass
 
 
-listener = socket.create_server((HOST, PORT), backlog=200)
+try:
+    listener = socket.create_server((HOST, PORT), backlog=200)
+except OSError as error:
+    sys.exit(f"cannot listen: {error}")
 with ThreadPoolExecutor(60) as pool:
     while True:
         pool.submit(serve, listener.accept()[0])
