@@ -252,6 +252,59 @@ fn several_can_use_the_same_fixed_port_at_once() {
     }
 }
 
+/// What students read, letter by letter, with the times masked.
+#[test]
+fn feedback_reads_like_this() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = dir.path().join("one");
+    let feedback = |change: &dyn Fn(String) -> String, index: usize, out: &str| {
+        python_submission(&one, change);
+        let report = grade(&one, &dir.path().join(out), &[ONLY]);
+        let text = report.submissions[0].checks[index]
+            .feedback
+            .clone()
+            .unwrap();
+        let text = text.split_once("sheet: ").unwrap().0.to_owned();
+        let times = regex::Regex::new(r"(?m)^ *\d+ ms ").unwrap();
+        let words = regex::Regex::new(r"> \w{8}\n").unwrap();
+        let text = times.replace_all(&text, "[ms] ").into_owned();
+        words.replace_all(&text, "> [8 letters]\n").into_owned()
+    };
+    let off_by_one = |source: String| source.replace("number = 0", "number = 1");
+    snapbox::assert_data_eq!(
+        feedback(&off_by_one, 1, "a"),
+        snapbox::str![[r#"
+tcp_server numbers each connection, starting at 1
+
+[ms]   started tcp_server
+[ms]   it listens
+[ms]   connected
+[ms] > [8 letters]
+[ms] < Hello! You are connection #2
+[ms]   closed by it
+
+expected: Hello! You are connection #»1
+got:      Hello! You are connection #»2
+
+"#]]
+    );
+    let crash = |_: String| "raise SystemExit('no idea')\n".to_owned();
+    snapbox::assert_data_eq!(
+        feedback(&crash, 0, "b"),
+        snapbox::str![[r#"
+tcp_server listens on the host and port that it is given
+
+[ms]   started tcp_server
+[ms]   tcp_server ended: exit status 1
+[ms]   stderr: no idea
+
+expected: it listens on 127.0.0.1:PORT
+got:      it ended before that: exit status 1
+
+"#]]
+    );
+}
+
 #[test]
 fn feedback_can_be_brief_or_none() {
     let dir = tempfile::tempdir().unwrap();

@@ -227,29 +227,66 @@ impl Exam {
         &self.transcript
     }
 
-    /// Puts what a submission's folder holds into the working directory, as links, so
-    /// that a program that deletes its working directory harms itself only.
+    /// Puts what a submission's folder holds into the working directory: as copies, so
+    /// that a program that changes or deletes its files harms itself only; as links where
+    /// that would be much.
     fn fill_dir(&self) -> Result<(), Stop> {
         let error = |error| Stop::grader("cannot set up the working directory", &error);
         std::fs::create_dir_all(self.dir.path()).map_err(error)?;
         let Some(folder) = self.prepared.folder(&self.step) else {
             return Ok(());
         };
+        let small = is_small(folder);
         for entry in std::fs::read_dir(folder).map_err(error)? {
             let entry = entry.map_err(error)?;
-            let link = self.dir.path().join(entry.file_name());
-            if link.symlink_metadata().is_ok() {
+            let place = self.dir.path().join(entry.file_name());
+            // What is there already, from an earlier start, is the program's own.
+            if place.symlink_metadata().is_ok() {
                 continue;
             }
-            #[cfg(unix)]
-            std::os::unix::fs::symlink(entry.path(), link).map_err(error)?;
-            #[cfg(not(unix))]
-            if entry.path().is_file() {
-                std::fs::copy(entry.path(), link).map_err(error)?;
+            if small || cfg!(not(unix)) {
+                copy_all(&entry.path(), &place).map_err(error)?;
+            } else {
+                #[cfg(unix)]
+                std::os::unix::fs::symlink(entry.path(), place).map_err(error)?;
             }
         }
         Ok(())
     }
+}
+
+/// Whether a folder is quickly copied.
+fn is_small(folder: &Path) -> bool {
+    const MOST_BYTES: u64 = 2 * 1024 * 1024;
+    const MOST_FILES: u32 = 200;
+    let (mut bytes, mut count) = (0, 0);
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            count += 1;
+            match entry.metadata() {
+                Ok(data) if data.is_dir() => folders.push(entry.path()),
+                Ok(data) => bytes += data.len(),
+                Err(_) => {}
+            }
+            if bytes > MOST_BYTES || count > MOST_FILES {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
+    if !from.is_dir() {
+        return std::fs::copy(from, to).map(drop);
+    }
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        copy_all(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
 }
 
 /// A start of the step's program, not yet done.
