@@ -4,6 +4,10 @@
 //! `SOCKET_LABS_ALL=1` takes the full numbers (10,000 clients, 1 GiB).
 
 #![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test may assume what it has set up itself"
+)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -13,10 +13,13 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 type Tried = Result<(), Failed>;
 
+/// A name, the tool that it needs, and the test.
+type Test = (&'static str, &'static str, fn() -> Tried);
+
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(4);
-    let tests: [(&str, &str, fn() -> Tried); 12] = [
+    let tests: [Test; 12] = [
         ("tls_server::serves_openssl_over_tls_1_2", "openssl", || {
             served_by_us("-tls1_2")
         }),

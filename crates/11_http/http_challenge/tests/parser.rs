@@ -36,7 +36,9 @@ fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Reading {
                 if !reader.is_done() {
                     break;
                 }
-                reading.requests.last_mut().unwrap().1 = reader.content_len();
+                if let Some(request) = reading.requests.last_mut() {
+                    request.1 = reader.content_len();
+                }
                 body = None;
             }
             match parse(&unread) {
