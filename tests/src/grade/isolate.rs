@@ -220,6 +220,7 @@ mod linux {
         let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
         rustix::mount::mount("proc", "/proc", "proc", flags, None)
             .context("cannot mount /proc")?;
+        limit_processes();
         let child = Command::new(own_executable())
             .arg("__inner")
             .args(args)
@@ -235,6 +236,22 @@ mod linux {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
+        }
+    }
+
+    /// Bounds the processes and threads of this process table. For root, ulimit does not:
+    /// a fork bomb would slow the whole machine down before it is ended. Before Linux 6.14
+    /// the setting is the machine's, and is left alone.
+    fn limit_processes() {
+        const MOST: &str = "2500";
+        let name = rustix::system::uname();
+        let release = name.release().to_string_lossy().into_owned();
+        let mut numbers = release.split(['.', '-']).map(str::parse::<u32>);
+        let version = (numbers.next(), numbers.next());
+        if let (Some(Ok(major)), Some(Ok(minor))) = version
+            && (major, minor) >= (6, 14)
+        {
+            let _ = fs::write("/proc/sys/kernel/pid_max", MOST);
         }
     }
 
