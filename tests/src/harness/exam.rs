@@ -12,7 +12,7 @@ use super::check::{Failure, Stop};
 use super::conn::{Listener, Udp};
 use super::kernel::Protocol;
 use super::lock;
-use super::program::{Program, Ready, Start};
+use super::program::{KEPT, KEPT_OF_A_TOOL, Program, Ready, Start};
 use super::target::{Prepared, Target};
 use super::transcript::Transcript;
 
@@ -439,6 +439,7 @@ impl Launch<'_> {
             dir: exam.dir.path(),
             env: &self.env,
             open_files: self.open_files,
+            kept: if addr.is_some() { KEPT } else { KEPT_OF_A_TOOL },
             addr: addr.unwrap_or(SocketAddr::new(self.ip(), 0)),
             deadline: exam.deadline,
             transcript: &exam.transcript,

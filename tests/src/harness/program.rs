@@ -16,7 +16,9 @@ use super::transcript::{Transcript, escape};
 use super::{ListenAddr, lock};
 
 /// How much of each output stream is kept from its beginning and from its end.
-const KEPT: usize = 64 * 1024;
+pub(super) const KEPT: usize = 64 * 1024;
+/// The same for a command-line tool, whose output is what is asked for.
+pub(super) const KEPT_OF_A_TOOL: usize = 4 * 1024 * 1024;
 /// Resident memory beyond which a program is ended, in bytes.
 const MEMORY_LIMIT: u64 = 1024 * 1024 * 1024;
 /// Private writable memory of one process, in KiB (`ulimit -d`).
@@ -58,8 +60,9 @@ impl From<ExitStatus> for Exit {
 }
 
 /// What a stream has brought so far: its head, its tail, and how much fell between.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Capture {
+    kept: usize,
     head: Vec<u8>,
     tail: Vec<u8>,
     total: u64,
@@ -67,21 +70,31 @@ struct Capture {
 }
 
 impl Capture {
+    fn new(kept: usize) -> Self {
+        Capture {
+            kept,
+            head: Vec::new(),
+            tail: Vec::new(),
+            total: 0,
+            ended: false,
+        }
+    }
+
     fn push(&mut self, bytes: &[u8]) {
         self.total += bytes.len() as u64;
-        let room = KEPT.saturating_sub(self.head.len()).min(bytes.len());
+        let room = self.kept.saturating_sub(self.head.len()).min(bytes.len());
         let (to_head, to_tail) = bytes.split_at(room);
         self.head.extend_from_slice(to_head);
         self.tail.extend_from_slice(to_tail);
-        if self.tail.len() > 2 * KEPT {
-            let cut = self.tail.len() - KEPT;
+        if self.tail.len() > 2 * self.kept {
+            let cut = self.tail.len() - self.kept;
             self.tail.drain(..cut);
         }
     }
 
     fn text(&self) -> String {
         let mut text = String::from_utf8_lossy(&self.head).into_owned();
-        let tail = self.tail.len().saturating_sub(KEPT);
+        let tail = self.tail.len().saturating_sub(self.kept);
         let shown = self.tail.get(tail..).unwrap_or_default();
         let left_out = self.total - self.head.len() as u64 - shown.len() as u64;
         if left_out > 0 {
@@ -93,7 +106,7 @@ impl Capture {
 }
 
 /// Both output streams, filled by reader threads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Streams {
     captures: Mutex<[Capture; 2]>,
     changed: Condvar,
@@ -170,6 +183,8 @@ pub(super) struct Start<'a> {
     pub dir: &'a Path,
     pub env: &'a [(String, String)],
     pub open_files: Option<u32>,
+    /// How much of each output stream is kept from its beginning and from its end.
+    pub kept: usize,
     pub addr: SocketAddr,
     pub deadline: Instant,
     pub transcript: &'a Transcript,
@@ -224,7 +239,11 @@ impl Program {
         })?;
         start.transcript.note(&format!("started {}", start.name));
 
-        let streams = Arc::new(Streams::default());
+        let captures = [Capture::new(start.kept), Capture::new(start.kept)];
+        let streams = Arc::new(Streams {
+            captures: Mutex::new(captures),
+            changed: Condvar::new(),
+        });
         if let Some(stdout) = child.stdout.take() {
             read_all(stdout, STDOUT, Arc::clone(&streams));
         }

@@ -39,6 +39,7 @@ def reply_to(data):
 
 
 def converse(stream):
+    heard = False
     while True:
         if bug == "line_reader":
             data = stream.makefile("rb").readline()
@@ -47,12 +48,15 @@ def converse(stream):
         else:
             data = stream.recv(1024)
         if not data:
+            if bug == "dies_on_silence" and not heard:
+                os._exit(1)
             if bug == "log_flood":
                 print("Received: ")
                 continue
             if bug == "never_closes":
                 kept.append(stream.dup())
             return
+        heard = True
         if bug == "mute":
             pass
         elif bug == "bytes_form":
