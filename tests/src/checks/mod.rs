@@ -44,3 +44,41 @@ pub fn steps() -> Vec<&'static str> {
     }
     steps
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_check_says_where_to_read_on_and_how_to_see_it_by_hand() {
+        let lacking: Vec<_> = all()
+            .into_iter()
+            .filter(|check| {
+                check.by_hand.is_empty()
+                    || check.sheet.is_empty()
+                    || check.hints.is_empty()
+            })
+            .map(|check| check.id)
+            .collect();
+        assert!(
+            lacking.is_empty(),
+            "without sheet, hints or command: {lacking:#?}"
+        );
+    }
+
+    #[test]
+    fn every_check_has_its_own_id_and_needs_only_checks_of_its_step() {
+        let all = all();
+        for (index, check) in all.iter().enumerate() {
+            let twin = all
+                .iter()
+                .skip(index + 1)
+                .find(|other| other.id == check.id);
+            assert!(twin.is_none(), "{} stands twice", check.id);
+            for need in check.needs {
+                assert!(all.iter().any(|other| other.id == *need), "no check {need}");
+                assert_eq!(need.split('.').next(), Some(check.step()), "{}", check.id);
+            }
+        }
+    }
+}
