@@ -265,19 +265,22 @@ fn start(command: &mut Command) -> Result<Server, Failed> {
             }
         }
     });
-    let first = lines.recv_timeout(PATIENCE);
     let mut server = Server {
         child,
         lines,
         first: String::new(),
         port: 0,
     };
-    server.first = first.map_err(|_| "no ready line")?;
-    let port = server.first.rsplit(':').next().unwrap_or_default();
-    let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
-    server.port = digits
-        .parse()
-        .map_err(|_| format!("no port in the ready line {:?}", server.first))?;
+    while server.port == 0 {
+        // What it says before it listens is no ready line: it names no port.
+        server.first = server
+            .lines
+            .recv_timeout(PATIENCE)
+            .map_err(|_| "no ready line")?;
+        let port = server.first.rsplit(':').next().unwrap_or_default();
+        let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
+        server.port = digits.parse().unwrap_or_default();
+    }
     Ok(server)
 }
 
