@@ -373,10 +373,15 @@ fn starters(dir: &Path) -> Vec<(String, PathBuf)> {
 }
 
 fn scores_nothing(step: &str, dir: &Path) -> Result<(), Failed> {
-    // A copy in the target folder: a starter's own folder stays clean.
-    let copy = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("starters")
-        .join(step);
+    // A copy in the target folder: a starter's own folder stays clean. All share what
+    // they build, or each would compile the argument parser anew.
+    let copies = Path::new(env!("CARGO_TARGET_TMPDIR")).join("starters");
+    std::fs::create_dir_all(copies.join(".cargo"))?;
+    std::fs::write(
+        copies.join(".cargo/config.toml"),
+        "[build]\ntarget-dir = \"target\"\n",
+    )?;
+    let copy = copies.join(step);
     std::fs::create_dir_all(copy.join("src"))?;
     for folder in ["", "src"] {
         for file in std::fs::read_dir(dir.join(folder))?.flatten() {
