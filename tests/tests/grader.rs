@@ -2,7 +2,7 @@
 //! pass everything, starters score nothing.
 //!
 //! `cargo test --test grader` runs one wrong and one unusual program of each chapter;
-//! `SOCKET_LABS_ALL=1` (as in CI) runs every one of them, and the starters.
+//! `SOCKET_LABS_ALL=1` (as `.ci/run all` does) runs every one of them, and the starters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
