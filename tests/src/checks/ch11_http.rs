@@ -361,7 +361,11 @@ fn http_simple_server() -> Vec<Check> {
         )
         .needs(&["http_simple_server.sends_the_page"])
         .sheet(SIMPLE)
-        .hints(&["A full buffer does not mean that more will come: look for the blank line."]),
+        .hints(&[
+            "A full buffer does not mean that more will come: look for the blank line.",
+            "Whether the head is complete is written in its bytes, not in how many one read returned.",
+        ])
+        .by_hand("(printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\nX: %0990d\\r\\n\\r\\n' 0; sleep 2) | nc 127.0.0.1 8000"),
         Check::new(
             "http_simple_server.head_has_no_body",
             "sends no page to HEAD",
@@ -398,7 +402,12 @@ fn http_simple_server() -> Vec<Check> {
             |exam| common::survives_invalid_utf8(exam, probe),
         )
         .needs(&["http_simple_server.sends_the_page"])
-        .sheet(HOSTILE),
+        .sheet(HOSTILE)
+        .hints(&[
+            "What a client sends need not be text: which of your conversions fails then?",
+            "Read bytes, and turn them into text in the way that replaces what is not UTF-8, or answer 400.",
+        ])
+        .by_hand("printf 'GET /\\xff\\xfe HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | nc -N 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
         Check::new(
             "http_simple_server.survives_resets",
             "lives on after clients that reset or leave",
@@ -408,7 +417,12 @@ fn http_simple_server() -> Vec<Check> {
             },
         )
         .needs(&["http_simple_server.sends_the_page"])
-        .sheet(HOSTILE),
+        .sheet(HOSTILE)
+        .hints(&[
+            "An error of one connection is the end of that connection, not of the program.",
+            "Look at each place where an error leaves the accept loop: accept, read, write.",
+        ])
+        .by_hand("curl -m 0.001 http://127.0.0.1:8000/; nc -z 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
         Check::new(
             "http_simple_server.notices_the_end_of_a_client",
             "does not spin when a client has left",
@@ -416,6 +430,11 @@ fn http_simple_server() -> Vec<Check> {
         )
         .needs(&["http_simple_server.sends_the_page"])
         .sheet(HOSTILE)
+        .hints(&[
+            "A read of 0 bytes means that the client has left: nothing will come any more.",
+            "The loop that reads the head needs two ends: the blank line, and the end of the stream.",
+        ])
+        .by_hand("printf 'GET / HT' | nc -N 127.0.0.1 8000; top -b -n 1 | grep http_simple_")
         .timing(),
         Check::new(
             "http_simple_server.answers_a_crowd",
@@ -427,21 +446,36 @@ fn http_simple_server() -> Vec<Check> {
         )
         .deadline(Duration::from_secs(90))
         .needs(&["http_simple_server.sends_the_page"])
-        .sheet(SIMPLE),
+        .sheet(SIMPLE)
+        .hints(&[
+            "What is left of a visitor when it has gone: a thread, an open socket?",
+            "Every way out of a connection closes its socket and ends its thread, also that of an error.",
+        ])
+        .by_hand("seq 200 | xargs -P 20 -I_ curl -s -o /dev/null http://127.0.0.1:8000/; ls /proc/$(pgrep http_simple_ser)/fd | wc -l"),
         Check::new(
             "http_simple_server.reports_a_port_in_use",
             "says when the port is in use",
             common::reports_a_port_in_use,
         )
         .needs(&["http_simple_server.listens"])
-        .sheet(SIMPLE),
+        .sheet(SIMPLE)
+        .hints(&[
+            "bind fails when another program has the port: what does your program do then?",
+            "Print what the system said, and end with a status that is not 0.",
+        ])
+        .by_hand("nc -l 127.0.0.1 8000 & cargo run -p http_simple_server; echo $?"),
         Check::new(
             "http_simple_server.restarts_at_once",
             "can be started again on the same port at once",
             |exam| common::restarts_at_once(exam, probe),
         )
         .needs(&["http_simple_server.sends_the_page"])
-        .sheet(SIMPLE),
+        .sheet(SIMPLE)
+        .hints(&[
+            "The side that closes first keeps the port for a minute in TIME_WAIT.",
+            "There is an option for a socket, set before bind, that allows the address again.",
+        ])
+        .by_hand("curl -v http://127.0.0.1:8000/; ss -tan | grep 8000   # then ^C, and start it again"),
     ]
 }
 
@@ -600,7 +634,12 @@ fn http_challenge() -> Vec<Check> {
             challenge_is_html,
         )
         .needs(&["http_challenge.shows_the_request"])
-        .sheet(CHALLENGE),
+        .sheet(CHALLENGE)
+        .hints(&[
+            "Without this field a browser has to guess: Content-Type.",
+            "The 404 page is a page too: text/html stands in every head.",
+        ])
+        .by_hand("curl -i http://127.0.0.1:8000/nothing"),
         Check::new(
             "http_challenge.ends_lines_with_crlf",
             "ends every line of its head with CR LF",
@@ -685,6 +724,10 @@ fn http_challenge() -> Vec<Check> {
         .needs(&["http_challenge.shows_the_request"])
         .timing()
         .sheet(CHALLENGE)
+        .hints(&[
+            "HEAD wants the same head as GET, and nothing after it.",
+            "The length of the page that GET would get may stay in the head; the page does not follow.",
+        ])
         .by_hand("curl -I http://127.0.0.1:8000/"),
         Check::new(
             "http_challenge.request_in_pieces",
@@ -702,7 +745,12 @@ fn http_challenge() -> Vec<Check> {
             answers_a_request_of_1024_bytes,
         )
         .needs(&["http_challenge.shows_the_request"])
-        .sheet(CHALLENGE),
+        .sheet(CHALLENGE)
+        .hints(&[
+            "A full buffer does not mean that more will come: look for the blank line.",
+            "Whether the head is complete is written in its bytes, not in how many one read returned.",
+        ])
+        .by_hand("(printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\nX: %0990d\\r\\n\\r\\n' 0; sleep 2) | nc 127.0.0.1 8000"),
         Check::new(
             "http_challenge.reads_the_body",
             "takes a body by length or in chunks, and finds the next request behind it",
@@ -723,7 +771,11 @@ fn http_challenge() -> Vec<Check> {
         )
         .needs(&["http_challenge.shows_the_request"])
         .sheet("labs/11_http.md#step-5-bodies-and-connections-that-stay")
-        .hints(&["What one read returns may hold more than one request: keep the rest."]),
+        .hints(&[
+            "What one read returns may hold more than one request: keep the rest.",
+            "The buffer belongs to the connection, not to the request.",
+        ])
+        .by_hand("printf 'GET /hello HTTP/1.1\\r\\nHost: x\\r\\n\\r\\nGET /about HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' | nc 127.0.0.1 8000"),
         Check::new(
             "http_challenge.never_two_readings",
             "refuses a request whose end can be read in two ways",
@@ -734,7 +786,8 @@ fn http_challenge() -> Vec<Check> {
         .hints(&[
             "Content-Length and Transfer-Encoding in one request: who is right?",
             "RFC 9112 §6.3: answer 400 and close, since nobody knows where it ends.",
-        ]),
+        ])
+        .by_hand("printf 'POST /hello HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 5\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n0\\r\\n\\r\\n' | nc 127.0.0.1 8000"),
         Check::new(
             "http_challenge.methods_it_does_not_support",
             "answers DELETE with 405 or 501, and a 405 has Allow",
@@ -742,6 +795,10 @@ fn http_challenge() -> Vec<Check> {
         )
         .needs(&["http_challenge.shows_the_request"])
         .sheet(HOSTILE)
+        .hints(&[
+            "To answer DELETE with 200 says that something has been deleted.",
+            "405 and 501 say that it is not; with 405 comes a field that lists what is allowed.",
+        ])
         .by_hand("curl -i -X DELETE http://127.0.0.1:8000/"),
         Check::new(
             "http_challenge.refuses_what_is_too_large",
@@ -750,7 +807,11 @@ fn http_challenge() -> Vec<Check> {
         )
         .needs(&["http_challenge.shows_the_request"])
         .sheet(HOSTILE)
-        .hints(&["Who decides how much memory a request takes: you or the client?"]),
+        .hints(&[
+            "Who decides how much memory a request takes: you or the client?",
+            "Set a limit for the head; when it is passed, answer 431 or 400 and close.",
+        ])
+        .by_hand("(printf 'GET / HTTP/1.1\\r\\nX: '; head -c 1000000 /dev/zero | tr '\\0' a) | nc -N 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
         Check::new(
             "http_challenge.serves_beside_idle_connections",
             "serves a visitor while eight other connections are silent",
@@ -758,7 +819,12 @@ fn http_challenge() -> Vec<Check> {
         )
         .needs(&["http_challenge.shows_the_request"])
         .timing()
-        .sheet("labs/11_http.md#step-5-bodies-and-connections-that-stay"),
+        .sheet("labs/11_http.md#step-5-bodies-and-connections-that-stay")
+        .hints(&[
+            "Browsers open connections that they may never use. Who waits for them?",
+            "The loop that accepts does not read: each connection is read by a thread of its own.",
+        ])
+        .by_hand("nc 127.0.0.1 8000 & curl -v http://127.0.0.1:8000/"),
         Check::new(
             "http_challenge.survives_malformed_requests",
             "lives on after requests that are none",
@@ -766,14 +832,24 @@ fn http_challenge() -> Vec<Check> {
         )
         .needs(&["http_challenge.shows_the_request"])
         .deadline(Duration::from_secs(60))
-        .sheet(HOSTILE),
+        .sheet(HOSTILE)
+        .hints(&[
+            "Every split and every index may fail: what then?",
+            "A request line without three words gets 400, or a closed connection; the next client is served.",
+        ])
+        .by_hand("printf 'GET\\r\\n\\r\\n' | nc 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
         Check::new(
             "http_challenge.survives_invalid_utf8",
             "lives on after bytes that are not UTF-8",
             |exam| common::survives_invalid_utf8(exam, probe),
         )
         .needs(&["http_challenge.shows_the_request"])
-        .sheet(HOSTILE),
+        .sheet(HOSTILE)
+        .hints(&[
+            "What a client sends need not be text: which of your conversions fails then?",
+            "Read bytes, and turn them into text in the way that replaces what is not UTF-8, or answer 400.",
+        ])
+        .by_hand("printf 'GET /\\xff\\xfe HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | nc -N 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
         Check::new(
             "http_challenge.survives_resets",
             "lives on after clients that reset or leave",
@@ -783,7 +859,12 @@ fn http_challenge() -> Vec<Check> {
             },
         )
         .needs(&["http_challenge.shows_the_request"])
-        .sheet(HOSTILE),
+        .sheet(HOSTILE)
+        .hints(&[
+            "An error of one connection is the end of that connection, not of the program.",
+            "Look at each place where an error leaves the accept loop: accept, read, write.",
+        ])
+        .by_hand("curl -m 0.001 http://127.0.0.1:8000/; nc -z 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
         Check::new(
             "http_challenge.notices_the_end_of_a_client",
             "does not spin when a client has left",
@@ -791,7 +872,12 @@ fn http_challenge() -> Vec<Check> {
         )
         .needs(&["http_challenge.shows_the_request"])
         .timing()
-        .sheet(HOSTILE),
+        .sheet(HOSTILE)
+        .hints(&[
+            "A read of 0 bytes means that the client has left: nothing will come any more.",
+            "The loop that reads the head needs two ends: the blank line, and the end of the stream.",
+        ])
+        .by_hand("printf 'GET / HT' | nc -N 127.0.0.1 8000; top -b -n 1 | grep http_challen"),
         Check::new(
             "http_challenge.answers_a_crowd",
             "answers 200 clients, 20 at a time, and gives back what they used",
@@ -802,21 +888,36 @@ fn http_challenge() -> Vec<Check> {
         )
         .deadline(Duration::from_secs(90))
         .needs(&["http_challenge.shows_the_request"])
-        .sheet(CHALLENGE),
+        .sheet(CHALLENGE)
+        .hints(&[
+            "What is left of a visitor when it has gone: a thread, an open socket?",
+            "Every way out of a connection closes its socket and ends its thread, also that of an error.",
+        ])
+        .by_hand("seq 200 | xargs -P 20 -I_ curl -s -o /dev/null http://127.0.0.1:8000/; ls /proc/$(pgrep http_challenge)/fd | wc -l"),
         Check::new(
             "http_challenge.reports_a_port_in_use",
             "says when the port is in use",
             common::reports_a_port_in_use,
         )
         .needs(&["http_challenge.listens"])
-        .sheet(CHALLENGE),
+        .sheet(CHALLENGE)
+        .hints(&[
+            "bind fails when another program has the port: what does your program do then?",
+            "Print what the system said, and end with a status that is not 0.",
+        ])
+        .by_hand("nc -l 127.0.0.1 8000 & cargo run -p http_challenge; echo $?"),
         Check::new(
             "http_challenge.restarts_at_once",
             "can be started again on the same port at once",
             |exam| common::restarts_at_once(exam, probe),
         )
         .needs(&["http_challenge.shows_the_request"])
-        .sheet(CHALLENGE),
+        .sheet(CHALLENGE)
+        .hints(&[
+            "The side that closes first keeps the port for a minute in TIME_WAIT.",
+            "There is an option for a socket, set before bind, that allows the address again.",
+        ])
+        .by_hand("curl -v http://127.0.0.1:8000/; ss -tan | grep 8000   # then ^C, and start it again"),
     ]
 }
 
@@ -1148,20 +1249,31 @@ fn http_manual_client() -> Vec<Check> {
         .sheet(CLIENT)
         .hints(&[
             "One read returns what has arrived so far: read until the server closes.",
-        ]),
+        ])
+        .by_hand("(printf 'HTTP/1.1 200 OK\\r\\n\\r\\n'; sleep 1; printf late) | nc -l -N 8000 & cargo run -p http_manual_client -- --port 8000"),
         Check::new(
             "http_manual_client.shows_both_sides",
             "prints the request that it sent and the response",
             shows_both_sides,
         )
         .needs(&["http_manual_client.sends_a_valid_request"])
-        .sheet(CLIENT),
+        .sheet(CLIENT)
+        .hints(&[
+            "The point of this client is to see both texts: print the request before you send it.",
+            "Print the lines of the request, then those of the response with its head and its page.",
+        ])
+        .by_hand("cargo run -p http_simple_server & cargo run -p http_manual_client -- --port 8000"),
         Check::new(
             "http_manual_client.reports_a_refused_connection",
             "says when nobody listens",
             common::reports_a_refused_connection,
         )
-        .sheet(CLIENT),
+        .sheet(CLIENT)
+        .hints(&[
+            "connect fails when nobody listens: this is an answer of the network, not a bug.",
+            "Print one line with the reason, and end with a status that is not 0.",
+        ])
+        .by_hand("cargo run -p http_manual_client -- --port 1; echo $?"),
     ]
 }
 
@@ -1275,7 +1387,11 @@ fn fetch_url() -> Vec<Check> {
         )
         .needs(&["fetch_url.writes_the_body"])
         .sheet(FETCH)
-        .hints(&["What follows # never leaves the client."]),
+        .hints(&[
+            "What follows # never leaves the client.",
+            "The request names the path, then ? and the query, as they stand in the URL.",
+        ])
+        .by_hand("nc -l 8000 & cargo run -p fetch_url -- 'http://127.0.0.1:8000/a?b=c#d'"),
         Check::new(
             "fetch_url.body_comes_later",
             "waits for a body that comes after the head, in pieces",
@@ -1283,7 +1399,11 @@ fn fetch_url() -> Vec<Check> {
         )
         .needs(&["fetch_url.writes_the_body"])
         .sheet(FETCH)
-        .hints(&["One read returns what has arrived so far."]),
+        .hints(&[
+            "One read returns what has arrived so far.",
+            "Read on until as many bytes have come as Content-Length says.",
+        ])
+        .by_hand("(printf 'HTTP/1.1 200 OK\\r\\nContent-Length: 4\\r\\n\\r\\n'; sleep 1; printf late) | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/"),
         Check::new(
             "fetch_url.reads_chunks",
             "puts a chunked body together",
@@ -1291,28 +1411,47 @@ fn fetch_url() -> Vec<Check> {
         )
         .needs(&["fetch_url.writes_the_body"])
         .sheet(FETCH)
-        .hints(&["Each chunk begins with its size in hexadecimal; size 0 is the end."]),
+        .hints(&[
+            "Each chunk begins with its size in hexadecimal; size 0 is the end.",
+            "What follows ; in the size line is a note; fields may follow the last chunk: neither is content.",
+        ])
+        .by_hand("printf 'HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n5;n=1\\r\\nhello\\r\\n0\\r\\n\\r\\n' | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/"),
         Check::new(
             "fetch_url.reads_to_the_close",
             "takes all bytes up to the close where no length is given",
             reads_to_the_close,
         )
         .needs(&["fetch_url.writes_the_body"])
-        .sheet(FETCH),
+        .sheet(FETCH)
+        .hints(&[
+            "No length and no chunks: then the end of the stream is the end of the page.",
+            "The end of the stream is an error only where the head has announced more.",
+        ])
+        .by_hand("printf 'HTTP/1.0 200 OK\\r\\n\\r\\nall of it' | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/"),
         Check::new(
             "fetch_url.includes_the_head",
             "writes head and body with -i",
             includes_the_head,
         )
         .needs(&["fetch_url.writes_the_body"])
-        .sheet(FETCH),
+        .sheet(FETCH)
+        .hints(&[
+            "-i shows what came before the page: status line and fields.",
+            "Write the head to standard output as it came, then the blank line, then the page.",
+        ])
+        .by_hand("cargo run -p http_simple_server & cargo run -p fetch_url -- -i http://127.0.0.1:8000/"),
         Check::new(
             "fetch_url.writes_a_file",
             "writes the body into the file named with -o, byte for byte",
             writes_a_file,
         )
         .needs(&["fetch_url.writes_the_body"])
-        .sheet(FETCH),
+        .sheet(FETCH)
+        .hints(&[
+            "A page may be an image: bytes that are not text.",
+            "Write the bytes of the body to the file as they came, without turning them into text.",
+        ])
+        .by_hand("cargo run -p http_simple_server & cargo run -p fetch_url -- -o /tmp/page http://127.0.0.1:8000/ && od -c /tmp/page"),
         Check::new(
             "fetch_url.follows_redirects",
             "follows redirects with -L, and only then",
@@ -1320,35 +1459,59 @@ fn fetch_url() -> Vec<Check> {
         )
         .needs(&["fetch_url.writes_the_body"])
         .sheet(FETCH)
-        .hints(&["Location may be relative: it is resolved against the URL asked for."]),
+        .hints(&[
+            "-L asks again at the address that Location names; without -L the answer stays as it is.",
+            "Location may be relative: it starts from the path of the URL that was asked for.",
+        ])
+        .by_hand("printf 'HTTP/1.1 302 Found\\r\\nLocation: ../c?d\\r\\nContent-Length: 0\\r\\n\\r\\n' | nc -l -N 8000 & cargo run -p fetch_url -- -L http://127.0.0.1:8000/a/b; nc -l 8000"),
         Check::new(
             "fetch_url.leaves_a_redirect_loop",
             "gives up on a redirect that leads back to itself",
             leaves_a_redirect_loop,
         )
         .needs(&["fetch_url.follows_redirects"])
-        .sheet(FETCH),
+        .sheet(FETCH)
+        .hints(&[
+            "A page may redirect to itself. Who ends that?",
+            "Count the redirects, and give up with a message after some, as browsers do.",
+        ])
+        .by_hand("while printf 'HTTP/1.1 301 Moved\\r\\nLocation: /\\r\\nContent-Length: 0\\r\\n\\r\\n' | nc -l -N 8000; do :; done & cargo run -p fetch_url -- -L http://127.0.0.1:8000/; echo $?"),
         Check::new(
             "fetch_url.reports_a_cut_body",
             "fails when the body is shorter than announced",
             reports_a_cut_body,
         )
         .needs(&["fetch_url.writes_the_body"])
-        .sheet(FETCH),
+        .sheet(FETCH)
+        .hints(&[
+            "Half a page is no page: whoever uses your program has to learn of it.",
+            "Compare what came with what was announced; when it is less, say so and end with a status that is not 0.",
+        ])
+        .by_hand("printf 'HTTP/1.1 200 OK\\r\\nContent-Length: 100\\r\\n\\r\\ncut' | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/; echo $?"),
         Check::new(
             "fetch_url.refuses_https",
             "refuses https and bad URLs with a message",
             refuses_https,
         )
         .needs(&["fetch_url.writes_the_body"])
-        .sheet(FETCH),
+        .sheet(FETCH)
+        .hints(&[
+            "Which parts of a URL can your program not serve? Look at the scheme, the host, the port.",
+            "Refuse before you connect: one line with the reason, a status that is not 0.",
+        ])
+        .by_hand("cargo run -p fetch_url -- https://127.0.0.1:1/; echo $?"),
         Check::new(
             "fetch_url.reports_a_refused_connection",
             "says when nobody listens, with a status that is not 0",
             fetch_refused,
         )
         .needs(&["fetch_url.writes_the_body"])
-        .sheet(FETCH),
+        .sheet(FETCH)
+        .hints(&[
+            "connect fails when nobody listens: this is an answer of the network, not a bug.",
+            "Print one line with the reason, and end with a status that is not 0.",
+        ])
+        .by_hand("cargo run -p fetch_url -- http://127.0.0.1:1/; echo $?"),
     ]
 }
 
@@ -1566,7 +1729,11 @@ fn config_server() -> Vec<Check> {
             "listens on the host and port that it is given",
             common::listens,
         )
-        .sheet(CONFIG),
+        .sheet(CONFIG)
+        .hints(&[
+            "Bind the address that the arguments name, and listen there before anything else.",
+        ])
+        .by_hand("ss -tln | grep 8080"),
         Check::new(
             "config_server.keeps_settings",
             "answers GET with what was SET, byte for byte",
@@ -1584,28 +1751,47 @@ fn config_server() -> Vec<Check> {
         )
         .needs(&["config_server.keeps_settings"])
         .sheet(CONFIG)
-        .hints(&["One read may return half a line, or three of them."]),
+        .hints(&[
+            "One read may return half a line, or three of them.",
+            "Keep what has come in a buffer of the connection, and take whole lines out of it.",
+        ])
+        .by_hand("(printf 'SET a'; sleep 1; printf ' 1\\nGET a\\n') | nc -N 127.0.0.1 8080"),
         Check::new(
             "config_server.deletes_and_lists",
             "deletes settings and lists them by prefix",
             deletes_and_lists,
         )
         .needs(&["config_server.keeps_settings"])
-        .sheet(CONFIG),
+        .sheet(CONFIG)
+        .hints(&[
+            "After DELETE a GET answers as for a key that never was.",
+            "LIST names the keys that begin with the given text, and no others.",
+        ])
+        .by_hand("printf 'SET a/1 x\\nSET b/1 y\\nLIST a/\\nDELETE a/1\\nGET a/1\\n' | nc -N 127.0.0.1 8080"),
         Check::new(
             "config_server.explains_errors",
             "answers what it does not understand with ERROR, and goes on",
             explains_errors,
         )
         .needs(&["config_server.keeps_settings"])
-        .sheet(CONFIG),
+        .sheet(CONFIG)
+        .hints(&[
+            "Each line gets an answer: an unknown command, a missing word, an unknown key.",
+            "ERROR, a code, a text; the connection stays, and the next line is read.",
+        ])
+        .by_hand("printf 'GET nothing\\nGET\\nSET key\\nNONSENSE\\n' | nc -N 127.0.0.1 8080"),
         Check::new(
             "config_server.quits",
             "says OK to QUIT and closes",
             config_quits,
         )
         .needs(&["config_server.keeps_settings"])
-        .sheet(CONFIG),
+        .sheet(CONFIG)
+        .hints(&[
+            "First the answer, then the end of the connection.",
+            "Other clients stay: only this connection closes.",
+        ])
+        .by_hand("printf 'QUIT\\n' | nc 127.0.0.1 8080"),
         Check::new(
             "config_server.serves_many",
             "serves clients at the same time, with the same settings",
@@ -1613,7 +1799,12 @@ fn config_server() -> Vec<Check> {
         )
         .deadline(Duration::from_secs(90))
         .needs(&["config_server.keeps_settings"])
-        .sheet(CONFIG),
+        .sheet(CONFIG)
+        .hints(&[
+            "A client that says nothing keeps nobody else waiting.",
+            "One table of settings for all connections, locked only while it is read or changed.",
+        ])
+        .by_hand("nc 127.0.0.1 8080 & printf 'SET a 1\\nGET a\\n' | nc -N 127.0.0.1 8080"),
         Check::new(
             "config_server.survives_kill",
             "has every acknowledged setting after kill -9 and a new start",
@@ -1626,14 +1817,20 @@ fn config_server() -> Vec<Check> {
         .hints(&[
             "When you answer OK, where is the setting: in your memory, or in a file?",
             "Write first, answer then; and a half-written line is no setting.",
-        ]),
+        ])
+        .by_hand("printf 'SET a 1\\n' | nc -N 127.0.0.1 8080; kill -9 $(pgrep config_server)   # start it again, then: printf 'GET a\\n' | nc -N 127.0.0.1 8080"),
         Check::new(
             "config_server.survives_bad_clients",
             "lives on after resets, silence, invalid UTF-8 and endless lines",
             config_survives,
         )
         .needs(&["config_server.keeps_settings"])
-        .sheet(CONFIG),
+        .sheet(CONFIG)
+        .hints(&[
+            "What a client sends may be no text, may have no end, and may never come.",
+            "One client's error ends that client's connection; a line has a limit.",
+        ])
+        .by_hand("head -c 1000000 /dev/urandom | nc -N 127.0.0.1 8080; printf 'GET a\\n' | nc -N 127.0.0.1 8080"),
         Check::new(
             "config_server.notices_the_end_of_a_client",
             "does not spin when a client has left",
@@ -1641,14 +1838,24 @@ fn config_server() -> Vec<Check> {
         )
         .needs(&["config_server.keeps_settings"])
         .timing()
-        .sheet(CONFIG),
+        .sheet(CONFIG)
+        .hints(&[
+            "A read of 0 bytes means that the client has left: nothing will come any more.",
+            "The loop that looks for a line end must end at the end of the stream too.",
+        ])
+        .by_hand("printf 'GET a' | nc -N 127.0.0.1 8080; top -b -n 1 | grep config"),
         Check::new(
             "config_server.reports_a_port_in_use",
             "says when the port is in use",
             common::reports_a_port_in_use,
         )
         .needs(&["config_server.listens"])
-        .sheet(CONFIG),
+        .sheet(CONFIG)
+        .hints(&[
+            "bind fails when another program has the port: what does your program do then?",
+            "Print what the system said, and end with a status that is not 0.",
+        ])
+        .by_hand("nc -l 127.0.0.1 8080 & cargo run -p config_server; echo $?"),
     ]
 }
 
@@ -1813,7 +2020,11 @@ fn config_client() -> Vec<Check> {
         )
         .points(2)
         .sheet(CONFIG)
-        .hints(&["The protocol has lines: the line end belongs to the command."]),
+        .hints(&[
+            "The protocol has lines: the line end belongs to the command.",
+            "Read one line of the answer for each line that is sent, and print it.",
+        ])
+        .by_hand("nc -l 8080 & printf 'GET a\\n' | cargo run -p config_client"),
         Check::new(
             "config_client.notices_the_end_of_the_server",
             "ends when the server closes while it waits for input",
@@ -1823,13 +2034,20 @@ fn config_client() -> Vec<Check> {
         .sheet(CONFIG)
         .hints(&[
             "Waiting for a line and waiting for the server are two things at once.",
-        ]),
+            "One thread for each of them; the one that sees the end ends the program.",
+        ])
+        .by_hand("cargo run -p config_server & cargo run -p config_client   # then end the server"),
         Check::new(
             "config_client.reports_a_refused_connection",
             "says when nobody listens",
             common::reports_a_refused_connection,
         )
-        .sheet(CONFIG),
+        .sheet(CONFIG)
+        .hints(&[
+            "connect fails when nobody listens: this is an answer of the network, not a bug.",
+            "Print one line with the reason, and end with a status that is not 0.",
+        ])
+        .by_hand("cargo run -p config_client -- --port 1; echo $?"),
     ]
 }
 
