@@ -202,7 +202,8 @@ fn tcp_server() -> Vec<Check> {
         )
         .needs(several)
         .sheet(WRONG)
-        .hints(HINTS_SURVIVES),
+        .hints(HINTS_SURVIVES)
+        .by_hand(r#"python3 -c "from socket import *; s = create_connection(('127.0.0.1', 8080)); s.setsockopt(SOL_SOCKET, SO_LINGER, b'\1\0\0\0' + bytes(4)); s.send(b'hi')""#),
         Check::new(
             "tcp_server.notices_the_end_of_a_client",
             "rests when a client has left",
@@ -229,7 +230,8 @@ fn tcp_server() -> Vec<Check> {
         )
         .needs(several)
         .sheet(WRONG)
-        .hints(HINTS_RESTART),
+        .hints(HINTS_RESTART)
+        .by_hand("printf hello | nc 127.0.0.1 8080, press Ctrl-C in the server's terminal, start it again"),
     ]
 }
 
@@ -571,7 +573,8 @@ fn echo_server() -> Vec<Check> {
         )
         .needs(several)
         .sheet(WRONG)
-        .hints(HINTS_SURVIVES),
+        .hints(HINTS_SURVIVES)
+        .by_hand(r#"python3 -c "from socket import *; s = create_connection(('127.0.0.1', 65432)); s.setsockopt(SOL_SOCKET, SO_LINGER, b'\1\0\0\0' + bytes(4)); s.send(b'hi')""#),
         Check::new(
             "echo_server.notices_the_end_of_a_client",
             "rests when a client has left",
@@ -608,7 +611,8 @@ fn echo_server() -> Vec<Check> {
         )
         .needs(several)
         .sheet(WRONG)
-        .hints(HINTS_RESTART),
+        .hints(HINTS_RESTART)
+        .by_hand("printf hello | nc 127.0.0.1 65432, press Ctrl-C in the server's terminal, start it again"),
     ]
 }
 

@@ -114,7 +114,8 @@ fn threaded_server() -> Vec<Check> {
         .needs(at_once)
         .points(2)
         .sheet(AT_ONCE)
-        .hints(HINTS_APART),
+        .hints(HINTS_APART)
+        .by_hand("for i in $(seq 50); do (echo $i; sleep 2; echo $i) | nc -N 127.0.0.1 65432 & done; wait"),
         Check::new(
             "threaded_server.answers_a_crowd",
             "answers all of 200 clients that come 20 at a time",
@@ -123,7 +124,8 @@ fn threaded_server() -> Vec<Check> {
         .needs(at_once)
         .points(2)
         .sheet(AT_ONCE)
-        .hints(HINTS_LEFT),
+        .hints(HINTS_LEFT)
+        .by_hand("for i in $(seq 10); do for j in $(seq 20); do echo $j | nc -N 127.0.0.1 65432 & done; wait; done"),
         Check::new(
             "threaded_server.returns_what_clients_used",
             "has as many threads and open descriptors after 300 clients as before",
@@ -168,7 +170,8 @@ fn threaded_server() -> Vec<Check> {
         )
         .needs(echoes)
         .sheet(WRONG)
-        .hints(HINTS_SURVIVES),
+        .hints(HINTS_SURVIVES)
+        .by_hand(r#"python3 -c "from socket import *; s = create_connection(('127.0.0.1', 65432)); s.setsockopt(SOL_SOCKET, SO_LINGER, b'\1\0\0\0' + bytes(4)); s.send(b'hi')""#),
         Check::new(
             "threaded_server.notices_the_end_of_a_client",
             "rests when a client has left",
@@ -195,7 +198,8 @@ fn threaded_server() -> Vec<Check> {
         )
         .needs(echoes)
         .sheet(WRONG)
-        .hints(HINTS_RESTART),
+        .hints(HINTS_RESTART)
+        .by_hand("printf hello | nc 127.0.0.1 65432, press Ctrl-C in the server's terminal, start it again"),
     ]
 }
 

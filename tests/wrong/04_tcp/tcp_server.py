@@ -8,7 +8,7 @@ import time
 
 host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 number = 0
-threads = bug in ("racing_counter", "floods_after_reply")
+threads = bug == "racing_counter"
 
 
 def read(stream):
@@ -79,8 +79,12 @@ def serve(stream, peer):
         os._exit(0)
     if bug == "floods_after_reply" and number == 2:  # One such thread is enough.
         stream.shutdown(socket.SHUT_WR)
-        while True:
-            print("Received:", stream.recv(1024))
+        threading.Thread(target=flood, args=(stream.dup(),), daemon=True).start()
+
+
+def flood(stream):
+    while True:
+        print("Received:", stream.recv(1024))
 
 
 def serve_and_close(stream, peer):

@@ -63,8 +63,6 @@ def serve(stream, peer):
     finally:
         if bug != "spins":
             stream.close()
-        if bug == "first_only":
-            os._exit(0)
 
 
 try:
@@ -82,6 +80,8 @@ print(f"Server started on {host}:{port}")
 try:
     while True:
         serve(*listener.accept())
+        if bug == "first_only":
+            time.sleep(60)
 except KeyboardInterrupt:
     if bug == "ctrl_c_traceback":
         raise
