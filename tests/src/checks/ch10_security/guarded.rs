@@ -31,6 +31,7 @@ pub fn server_checks() -> Vec<Check> {
                 common::listens(exam)
             },
         )
+        .hints(&["Which address do you bind: the one given, or one that stands in the source?", "Bind --host and --port as they are given, as soon as API_KEY has been read."])
         .sheet(SHEET)
         .by_hand("ss -tln | grep 65432"),
         Check::new(
@@ -51,39 +52,53 @@ pub fn server_checks() -> Vec<Check> {
             "answers any other token with a line that begins with ERROR",
             refuses_wrong_tokens,
         )
+        .hints(&["Is a beginning of the token enough? Another letter case? Nothing at all?", "Compare all bytes, with lengths; answer ERROR to all that differs in any way."])
+        .by_hand("printf 'AUTH guess\\n' | nc -N 127.0.0.1 65432")
         .points(2),
         check(
             "secure_server.asks_for_the_token_first",
             "obeys no command before AUTH",
             asks_for_the_token_first,
-        ),
+        )
+        .hints(&["Each connection has a state. What is it before AUTH?", "Until AUTH has succeeded on this connection, every other command gets ERROR."])
+        .by_hand("printf 'TIME\\n' | nc -N 127.0.0.1 65432"),
         check(
             "secure_server.does_not_start_without_a_token",
             "does not start without API_KEY, and says so",
             does_not_start_without_a_token,
         )
+        .hints(&["What is the token when API_KEY is not set, or empty?", "No token of your own: say on stderr that API_KEY is missing, end with an error status."])
+        .by_hand("env -u API_KEY cargo run -p secure_server; echo $?")
         .sheet(SHEET),
         check(
             "secure_server.refuses_endless_lines",
             "refuses a line that does not end",
             refuses_endless_lines,
-        ),
+        )
+        .hints(&["How much memory does a client that never sends a line end cost you?", "Count the bytes of the line while they come; when there are too many, answer ERROR and close."])
+        .by_hand("head -c 100000 /dev/zero | tr '\\0' a | nc -N 127.0.0.1 65432"),
         check(
             "secure_server.refuses_control_characters",
             "refuses control characters and bytes that are not UTF-8",
             refuses_control_characters,
-        ),
+        )
+        .hints(&["What may a command consist of? Say what is allowed, not what is forbidden.", "Decode strictly, then refuse a line with any control character: ERROR, no echo."])
+        .by_hand("printf 'ECHO \\033[2J\\n' | nc -N 127.0.0.1 65432"),
         check(
             "secure_server.locks_out_who_guesses",
             "locks an address out after repeated wrong tokens",
             locks_out_who_guesses,
         )
+        .hints(&["How many tokens can one address try in a minute?", "Count wrong tokens by address, across its connections.", "After a few, refuse that address for a while, with the right token as well."])
+        .by_hand("for i in $(seq 9); do printf 'AUTH guess\\n' | nc -N 127.0.0.1 65432; done")
         .points(2),
         check(
             "secure_server.limits_clients",
             "turns one client too many away at once, and lets the next in when one leaves",
             limits_clients,
         )
+        .hints(&["When is a client's place taken, and when is it given back?", "Turn away the one too many at once, with ERROR, instead of letting it wait.", "Give the place back on every way out: QUIT, end, reset, timeout."])
+        .by_hand("cargo run -p secure_server -- --max-clients 2")
         .points(2)
         .timing(),
         check(
@@ -91,23 +106,31 @@ pub fn server_checks() -> Vec<Check> {
             "refuses an address that asks too fast",
             limits_requests,
         )
+        .hints(&["How many requests a second does one address get?", "Count requests by address and time; above the limit answer ERROR instead of OK."])
+        .by_hand("yes HELP | head -n 1000 | nc -N 127.0.0.1 65432 | sort | uniq -c")
         .deadline(Duration::from_secs(60)),
         check(
             "secure_server.logs_events",
             "writes each event to server_security.log, on one line",
             logs_events,
-        ),
+        )
+        .hints(&["Which events does server_security.log name? Look at it after a wrong token.", "Append one line for each event, in the folder where the server was started, at once."])
+        .by_hand("tail -f server_security.log"),
         check(
             "secure_server.log_cannot_be_forged",
             "lets no client write lines of its own into the log",
             log_cannot_be_forged,
         )
+        .hints(&["What becomes of a carriage return that a client sends, in your log?", "Escape everything that came from outside before it is written."])
+        .by_hand("printf 'AUTH a\\rforged\\n' | nc -N 127.0.0.1 65432; cat -A server_security.log")
         .needs(&["secure_server.logs_events"]),
         check(
             "secure_server.keeps_the_token_secret",
             "shows no token, neither in the log nor on the console nor in a reply",
             keeps_the_token_secret,
-        ),
+        )
+        .hints(&["Search the log and the console for the token.", "Say that a token was right or wrong; never write or send the token itself, not even a wrong one."])
+        .by_hand("grep -c \"$API_KEY\" server_security.log"),
         check(
             "secure_server.serves_beside_a_silent_client",
             "serves a client while another one is silent",
@@ -115,7 +138,8 @@ pub fn server_checks() -> Vec<Check> {
                 set_token(exam);
                 common::serves_beside_a_silent_client(exam, probe)
             },
-        ),
+        )
+        .hints(&["Who waits for the silent client: everybody?", "Reading waits. Let it wait in a thread (or task) of that client."]),
         check(
             "secure_server.survives_resets",
             "survives clients that reset the connection",
@@ -123,7 +147,8 @@ pub fn server_checks() -> Vec<Check> {
                 set_token(exam);
                 common::survives_resets(exam, probe)
             },
-        ),
+        )
+        .hints(&["A read or a write can fail because the client is gone. What then?", "A reset ends that client's work and nothing else."]),
         check(
             "secure_server.notices_the_end",
             "does nothing more when a client has left",
@@ -132,6 +157,8 @@ pub fn server_checks() -> Vec<Check> {
                 common::notices_the_end_of_a_client(exam, probe)
             },
         )
+        .hints(&["What does a read of no bytes mean?", "A read of no bytes is the end: leave the loop and close."])
+        .by_hand("top -p $(pgrep -n secure_server)")
         .timing(),
         check(
             "secure_server.reports_a_port_in_use",
@@ -140,7 +167,9 @@ pub fn server_checks() -> Vec<Check> {
                 set_token(exam);
                 common::reports_a_port_in_use(exam)
             },
-        ),
+        )
+        .hints(&["Start your server twice. What does the second one say, and what is its status?", "Catch the error of bind, name the address on stderr, end with a status other than 0."])
+        .by_hand("ss -tlnp | grep 65432"),
         check(
             "secure_server.returns_what_clients_used",
             "gives back threads and descriptors when clients leave",
@@ -149,6 +178,8 @@ pub fn server_checks() -> Vec<Check> {
                 common::returns_what_clients_used(exam, any_reply)
             },
         )
+        .hints(&["Count threads and descriptors before and after a few hundred clients.", "Close each client's socket and end its thread when it is gone, also when it was refused."])
+        .by_hand("ls /proc/$(pgrep -n secure_server)/fd | wc -l")
         .timing()
         .deadline(Duration::from_secs(90)),
     ]
@@ -175,17 +206,21 @@ pub fn client_checks() -> Vec<Check> {
             "secure_client.sends_lines_and_prints_replies",
             "sends what is typed, prints the reply, ends with the input",
             client_talks,
-        ),
+        )
+        .hints(&["One line out, one line back: in this order?", "Send what was typed as it is, with a line feed; print the reply's line; end when the input ends."]),
         check(
             "secure_client.ends_when_it_is_refused",
             "sends nothing more when its token is refused, and says so",
             client_refused_by_server,
-        ),
+        )
+        .hints(&["What does your client do when the reply to AUTH is not OK?", "A reply that begins with ERROR ends it: say so, send nothing more, status other than 0."]),
         check(
             "secure_client.does_not_show_the_token",
             "does not print the token",
             client_hides_token,
-        ),
+        )
+        .hints(&["Search everything that your client prints for the token.", "Print what was received and what was typed, never the AUTH line."])
+        .by_hand("cargo run -p secure_client 2>&1 | grep -c \"$API_KEY\""),
         check(
             "secure_client.reports_a_refused_connection",
             "says that nobody listens, without a crash",
@@ -193,7 +228,9 @@ pub fn client_checks() -> Vec<Check> {
                 set_token(exam);
                 common::reports_a_refused_connection(exam)
             },
-        ),
+        )
+        .hints(&["Start the client alone. What does it print?", "Catch the error of connect: one line on stderr that says so, and a status other than 0."])
+        .by_hand("cargo run -p secure_client -- --port 1; echo $?"),
     ]
 }
 

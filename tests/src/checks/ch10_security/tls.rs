@@ -29,6 +29,7 @@ pub fn server_checks() -> Vec<Check> {
             "listens on the host and port that it is given",
             common::listens,
         )
+        .hints(&["Which address do you bind: the one given, or one that stands in the source?", "Bind --host and --port as they are given, before you wait for a client."])
         .sheet(SERVER_SHEET)
         .by_hand("ss -tln | grep 65432"),
         Check::new(
@@ -49,12 +50,14 @@ pub fn server_checks() -> Vec<Check> {
             "tls_server.prints_the_message",
             "prints what it received, decrypted",
             prints_the_message,
-        ),
+        )
+        .hints(&["Which bytes do you print: those of the socket, or those of the TLS layer?", "Print the text itself, without quotes or escapes around it, before you answer."]),
         life(
             "tls_server.refuses_plain_text",
             "does not talk to a client that speaks no TLS, and serves the next one",
             refuses_plain_text,
         )
+        .hints(&["What does your server do when the first bytes are no ClientHello?", "The handshake fails. End this connection, answer nothing readable, and go on with the next."])
         .points(2)
         .by_hand("printf hello | nc 127.0.0.1 65432"),
         life(
@@ -62,6 +65,8 @@ pub fn server_checks() -> Vec<Check> {
             "survives clients that leave or break off in the handshake",
             survives_broken_handshakes,
         )
+        .hints(&["A handshake can fail in many ways. Where does its error go?", "An error of the handshake belongs to one client: it may end that client's work, never the accept loop."])
+        .by_hand("head -c 200 /dev/urandom | nc -N 127.0.0.1 65432")
         .points(2),
         life(
             "tls_server.serves_beside_silent_clients",
@@ -79,6 +84,8 @@ pub fn server_checks() -> Vec<Check> {
             "with --require-client-cert, refuses who shows none or a stranger's",
             requires_a_client_certificate,
         )
+        .hints(&["In mutual TLS the server asks. What does it do with a client that shows nothing?", "Asking is not enough: the certificate must be there, and signed by the CA in certs/."])
+        .by_hand("openssl s_client -connect 127.0.0.1:65432 -cert certs/client-cert.pem -key certs/client-key.pem")
         .points(2)
         .sheet(MUTUAL_SHEET),
         life(
@@ -86,49 +93,63 @@ pub fn server_checks() -> Vec<Check> {
             "speaks no TLS 1.0",
             refuses_old_versions,
         )
+        .hints(&["Which versions does your TLS library speak when you say nothing?", "TLS 1.2 is the lowest version to accept: set the minimum."])
         .by_hand("openssl s_client -connect 127.0.0.1:65432 -tls1"),
         life(
             "tls_server.keeps_keys_private",
             "lets nobody else read the keys that it makes in certs/",
             keeps_keys_private,
         )
+        .hints(&["Look at the mode of the key files. Who may read them?", "Give the mode when the file is created, not afterwards: 0600."])
         .by_hand("ls -l certs"),
         life(
             "tls_server.serves_several",
             "serves one client after another",
             |exam| common::serves_several(exam, probe),
-        ),
+        )
+        .hints(&["What does your server do after its first client?", "Accepting is a loop. Only the end of the program leaves it."]),
         life(
             "tls_server.survives_resets",
             "survives clients that reset the connection",
             |exam| common::survives_resets(exam, probe),
-        ),
+        )
+        .hints(&["A read or a write can fail because the client is gone. What then?", "A reset ends that client's work and nothing else."]),
         life(
             "tls_server.survives_invalid_utf8",
             "survives a message that is not UTF-8",
             survives_invalid_utf8,
-        ),
+        )
+        .hints(&["The message is bytes. What if they are no text?", "Decode so that invalid bytes are replaced or escaped; then answer as always."])
+        .by_hand("printf '\\377\\376' | openssl s_client -connect 127.0.0.1:65432 -quiet"),
         life(
             "tls_server.notices_the_end",
             "does nothing more when a client has left",
             |exam| common::notices_the_end_of_a_client(exam, probe),
         )
+        .hints(&["What does a read of no bytes mean?", "A read of no bytes is the end: leave the loop and close."])
+        .by_hand("top -p $(pgrep -f tls_server)")
         .timing(),
         life(
             "tls_server.reports_a_port_in_use",
             "says that the port is in use, and ends with an error status",
             common::reports_a_port_in_use,
-        ),
+        )
+        .hints(&["Start your server twice. What does the second one say, and what is its status?", "Catch the error of bind, name the address on stderr, end with a status other than 0."])
+        .by_hand("ss -tlnp | grep 65432"),
         life(
             "tls_server.restarts_at_once",
             "can be started again on the same port at once",
             |exam| common::restarts_at_once(exam, probe),
-        ),
+        )
+        .hints(&["Connections of the last run are still in TIME_WAIT. Does bind mind?", "Set SO_REUSEADDR before bind (Rust's TcpListener does so on Unix)."])
+        .by_hand("ss -tan | grep 65432"),
         life(
             "tls_server.returns_what_clients_used",
             "gives back threads and descriptors when clients leave",
             |exam| common::returns_what_clients_used(exam, probe),
         )
+        .hints(&["Count threads and descriptors before and after a few hundred clients.", "Each client's socket must be closed, and its thread must end, when the client is gone, however it went."])
+        .by_hand("ls /proc/$(pgrep -n tls_server)/fd | wc -l")
         .timing()
         .deadline(Duration::from_secs(90)),
         life(
@@ -136,6 +157,8 @@ pub fn server_checks() -> Vec<Check> {
             "answers 200 clients, 20 at a time",
             |exam| common::answers_a_crowd(exam, probe),
         )
+        .hints(&["How many clients can be in a handshake at the same time?", "A limit must count the clients that are here now, not those that ever came."])
+        .by_hand("for i in $(seq 20); do cargo run -q -p tls_client & done; wait")
         .deadline(Duration::from_secs(60)),
     ]
 }
@@ -166,6 +189,8 @@ pub fn client_checks() -> Vec<Check> {
             "prints the decrypted reply and ends with status 0",
             client_prints,
         )
+        .hints(&["What does the client do after its message: does it read what comes back?", "Print the text as it came, without quotes or escapes; end with status 0."])
+        .by_hand("cargo run -p tls_client; echo $?")
         .sheet(CLIENT_SHEET),
         check(
             "tls_client.refuses_an_unknown_ca",
@@ -181,27 +206,35 @@ pub fn client_checks() -> Vec<Check> {
             "tls_client.refuses_a_wrong_name",
             "says nothing to a server whose certificate is another host's",
             |exam| refuses(exam, Cert::WrongName, false),
-        ),
+        )
+        .hints(&["The signature is right. Is the certificate for the host that you asked for?", "Give your TLS library the value of --host as the server's name, and let it compare."]),
         check(
             "tls_client.refuses_an_expired_certificate",
             "says nothing to a server whose certificate has expired",
             |exam| refuses(exam, Cert::Expired, false),
-        ),
+        )
+        .hints(&["A certificate has two dates. Who looks at them?", "The library's usual verification does it. Does yours replace or soften it?"]),
         check(
             "tls_client.never_talks_plain",
             "says nothing to a server that speaks no TLS",
             client_never_plain,
-        ),
+        )
+        .hints(&["The handshake fails. What do you send then?", "Nothing: no second try without TLS. Say what failed, end with an error status."])
+        .by_hand("nc -l 65432"),
         check(
             "tls_client.survives_a_server_that_leaves",
             "ends without a crash when the server closes without a reply",
             client_without_reply,
-        ),
+        )
+        .hints(&["The server may close after the handshake. What does your read return?", "An end without a reply is an error to report in one line, not a crash."])
+        .by_hand("openssl s_server -accept 65432 -cert cert.pem -key key.pem"),
         check(
             "tls_client.reports_a_refused_connection",
             "says that nobody listens, without a crash",
             client_refused,
-        ),
+        )
+        .hints(&["Start the client alone. What does it print?", "Catch the error of connect: one line on stderr that says so, and a status other than 0."])
+        .by_hand("cargo run -p tls_client -- --port 1; echo $?"),
     ]
 }
 
