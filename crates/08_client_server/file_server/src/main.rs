@@ -43,7 +43,8 @@ struct Args {
     /// The largest file that is taken, in bytes
     #[arg(long, default_value_t = 16 * 1024 * 1024 * 1024)]
     max_size: u64,
-    /// Confirm an upload only when it would survive a power failure, which takes longer
+    /// Sync each upload, and its directory, to the disk before it is confirmed (slower);
+    /// without this nothing is synced, and a power failure may lose a confirmed upload
     #[arg(long)]
     sync: bool,
 }
