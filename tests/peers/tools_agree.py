@@ -218,7 +218,7 @@ def names():
             theirs |= {line.split()[0] for line in done.stdout.splitlines()}
         # getent maps IPv4 addresses into IPv6 where a name has no other.
         theirs = {address for address in theirs if not address.startswith("::ffff:")}
-        assert ours == theirs, (name, ours, theirs)
+        assert ours == theirs, (name, ours, theirs, done.stderr)
 
 
 def scan():

@@ -15,7 +15,8 @@ const CASES: &[(&str, &str, &str, bool)] = &[
     ("headers", "ip_header", "tshark", false),
     ("frames", "layers", "tshark", false),
     ("sockets", "connection_monitor", "ss", true),
-    ("names", "dns_lookup", "getent", true),
+    // Not there: with loopback alone, getent finds no address usable (AI_ADDRCONFIG).
+    ("names", "dns_lookup", "getent", false),
     ("scan", "port_scanner", "nmap", true),
 ];
 
