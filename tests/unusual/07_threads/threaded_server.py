@@ -16,7 +16,7 @@ async def converse(reader, writer):
     peer = peer_name(writer.get_extra_info("peername"))
     print(f"[asyncio] New connection from {peer}", flush=True)
     try:
-        while piece := await reader.read(100):
+        while piece := await reader.read(700):
             text = piece.decode(errors="replace")
             print(f"[asyncio] Received from {peer}: {text}", flush=True)
             writer.write(b"Echo: ")

@@ -6,7 +6,10 @@ import sys
 import time
 
 time.sleep(2)
-listener = socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=128)
+try:
+    listener = socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=128)
+except OSError as error:
+    sys.exit(f"cannot listen: {error}")
 listener.setblocking(False)
 selector = selectors.DefaultSelector()
 selector.register(listener, selectors.EVENT_READ)

@@ -25,6 +25,10 @@ def serve(stream, peer):
         stream.close()
 
 
-with socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=50) as listener:
+try:
+    listener = socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=50)
+except OSError as error:
+    sys.exit(f"cannot listen: {error}")
+with listener:
     while True:
         threading.Thread(target=serve, args=listener.accept(), daemon=True).start()
