@@ -777,7 +777,8 @@ fn numbered(number: u32) -> String {
 fn listens(exam: &mut Exam) -> Verdict {
     let server = exam.udp_server()?;
     for addr in server.bound_udp().unwrap_or_default() {
-        if addr.port() == server.addr().port() && !addr.ip().is_loopback() {
+        if addr.port() == server.addr().port() && !addr.ip().to_canonical().is_loopback()
+        {
             let expected = format!("it listens on {}", server.addr());
             return Err(Failure::new(expected, format!("it listens on {addr}"))
                 .cause("0.0.0.0 and :: mean every network that this machine is in")

@@ -17,7 +17,8 @@ pub type Probe = fn(&Program, &str) -> Verdict;
 pub fn listens(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     for addr in server.listening().unwrap_or_default() {
-        if addr.port() == server.addr().port() && !addr.ip().is_loopback() {
+        if addr.port() == server.addr().port() && !addr.ip().to_canonical().is_loopback()
+        {
             let expected = format!("it listens on {}", server.addr());
             return Err(Failure::new(expected, format!("it listens on {addr}"))
                 .cause("0.0.0.0 and :: mean every network that this machine is in")
