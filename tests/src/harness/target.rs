@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -94,10 +95,13 @@ impl Target {
         let mut programs = BTreeMap::new();
         match self {
             Target::Reference => {
+                let built = built_course()?;
+                for step in steps {
+                    let template = built.get(*step).cloned();
+                    programs.extend(template.map(|it| ((*step).to_owned(), it)));
+                }
                 let packages: Vec<String> =
                     steps.iter().map(|step| (*step).to_owned()).collect();
-                let options = BuildOptions::default();
-                build(&course_root(), &mut programs, &packages, &options)?;
                 blame(&mut programs, &packages, "cargo did not build it");
             }
             Target::Submission(dir) => {
@@ -114,6 +118,22 @@ impl Target {
     }
 }
 
+/// Builds all programs of the course, once in the life of this process.
+///
+/// All at once: cargo then takes the same features of each dependency as it did for the
+/// tests, and need not compile them anew for each program.
+fn built_course() -> anyhow::Result<&'static BTreeMap<String, Template>> {
+    static BUILT: OnceLock<Result<BTreeMap<String, Template>, String>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let mut programs = BTreeMap::new();
+        let options = BuildOptions::default();
+        build(&course_root(), &mut programs, &options)
+            .map(|_| programs)
+            .map_err(|error| format!("{error:#}"))
+    });
+    built.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
+}
+
 impl Prepared {
     /// Builds a submission: a Cargo package or workspace, or a folder with `lab.toml`, or
     /// a folder of such folders.
@@ -126,7 +146,7 @@ impl Prepared {
         for folder in project_folders(dir) {
             if folder.join("Cargo.toml").exists() {
                 let mut built = BTreeMap::new();
-                let said = build(&folder, &mut built, &[], options)?;
+                let said = build(&folder, &mut built, options)?;
                 blame(&mut built, &declared_binaries(&folder), &said);
                 programs.append(&mut built);
             }
@@ -313,7 +333,6 @@ struct CompilerMessage {
 fn build(
     dir: &Path,
     programs: &mut BTreeMap<String, Template>,
-    packages: &[String],
     options: &BuildOptions,
 ) -> anyhow::Result<String> {
     use anyhow::Context;
@@ -323,7 +342,8 @@ fn build(
     let mut command = Command::new(words.next().unwrap_or_default());
     command.args(words);
     // --keep-going: a package that does not compile must not take the others' programs.
-    command.args(["build", "--keep-going", "--bins", "--message-format=json"]);
+    command.args(["build", "--workspace", "--bins", "--keep-going"]);
+    command.arg("--message-format=json");
     command.current_dir(dir).stdin(Stdio::null());
     if options.offline {
         command.arg("--offline");
@@ -337,12 +357,6 @@ fn build(
             .env("CARGO_INCREMENTAL", "0")
             .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .env("CARGO_TERM_COLOR", "never");
-    }
-    if packages.is_empty() {
-        command.arg("--workspace");
-    }
-    for package in packages {
-        command.args(["--package", package]);
     }
     let (stdout, stderr, end) =
         output_within(&mut command, options.time_limit).context("cannot run cargo")?;

@@ -11,7 +11,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+
+use grading::harness::Target;
 
 /// Where the grading package is.
 pub fn tests_dir() -> &'static Path {
@@ -26,23 +27,8 @@ pub fn course() -> PathBuf {
 /// The program `lab`. Cargo builds other packages' binaries for no test, so the test asks
 /// for it: a stale one would be tested unseen.
 pub fn lab() -> Command {
-    static LAB: OnceLock<PathBuf> = OnceLock::new();
-    let path = LAB.get_or_init(|| {
-        let output = Command::new(env!("CARGO"))
-            .args(["build", "-p", "lab", "--message-format=json"])
-            .current_dir(course())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let path = text.lines().find_map(|line| {
-            let message: serde_json::Value = serde_json::from_str(line).ok()?;
-            let path = message.get("executable")?.as_str()?.to_owned();
-            Some(PathBuf::from(path))
-        });
-        path.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)))
-    });
-    let mut command = Command::new(path);
+    let prepared = Target::Reference.prepare(&["lab"]).unwrap();
+    let mut command = Command::new(prepared.binary("lab").unwrap());
     command.current_dir(course()).stdin(Stdio::null());
     // Cargo's own, which a user's shell does not have.
     command.env_remove("CARGO_MANIFEST_DIR");

@@ -1,13 +1,67 @@
 //! Chapter 9 beyond its checks: both halves of each pair together, the Python halves,
 //! strangers, the largest datagram, several responders on one machine.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a test may assume what it has set up itself"
+)]
+
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use grading::harness::{Exam, Exit, Program, Stop};
+use libtest_mimic::{Failed, Trial};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
+/// Its name, and what it does.
+type Test = (&'static str, fn() -> Outcome);
+
+/// The tests of this file.
+pub fn trials() -> Vec<Trial> {
+    let tests: &[Test] = &[
+        (
+            "client_and_server_understand_each_other",
+            client_and_server_understand_each_other,
+        ),
+        ("the_python_client_is_served", the_python_client_is_served),
+        (
+            "the_python_server_serves_our_clients",
+            the_python_server_serves_our_clients,
+        ),
+        (
+            "a_stranger_cannot_answer_for_the_server",
+            a_stranger_cannot_answer_for_the_server,
+        ),
+        (
+            "the_largest_datagram_is_taken_whole",
+            the_largest_datagram_is_taken_whole,
+        ),
+        ("the_servers_speak_ipv6", the_servers_speak_ipv6),
+        (
+            "a_receiver_counts_what_a_sender_numbers",
+            a_receiver_counts_what_a_sender_numbers,
+        ),
+        (
+            "several_responders_share_a_machine",
+            several_responders_share_a_machine,
+        ),
+        (
+            "a_broadcast_finds_a_responder",
+            a_broadcast_finds_a_responder,
+        ),
+        (
+            "the_same_seed_loses_the_same_frames",
+            the_same_seed_loses_the_same_frames,
+        ),
+    ];
+    let trial = |&(name, test): &Test| {
+        Trial::test(format!("ch09::{name}"), move || {
+            test().map_err(Failed::from)
+        })
+    };
+    tests.iter().map(trial).collect()
+}
 
 fn exam(step: &str) -> Result<Exam, Box<dyn std::error::Error>> {
     Ok(Exam::reference(step)?)
@@ -37,7 +91,6 @@ fn python(code: &str, addr: SocketAddr) -> std::io::Result<Command> {
     Ok(command)
 }
 
-#[test]
 fn client_and_server_understand_each_other() -> Outcome {
     let mut server = exam("udp_server")?.udp_server()?;
     for number in 1..=2 {
@@ -51,7 +104,6 @@ fn client_and_server_understand_each_other() -> Outcome {
     Ok(ends_well(&mut server)?)
 }
 
-#[test]
 fn the_python_client_is_served() -> Outcome {
     const CLIENT: &str = "
 import socket, sys
@@ -71,7 +123,6 @@ print(sock.recvfrom(1024)[0].decode())
     Ok(())
 }
 
-#[test]
 fn the_python_server_serves_our_clients() -> Outcome {
     const SERVER: &str = "
 import socket, sys
@@ -98,7 +149,6 @@ while True:
     Ok(ends_well(&mut client)?)
 }
 
-#[test]
 fn a_stranger_cannot_answer_for_the_server() -> Outcome {
     let exam = exam("udp_client")?;
     let (server, stranger) = (exam.udp_named("server")?, exam.udp_named("stranger")?);
@@ -112,7 +162,6 @@ fn a_stranger_cannot_answer_for_the_server() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn the_largest_datagram_is_taken_whole() -> Outcome {
     let server_exam = exam("udp_server")?;
     let server = server_exam.udp_server()?;
@@ -131,7 +180,6 @@ fn the_largest_datagram_is_taken_whole() -> Outcome {
     Ok(client.expect_from(echo, server.addr())?)
 }
 
-#[test]
 fn the_servers_speak_ipv6() -> Outcome {
     let exam = exam("udp_server")?;
     let server = exam.launch().host("::1").udp_server()?;
@@ -144,7 +192,6 @@ fn the_servers_speak_ipv6() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn a_receiver_counts_what_a_sender_numbers() -> Outcome {
     let receiver_exam = exam("udp_receiver")?;
     let mut receiver = receiver_exam
@@ -159,7 +206,6 @@ fn a_receiver_counts_what_a_sender_numbers() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn several_responders_share_a_machine() -> Outcome {
     let responder = exam("discovery_responder")?;
     let mut first = responder
@@ -181,7 +227,6 @@ fn several_responders_share_a_machine() -> Outcome {
 }
 
 #[cfg(target_os = "linux")]
-#[test]
 fn a_broadcast_finds_a_responder() -> Outcome {
     let responder = exam("discovery_responder")?;
     let launch = responder.launch().args(&["--broadcast", "--name", "attic"]);
@@ -194,7 +239,6 @@ fn a_broadcast_finds_a_responder() -> Outcome {
     Ok(probe.wait_for_output("attic is at 127.0.0.1:")?)
 }
 
-#[test]
 fn the_same_seed_loses_the_same_frames() -> Outcome {
     let receiver_exam = exam("frame_receiver")?;
     let mut receiver = receiver_exam.udp_server()?;

@@ -5,6 +5,7 @@
 
 #![cfg(unix)]
 #![allow(
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "a test may assume what it has set up itself"
 )]
@@ -16,6 +17,73 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use grading::harness::{Exam, Exit, Program};
+use libtest_mimic::Trial;
+
+/// The tests of this file.
+pub fn trials() -> Vec<Trial> {
+    let tests: &[(&str, fn())] = &[
+        (
+            "the_python_chat_client_talks_to_our_server",
+            the_python_chat_client_talks_to_our_server,
+        ),
+        (
+            "our_chat_client_talks_to_the_python_server",
+            our_chat_client_talks_to_the_python_server,
+        ),
+        (
+            "the_python_app_halves_fit_ours",
+            the_python_app_halves_fit_ours,
+        ),
+        (
+            "a_python_client_made_from_the_sheet_moves_files",
+            a_python_client_made_from_the_sheet_moves_files,
+        ),
+        (
+            "echo_only_confirms_and_says_nothing_to_others",
+            echo_only_confirms_and_says_nothing_to_others,
+        ),
+        (
+            "who_comes_to_a_full_room_is_told",
+            who_comes_to_a_full_room_is_told,
+        ),
+        ("who_says_nothing_is_let_go", who_says_nothing_is_let_go),
+        (
+            "every_line_reaches_all_others_in_the_order_of_its_sender",
+            every_line_reaches_all_others_in_the_order_of_its_sender,
+        ),
+        (
+            "idle_clients_cost_little_and_come_back_as_nothing",
+            idle_clients_cost_little_and_come_back_as_nothing,
+        ),
+        (
+            "a_crowd_comes_and_goes_and_leaves_nothing",
+            a_crowd_comes_and_goes_and_leaves_nothing,
+        ),
+        (
+            "without_descriptors_it_sheds_clients_and_recovers",
+            without_descriptors_it_sheds_clients_and_recovers,
+        ),
+        (
+            "a_large_file_passes_in_little_memory",
+            a_large_file_passes_in_little_memory,
+        ),
+        (
+            "a_killed_server_leaves_no_half_file_and_cleans_up_at_its_next_start",
+            a_killed_server_leaves_no_half_file_and_cleans_up_at_its_next_start,
+        ),
+        (
+            "ctrl_c_removes_unfinished_uploads",
+            ctrl_c_removes_unfinished_uploads,
+        ),
+    ];
+    let trial = |&(name, test): &(&'static str, fn())| {
+        Trial::test(format!("ch08::{name}"), move || {
+            test();
+            Ok(())
+        })
+    };
+    tests.iter().map(trial).collect()
+}
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -173,7 +241,6 @@ fn settles(what: &str, limit: usize, count: impl Fn() -> Option<usize>) {
     }
 }
 
-#[test]
 fn the_python_chat_client_talks_to_our_server() {
     let exam = exam("chat_server");
     let server = exam.server().ok().unwrap();
@@ -185,7 +252,6 @@ fn the_python_chat_client_talks_to_our_server() {
     );
 }
 
-#[test]
 fn our_chat_client_talks_to_the_python_server() {
     for args in [["--quiet"].as_slice(), &["--quiet", "--raw"]] {
         let printed = with_python_server(
@@ -200,7 +266,6 @@ fn our_chat_client_talks_to_the_python_server() {
     }
 }
 
-#[test]
 fn the_python_app_halves_fit_ours() {
     let exam = exam("app_server");
     let server = exam.server().ok().unwrap();
@@ -217,7 +282,6 @@ fn the_python_app_halves_fit_ours() {
     assert_eq!(printed.matches('x').count(), 3000, "{printed}");
 }
 
-#[test]
 fn a_python_client_made_from_the_sheet_moves_files() {
     let exam = exam("file_server");
     let server = exam.server().ok().unwrap();
@@ -226,7 +290,6 @@ fn a_python_client_made_from_the_sheet_moves_files() {
     assert_eq!(output.stdout, b"all the same\n", "{errors}");
 }
 
-#[test]
 fn echo_only_confirms_and_says_nothing_to_others() {
     let exam = exam("chat_server");
     let launch = exam.launch().args(&["--quiet", "--echo-only"]);
@@ -242,7 +305,6 @@ fn echo_only_confirms_and_says_nothing_to_others() {
     assert_eq!(line, "Server received: me\n");
 }
 
-#[test]
 fn who_comes_to_a_full_room_is_told() {
     let exam = exam("chat_server");
     let launch = exam.launch().args(&["--quiet", "--max-clients", "2"]);
@@ -264,7 +326,6 @@ fn who_comes_to_a_full_room_is_told() {
     }
 }
 
-#[test]
 fn who_says_nothing_is_let_go() {
     let exam = exam("chat_server");
     let launch = exam.launch().args(&["--idle-timeout", "1"]);
@@ -275,7 +336,6 @@ fn who_says_nothing_is_let_go() {
     server.wait_for_output("[DISCONNECT]").ok().unwrap();
 }
 
-#[test]
 fn every_line_reaches_all_others_in_the_order_of_its_sender() {
     let (clients, lines) = if in_full() { (500, 10) } else { (100, 10) };
     let exam = exam("chat_server");
@@ -316,7 +376,6 @@ fn every_line_reaches_all_others_in_the_order_of_its_sender() {
     });
 }
 
-#[test]
 fn idle_clients_cost_little_and_come_back_as_nothing() {
     let count = if in_full() { 1000 } else { 400 };
     let exam = exam("chat_server");
@@ -334,7 +393,6 @@ fn idle_clients_cost_little_and_come_back_as_nothing() {
     settles("descriptors", files, || server.open_files());
 }
 
-#[test]
 fn a_crowd_comes_and_goes_and_leaves_nothing() {
     let each = if in_full() { 200 } else { 20 };
     let exam = exam("chat_server");
@@ -359,7 +417,6 @@ fn a_crowd_comes_and_goes_and_leaves_nothing() {
     settles("threads", threads, || server.threads());
 }
 
-#[test]
 fn without_descriptors_it_sheds_clients_and_recovers() {
     let exam = exam("chat_server");
     let launch = exam.launch().args(&["--quiet"]).open_files(64);
@@ -378,7 +435,6 @@ fn without_descriptors_it_sheds_clients_and_recovers() {
     hears(&mut client, "Server received: again");
 }
 
-#[test]
 fn a_large_file_passes_in_little_memory() {
     let megabytes = if in_full() { 1024 } else { 48 };
     let exam = exam("file_server");
@@ -420,7 +476,6 @@ fn a_large_file_passes_in_little_memory() {
     }
 }
 
-#[test]
 fn a_killed_server_leaves_no_half_file_and_cleans_up_at_its_next_start() {
     let exam = exam("file_server");
     let mut server = exam.server().ok().unwrap();
@@ -442,7 +497,6 @@ fn a_killed_server_leaves_no_half_file_and_cleans_up_at_its_next_start() {
     assert!(files().is_empty(), "{:?}", files());
 }
 
-#[test]
 fn ctrl_c_removes_unfinished_uploads() {
     let exam = exam("file_server");
     let mut server = exam.server().ok().unwrap();

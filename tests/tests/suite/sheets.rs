@@ -1,5 +1,5 @@
-//! The lab sheets do what they say: `cargo test --test sheets`, one sheet with
-//! `cargo test --test sheets 04_tcp`.
+//! The lab sheets do what they say: `cargo test --test suite ::console`, one sheet
+//! with `cargo test --test suite 04_tcp::`.
 //!
 //! Each sheet's console blocks run in a network namespace of their own where the system
 //! allows it, so that the default ports are free; elsewhere on the real ports, one sheet
@@ -17,19 +17,24 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use grading::harness::Target;
 use grading::sheets::{self, Problem, Script, Sheet};
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 
 /// The first argument of this program when it runs one sheet within its namespace.
 const RUN_SCRIPT: &str = "--run-script";
 
-fn main() -> ExitCode {
+/// Runs one sheet, when this process was started within a namespace to do that.
+pub fn within_namespace() -> Option<ExitCode> {
     let words: Vec<String> = std::env::args().collect();
-    if let [_, first, sheet] = &words[..]
-        && first == RUN_SCRIPT
-    {
-        return run_inside(Path::new(sheet));
+    match &words[..] {
+        [_, first, sheet] if first == RUN_SCRIPT => Some(run_inside(Path::new(sheet))),
+        _ => None,
     }
+}
+
+/// The tests of this file.
+pub fn trials() -> Vec<Trial> {
     let root = root();
     let pages = sheets::pages(&root).expect("labs/ is there");
     let isolation = Arc::new(Isolation::find());
@@ -40,7 +45,7 @@ fn main() -> ExitCode {
     trials.push(Trial::test("SUMMARY::lists_every_sheet", move || {
         report(&sheets::check_summary(&root, &pages))
     }));
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    trials
 }
 
 fn root() -> PathBuf {
@@ -133,7 +138,13 @@ impl Isolation {
             ));
         }
         let script = Script::of(sheet, sheets::unmet).map_err(|p| p.to_string())?;
-        build(root, &script)?;
+        let cargo = match self {
+            Isolation::Namespace(_) if !in_full() => Some(quick_cargo()?),
+            _ => {
+                build(root, &script)?;
+                None
+            }
+        };
         match self {
             Isolation::Namespace(words) => {
                 let program = std::env::current_exe()?;
@@ -145,7 +156,12 @@ impl Isolation {
                     .iter()
                     .filter(|need| sheets::unmet(need).is_some());
                 let missing: Vec<_> = missing.map(String::as_str).collect();
-                let output = in_namespace(words, &[program, RUN_SCRIPT, path])
+                let mut inside = in_namespace(words, &[program, RUN_SCRIPT, path]);
+                if let Some(folder) = &cargo {
+                    let path = std::env::var("PATH").unwrap_or_default();
+                    inside.env("PATH", format!("{}:{path}", folder.path().display()));
+                }
+                let output = inside
                     .env("SHEETS_WITHOUT", missing.join(","))
                     .stdin(Stdio::null())
                     .output()?;
@@ -181,6 +197,44 @@ fn in_namespace(words: &[&str], program: &[&str]) -> Command {
         .args(["sh", "-c", r#"ip link set lo up && exec "$@""#, "sh"])
         .args(program);
     command
+}
+
+/// Whether everything is to be done as a student does it, however long that takes.
+fn in_full() -> bool {
+    std::env::var_os("SOCKET_LABS_ALL").is_some()
+}
+
+/// Makes a folder with a `cargo` that starts the course's programs, already built, where
+/// the sheet says `cargo run -p STEP`, and is cargo itself for everything else. Cargo
+/// needs longer to find out that nothing has changed than most programs run.
+fn quick_cargo() -> Result<tempfile::TempDir, Failed> {
+    let prepared = Target::Reference.prepare(&["lab"])?;
+    let lab = prepared.binary("lab").ok_or("lab does not compile")?;
+    let binaries = lab.parent().ok_or("a binary is in a folder")?.display();
+    let cargo = env!("CARGO");
+    let text = format!(
+        r#"#!/bin/sh
+if [ "$1" = lab ]; then
+  shift
+  exec "{binaries}/lab" "$@"
+elif [ "$1" = run ] && [ "$2" = -p ] && [ -x "{binaries}/$3" ]; then
+  case "$4" in
+    "") exec "{binaries}/$3" ;;
+    --) step=$3; shift 4; exec "{binaries}/$step" "$@" ;;
+  esac
+fi
+exec "{cargo}" "$@"
+"#
+    );
+    let folder = tempfile::tempdir()?;
+    let script = folder.path().join("cargo");
+    std::fs::write(&script, text)?;
+    #[cfg(unix)]
+    std::fs::set_permissions(
+        &script,
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )?;
+    Ok(folder)
 }
 
 /// Builds what the script runs, so that no wait contains a compilation. One by one: that

@@ -10,21 +10,20 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use grading::harness::{Exam, Program, kill_strays};
-use libtest_mimic::{Arguments, Failed, Trial};
+use grading::harness::{Exam, Program};
+use libtest_mimic::{Failed, Trial};
 
 type Outcome = Result<(), Failed>;
 /// The tool that it needs, its name, and what it does.
 type Test = (&'static str, &'static str, fn() -> Outcome);
 
-fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(2);
+/// The tests of this file.
+pub fn trials() -> Vec<Trial> {
     let tests: &[Test] = &[
         ("curl", "http_challenge_serves_curl", serves_curl),
         ("nc", "http_challenge_serves_nc", serves_nc),
@@ -66,14 +65,12 @@ fn main() -> ExitCode {
     let trials = tests.iter().map(|&(tool, name, function)| {
         let is_missing = !tool.is_empty() && !is_installed(tool);
         let name = match is_missing {
-            true => format!("{name} (needs {tool})"),
-            false => name.to_owned(),
+            true => format!("ch11::{name} (needs {tool})"),
+            false => format!("ch11::{name}"),
         };
         Trial::test(name, function).with_ignored_flag(is_missing)
     });
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    kill_strays();
-    conclusion.exit_code()
+    trials.collect()
 }
 
 fn is_installed(tool: &str) -> bool {

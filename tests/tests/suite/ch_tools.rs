@@ -4,10 +4,10 @@
 //! missing is visibly ignored.
 
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
 use grading::harness::Target;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 
 /// Case, lab step, the tool that it needs, and whether it runs in namespaces of its own.
 const CASES: &[(&str, &str, &str, bool)] = &[
@@ -20,8 +20,8 @@ const CASES: &[(&str, &str, &str, bool)] = &[
     ("scan", "port_scanner", "nmap", true),
 ];
 
-fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+/// The tests of this file.
+pub fn trials() -> Vec<Trial> {
     let trials = CASES.iter().map(|&(case, step, tool, namespace)| {
         let missing = !runs("python3", &["--version"])
             || !runs("sh", &["-c", &format!("command -v {tool}")])
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Trial::test(name, move || agrees(case, step, namespace))
             .with_ignored_flag(missing)
     });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    trials.collect()
 }
 
 fn runs(program: &str, args: &[&str]) -> bool {

@@ -5,20 +5,19 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use grading::harness::{Exam, Program, kill_strays};
-use libtest_mimic::{Arguments, Failed, Trial};
+use grading::harness::{Exam, Program};
+use libtest_mimic::{Failed, Trial};
 
 type Tried = Result<(), Failed>;
 
 /// A name, the tool that it needs, and the test.
 type Test = (&'static str, &'static str, fn() -> Tried);
 
-fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(4);
+/// The tests of this file.
+pub fn trials() -> Vec<Trial> {
     let tests: [Test; 12] = [
         ("tls_server::serves_openssl_over_tls_1_2", "openssl", || {
             served_by_us("-tls1_2")
@@ -49,7 +48,7 @@ fn main() -> ExitCode {
         ("tls_client::talks_to_openssl", "openssl", talks_to_openssl),
         ("tls_client::talks_to_python", "python3", talks_to_python),
     ];
-    let trials = tests
+    tests
         .into_iter()
         .map(|(name, tool, test)| {
             let missing = !tool.is_empty() && !has(tool);
@@ -62,10 +61,7 @@ fn main() -> ExitCode {
                 .with_kind(kind)
                 .with_ignored_flag(missing)
         })
-        .collect();
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    kill_strays();
-    conclusion.exit_code()
+        .collect()
 }
 
 fn has(tool: &str) -> bool {

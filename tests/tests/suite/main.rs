@@ -1,0 +1,49 @@
+//! What the course's own programs must do: every check, the contract that all share, the
+//! lab sheets, and real peers, chapter by chapter.
+//!
+//! One program, so that all wait at the same time: nearly all of a test's time is waiting.
+//!
+//! - `cargo test tcp_server`: the tests of one step;
+//! - `cargo test --test suite 04_tcp::`: one sheet;
+//! - `SOCKET_LABS_ALL=1 cargo test`: the load and kill tests with their full numbers, and
+//!   `cargo run` on the sheets as a student types it.
+
+mod ch08_client_server;
+mod ch09_udp;
+mod ch10_security;
+mod ch11_http;
+mod ch_tools;
+mod contract;
+mod reference;
+mod sheets;
+
+use std::process::ExitCode;
+
+use grading::harness::kill_strays;
+use libtest_mimic::Arguments;
+
+/// How many tests run at once, however few cores there are.
+const AT_ONCE: usize = 8;
+
+fn main() -> ExitCode {
+    if let Some(end) = sheets::within_namespace() {
+        return end;
+    }
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    // Those that take longest begin first.
+    let files = [
+        sheets::trials(),
+        ch11_http::trials(),
+        ch08_client_server::trials(),
+        ch10_security::trials(),
+        ch_tools::trials(),
+        ch09_udp::trials(),
+        reference::trials(),
+        contract::trials(),
+    ];
+    let trials = files.into_iter().flatten().collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    kill_strays();
+    conclusion.exit_code()
+}
