@@ -35,6 +35,9 @@ def hear(writer, message, peer):
     if text.strip().lower() == "quit":
         return False
     tell(writer, b"Server received: " + message)
+    if text.strip() == "/who":
+        tell(writer, "".join(f"* - {name}\n" for name in room.values()).encode())
+        return True
     if text.startswith("/name "):
         name = text.removeprefix("/name ").strip()
         if name.isalnum() and name not in room.values():

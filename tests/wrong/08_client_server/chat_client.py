@@ -13,7 +13,8 @@ def show(server):
     """Prints what arrives, until the server closes."""
     try:
         while data := server.recv(1024):
-            print(data.decode(errors="replace"), flush=True)
+            errors = "strict" if BUG == "dies_of_bytes" else "replace"
+            print(data.decode(errors=errors), flush=True)
     except OSError:
         pass
     if BUG != "waits_for_the_user_only":

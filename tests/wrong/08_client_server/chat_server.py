@@ -2,6 +2,7 @@
 
 import os
 import queue
+import random
 import re
 import signal
 import socket
@@ -13,6 +14,7 @@ HOST, PORT, BUG = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 GREETING = b"Welcome to the chat server! Type 'quit' to exit.\n"
 MAX = 1024
 POOL = threading.Semaphore(100 if BUG == "exhausts_its_pool" else 10**6)
+NAMES = set()
 lock = threading.Lock()
 clients = []
 
@@ -21,6 +23,7 @@ class Client:
     def __init__(self, stream, peer):
         self.stream, self.peer = stream, f"{peer[0]}:{peer[1]}"
         self.name = self.peer
+        self.told = 0
         self.queue = queue.Queue(3000)
         self.writer = threading.Thread(target=self.write, daemon=True)
         self.writer.start()
@@ -48,6 +51,21 @@ class Client:
 def tell_others(client, line):
     if BUG == "tells_nobody":
         return
+    if BUG == "tells_in_threads":
+        threading.Thread(target=tell_later, args=(client, line)).start()
+        return
+    if BUG == "loses_lines_in_a_rush" and time.monotonic() - client.told < 0.001:
+        return
+    client.told = time.monotonic()
+    tell_each(client, line)
+
+
+def tell_later(client, line):
+    time.sleep(random.random() / 50)
+    tell_each(client, line)
+
+
+def tell_each(client, line):
     with lock:
         for other in clients:
             if other is not client or (BUG == "tells_the_sender_too" and len(clients) > 1
@@ -74,6 +92,9 @@ def messages(stream):
         if BUG == "takes_a_read_for_a_message":
             yield data
             continue
+        if BUG == "takes_the_end_of_a_read_for_a_line_end":
+            yield from data.splitlines(keepends=True)
+            continue
         buf += data
         while b"\n" in buf[:MAX] or len(buf) >= MAX:
             end = buf.find(b"\n", 0, MAX)
@@ -84,7 +105,7 @@ def messages(stream):
                 while b"\n" not in buf and (data := stream.recv(MAX)):
                     buf += data
                 buf = buf.partition(b"\n")[2]
-    if buf:
+    if buf and BUG != "forgets_the_last_words":
         yield buf
 
 
@@ -108,14 +129,22 @@ def hear(client, message):
     if is_quit(text.strip()):
         return False
     client.tell(b"Server received: " + (message.strip() if BUG == "trims" else message))
-    command = re.fullmatch(r"/name ([A-Za-z][\w-]*)", text.strip())
+    pattern = r"/name (.+)" if BUG == "takes_any_name" else r"/name ([A-Za-z][\w-]*)"
+    command = re.fullmatch(pattern, text.strip())
     if command and BUG != "knows_no_names":
         with lock:
-            taken = [other.name for other in clients]
+            taken = list(NAMES) if BUG == "keeps_the_names_of_the_gone" else [
+                other.name for other in clients]
         if command[1] not in taken or BUG == "gives_a_name_twice":
             client.name = command[1]
+            NAMES.add(command[1])
         else:
             client.tell(b"* That name is taken\n")
+        return True
+    if text.strip() == "/who" and BUG != "does_not_know_who":
+        with lock:
+            here = [other.name for other in clients]
+        client.tell(f"* {len(here)} here: {', '.join(here)}\n".encode())
         return True
     line = text.removesuffix("\n")
     if BUG != "passes_everything_on":
@@ -135,20 +164,23 @@ def handle(stream, peer):
     print(f"[ACTIVE CONNECTIONS] {count}", flush=True)
     if BUG != "announces_nobody":
         tell_others(client, f"* {client.name} joined\n")
+    has_ended = False
     try:
         for message in messages(stream):
             if not hear(client, message):
                 break
+        has_ended = True
     except ConnectionError:
         if BUG == "dies_of_a_reset":
             os._exit(1)
     except OSError:
         pass
-    if BUG != "counts_everybody":
+    if BUG != "counts_everybody" and (BUG != "counts_who_was_cut_off" or has_ended):
         with lock:
             clients.remove(client)
-    if BUG != "announces_nobody":
-        tell_others(client, f"* {client.name} left\n")
+    if BUG != "announces_nobody" and (BUG != "announces_no_reset" or has_ended):
+        who = client.peer if BUG == "forgets_the_name_at_the_end" else client.name
+        tell_others(client, f"* {who} left\n")
     # What is queued is still sent, but not waited for without end.
     try:
         client.queue.put_nowait(None)

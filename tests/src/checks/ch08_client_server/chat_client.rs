@@ -78,7 +78,7 @@ pub fn checks() -> Vec<Check> {
                 let (mut client, mut server) = connected(exam)?;
                 for text in ["quitter", "I quit"] {
                     client.type_in(&format!("{text}\n"))?;
-                    server.expect(format!("{text}\n"))?;
+                    confirm(&mut server, text)?;
                 }
                 Ok(())
             },
@@ -87,11 +87,23 @@ pub fn checks() -> Vec<Check> {
         .hints(&["Compare the whole line. Looking for the word in it is wrong."])
         .by_hand("say quitter at the prompt"),
         Check::new(
+            "chat_client.survives_invalid_utf8",
+            "goes on when the server sends bytes that are not UTF-8",
+            survives_invalid_utf8,
+        )
+        .needs(&["chat_client.shows_what_arrives"])
+        .sheet(wrong)
+        .hints(&[
+            "Other people's bytes reach your client: are they always text?",
+            "A character may be cut between two reads, or be no UTF-8 at all.",
+            "Put a mark (U+FFFD) where no character is, and go on.",
+        ])
+        .by_hand("printf '\\377\\376\\n' | nc -l 127.0.0.1 5555"),
+        Check::new(
             "chat_client.notices_the_end_of_the_server",
             "says Disconnected from server and ends when the server closes",
             |exam| {
-                let (mut client, mut server) = connected(exam)?;
-                server.send(GREETING)?;
+                let (mut client, server) = connected(exam)?;
                 client.wait_for_output(GREETING.trim_end())?;
                 drop(server);
                 client.wait_for_output("Disconnected from server")?;
@@ -111,7 +123,7 @@ pub fn checks() -> Vec<Check> {
                 let word = exam.word(6);
                 client.type_in(&format!("{word}\n"))?;
                 client.close_stdin();
-                server.expect(format!("{word}\n"))?;
+                confirm(&mut server, &word)?;
                 client.wait_exit(Duration::from_secs(8))?;
                 client.expect_no_crash()
             },
@@ -136,28 +148,32 @@ pub fn checks() -> Vec<Check> {
     ]
 }
 
-/// The client, and the check as its server.
+/// The client, and the check as its server, which has greeted it.
 fn connected(exam: &Exam) -> Result<(Program, Conn), Stop> {
     let listener = exam.listener()?;
     let client = exam.client(listener.addr())?;
-    let server = listener.accept()?;
+    let mut server = listener.accept()?;
+    server.send(GREETING)?;
     Ok((client, server))
+}
+
+/// Hears this line and confirms it, as a client may wait for.
+fn confirm(server: &mut Conn, text: &str) -> Verdict {
+    server.expect(format!("{text}\n"))?;
+    server.send(format!("Server received: {text}\n"))
 }
 
 fn sends_lines(exam: &mut Exam) -> Verdict {
     let (mut client, mut server) = connected(exam)?;
-    server.send(GREETING)?;
     for text in [exam.word(8), format!("  aB é {}  ", exam.word(4))] {
         client.type_in(&format!("{text}\n"))?;
-        server.expect(format!("{text}\n"))?;
-        server.send(format!("Server received: {text}\n"))?;
+        confirm(&mut server, &text)?;
     }
     server.expect_silence(Duration::from_millis(200))
 }
 
 fn shows_what_arrives(exam: &mut Exam) -> Verdict {
     let (mut client, mut server) = connected(exam)?;
-    server.send(GREETING)?;
     client.wait_for_output(GREETING.trim_end())?;
     for _ in 0..2 {
         let line = format!("[{}] é {}", exam.word(5), exam.word(9));
@@ -170,10 +186,23 @@ fn shows_what_arrives(exam: &mut Exam) -> Verdict {
     client.wait_for_output(&text)
 }
 
+fn survives_invalid_utf8(exam: &mut Exam) -> Verdict {
+    let (mut client, mut server) = connected(exam)?;
+    client.wait_for_output(GREETING.trim_end())?;
+    // Bytes that are never text, then a character in two segments.
+    server.send(b"[x] \xff\xfe\x80\n[x] \xc3")?;
+    std::thread::sleep(Duration::from_millis(100));
+    server.send(b"\xa9\n")?;
+    let (line, word) = (format!("[x] {}", exam.word(9)), exam.word(7));
+    server.send(format!("{line}\n"))?;
+    client.wait_for_output(&line)?;
+    client.type_in(&format!("{word}\n"))?;
+    server.expect(format!("{word}\n"))
+}
+
 fn quits(exam: &mut Exam) -> Verdict {
     for quit in ["quit", "QUIT"] {
         let (mut client, mut server) = connected(exam)?;
-        server.send(GREETING)?;
         client.type_in(&format!("{quit}\n"))?;
         server.expect(quit)?;
         let exit = client.wait_exit(Duration::from_secs(6))?;

@@ -1,6 +1,7 @@
 //! file_server: the frames of the sheet, and what must never happen to a file.
 
 use std::fs;
+use std::thread;
 
 use super::super::common;
 use super::*;
@@ -421,13 +422,29 @@ fn keeps_the_old_file(exam: &mut Exam) -> Verdict {
     let (first, rest) = new.split_at(2000);
     let mut client = server.connect()?;
     client.send(put(&name, new.len()))?;
-    client.expect([0])?;
+    if !accepted(&mut client)? {
+        // Who never replaces a file keeps the old one as well.
+        return download(&mut server.connect()?, &name, &old);
+    }
     client.send(first)?;
-    download(&mut server.connect()?, &name, &old)?;
+    for _ in 0..5 {
+        download(&mut server.connect()?, &name, &old)?;
+        thread::sleep(Duration::from_millis(40)); // Some write a little later.
+    }
     let checksum = crc32fast::hash(&new).to_be_bytes();
     client.send([rest, checksum.as_slice()].concat())?;
-    client.expect([0])?;
-    download(&mut server.connect()?, &name, &new)
+    let kept = if accepted(&mut client)? { &new } else { &old };
+    download(&mut server.connect()?, &name, kept)
+}
+
+/// Reads a reply: yes, or no with a reason.
+fn accepted(client: &mut Conn) -> Result<bool, Stop> {
+    let kind = client.read_exactly(1)?;
+    if kind == [0] {
+        return Ok(true);
+    }
+    expect_reason(client, &kind, "or 0, yes")?;
+    Ok(false)
 }
 
 fn refuses_a_wrong_checksum(exam: &mut Exam) -> Verdict {
@@ -449,23 +466,35 @@ fn keeps_two_uploads_apart(exam: &mut Exam) -> Verdict {
     const LEN: usize = 100_000;
     let server = exam.server()?;
     let name = exam.word(8);
-    let contents = [exam.bytes(LEN), exam.bytes(LEN)];
-    let mut clients = [server.connect()?, server.connect()?];
-    for client in &mut clients {
+    // A server may refuse whoever comes second: then one is under way.
+    let mut under_way = Vec::new();
+    for _ in 0..2 {
+        let mut client = server.connect()?;
         client.send(put(&name, LEN))?;
-        client.expect([0])?;
-    }
-    // Turn by turn, so that both are under way all the time.
-    for part in 0..10 {
-        for (client, content) in clients.iter_mut().zip(&contents) {
-            let bytes = content.chunks(LEN / 10).nth(part).unwrap_or_default();
-            client.send(bytes)?;
+        if accepted(&mut client)? {
+            under_way.push((client, exam.bytes(LEN)));
         }
     }
-    for (client, content) in clients.iter_mut().zip(&contents) {
-        client.send(crc32fast::hash(content).to_be_bytes())?;
-        client.expect([0])?;
+    // The first sends a half, the second all, the first the rest: in one unfinished file
+    // the parts would mix. Nothing tells when a part has been written.
+    let (half, settled) = (LEN / 2, Duration::from_millis(100));
+    if let Some((client, content)) = under_way.first_mut() {
+        client.send(content.get(..half).unwrap_or_default())?;
+        thread::sleep(settled);
     }
-    let [_, last] = &contents;
-    download(&mut server.connect()?, &name, last)
+    let mut kept = None;
+    for (number, (client, content)) in under_way.iter_mut().enumerate().rev() {
+        let rest = if number == 0 { half } else { 0 };
+        client.send(content_frame(content).get(rest..).unwrap_or_default())?;
+        if accepted(client)? {
+            kept = Some(content);
+        }
+    }
+    match kept {
+        Some(content) => download(&mut server.connect()?, &name, content),
+        None => {
+            let expected = "one of the two uploads is kept";
+            Err(Failure::new(expected, "both are refused").into())
+        }
+    }
 }
