@@ -3,6 +3,12 @@
 //!
 //! `cargo test --test grader` runs one wrong and one unusual program of each chapter;
 //! `SOCKET_LABS_ALL=1` (as `.ci/run all` does) runs every one of them, and the starters.
+//!
+//! What a wrong program is told is compared with `tests/snapshots/`: see `snapshots.rs`
+//! for how they are written anew.
+
+#[path = "grader/snapshots.rs"]
+mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,6 +19,7 @@ use grading::checks;
 use grading::harness::{Check, Outcome, Plan, Status, Target, kill_strays, run};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde::Deserialize;
+use snapshots::{Mode, Snapshots};
 
 /// One `table.toml`.
 #[derive(Deserialize)]
@@ -58,14 +65,27 @@ fn main() -> ExitCode {
         .filter
         .as_ref()
         .is_some_and(|filter| filter.contains("::"));
-    let everything = asked || std::env::var_os("SOCKET_LABS_ALL").is_some();
+    let mode = Mode::from_env();
+    let everything =
+        asked || mode != Mode::Compare || std::env::var_os("SOCKET_LABS_ALL").is_some();
+    let programs: Vec<_> = wrong
+        .iter()
+        .map(|entry| (program(entry), entry.fails.clone()))
+        .collect();
+    let snapshots = Snapshots::read(&root.join("snapshots"), mode, &programs);
+    let snapshots = Arc::new(snapshots);
 
     let mut trials = tables(&wrong, &unusual);
+    trials.extend(snapshot_trials(&snapshots));
     let mut chapters = BTreeSet::new();
     for entry in wrong {
         let is_sample = chapters.insert(entry.dir.clone());
         let name = format!("wrong::{}::{}", entry.step, stem(&entry));
-        let trial = Trial::test(name, move || until_right(|| fails_as_declared(&entry)));
+        let snapshots = Arc::clone(&snapshots);
+        let trial = Trial::test(name, move || match snapshots.mode {
+            Mode::Compare => until_right(|| fails_as_declared(&entry, &snapshots)),
+            _ => until_right(|| write_snapshots(&entry, &snapshots)),
+        });
         trials.push(trial.with_ignored_flag(!is_sample && !everything));
     }
     for entry in unusual {
@@ -94,6 +114,18 @@ fn stem(entry: &Entry) -> String {
     } else {
         format!("{stem}_{}", entry.args.join("_"))
     }
+}
+
+/// A wrong program as its snapshots call it: `tests/wrong/04_tcp/cuts_replies.py`.
+fn program(entry: &Entry) -> String {
+    let chapter = entry.dir.file_name().unwrap_or_default().display();
+    let words = entry.args.iter().map(|word| format!(" {word}"));
+    format!(
+        "tests/wrong/{chapter}/{}{} as {}",
+        entry.file,
+        words.collect::<String>(),
+        entry.step
+    )
 }
 
 /// Reads every `table.toml` one folder below `dir`.
@@ -174,6 +206,29 @@ fn tables(wrong: &[Entry], unusual: &[Entry]) -> Vec<Trial> {
     ]
 }
 
+/// The snapshots themselves: each check has one, each belongs to a check.
+fn snapshot_trials(snapshots: &Arc<Snapshots>) -> Vec<Trial> {
+    let snapshots = Arc::clone(snapshots);
+    vec![
+        Trial::test("snapshots::every_check_has_one", move || {
+            let faults = snapshots.faults();
+            match faults.is_empty() || snapshots.mode != Mode::Compare {
+                true => Ok(()),
+                false => Err(format!(
+                    "{}\nSOCKET_LABS_SNAPSHOTS=write cargo test --test grader writes them",
+                    faults.join("\n")
+                )
+                .into()),
+            }
+        })
+        .with_ignored_flag(true),
+        Trial::test(
+            "snapshots::what_differs_becomes_a_wildcard",
+            snapshots::what_differs_becomes_a_wildcard,
+        ),
+    ]
+}
+
 /// Returns the command line of a program, building it first where it is Rust.
 fn command(entry: &Entry) -> Result<Vec<String>, Failed> {
     let file = entry.dir.join(&entry.file);
@@ -241,19 +296,29 @@ fn rustc(file: &Path) -> Result<PathBuf, Failed> {
     Ok(binary)
 }
 
-/// Runs the checks of one step against a target.
-fn outcomes(step: &str, target: &Target) -> Result<Vec<Outcome>, Failed> {
+/// The seed of the runs of wrong programs: with the same inputs they are told the same.
+const SEED: u64 = 1;
+
+fn checks_of(step: &str) -> Vec<Check> {
+    let mut checks = checks::all();
+    checks.retain(|check| check.step() == step);
+    checks
+}
+
+/// Runs checks of one step against a target.
+fn outcomes(
+    step: &str,
+    target: &Target,
+    checks: Vec<Check>,
+    seed: u64,
+) -> Result<Vec<Outcome>, Failed> {
     let prepared = target
         .prepare(&[step])
         .map_err(|error| format!("{error:#}"))?;
-    let checks = checks::all()
-        .into_iter()
-        .filter(|check| check.step() == step)
-        .collect();
     let plan = Plan {
         prepared: Arc::new(prepared),
         checks,
-        seed: fastrand::u64(..),
+        seed,
         jobs: 2,
     };
     Ok(run(&plan, &|_| {}))
@@ -275,8 +340,55 @@ fn until_right(verdict: impl Fn() -> Result<(), Failed>) -> Result<(), Failed> {
     result
 }
 
-fn fails_as_declared(entry: &Entry) -> Result<(), Failed> {
-    let outcomes = outcomes(&entry.step, &Target::Command(command(entry)?))?;
+/// Writes the snapshots that come from a program: it runs twice, with those checks alone
+/// and what they need.
+fn write_snapshots(entry: &Entry, snapshots: &Snapshots) -> Result<(), Failed> {
+    let name = program(entry);
+    let mut wanted: BTreeSet<&str> = entry
+        .fails
+        .iter()
+        .filter(|id| snapshots.comes_from(id, &name))
+        .map(String::as_str)
+        .collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let all = checks_of(&entry.step);
+    for check in all.iter().rev() {
+        if wanted.contains(check.id) {
+            wanted.extend(check.needs);
+        }
+    }
+    let checks: Vec<Check> = all
+        .iter()
+        .filter(|check| wanted.contains(check.id))
+        .cloned()
+        .collect();
+    let target = Target::Command(command(entry)?);
+    let mut faults = String::new();
+    let first = outcomes(&entry.step, &target, checks.clone(), SEED)?;
+    for outcome in &first {
+        let declared = entry.fails.contains(&outcome.id);
+        if declared != (outcome.status == Status::Failed) {
+            faults += &format!("{} {:?}\n", outcome.id, outcome.status);
+        }
+        faults += &snapshots.fault(outcome, &name).unwrap_or_default();
+    }
+    if snapshots.mode == Mode::Write {
+        let loosen = snapshots.loosening();
+        for outcome in outcomes(&entry.step, &target, checks, SEED)? {
+            faults += &loosen.fault(&outcome, &name).unwrap_or_default();
+        }
+    }
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(faults.into()),
+    }
+}
+
+fn fails_as_declared(entry: &Entry, snapshots: &Snapshots) -> Result<(), Failed> {
+    let target = Target::Command(command(entry)?);
+    let outcomes = outcomes(&entry.step, &target, checks_of(&entry.step), SEED)?;
     let by_status: BTreeMap<&str, Status> = outcomes
         .iter()
         .map(|outcome| (outcome.id.as_str(), outcome.status))
@@ -295,6 +407,9 @@ fn fails_as_declared(entry: &Entry) -> Result<(), Failed> {
                 outcome.id,
                 outcome.feedback()
             );
+        }
+        if let Some(fault) = snapshots.fault(outcome, &program(entry)) {
+            faults += &fault;
         }
         if !right {
             let status = format!("{:?}", by_status.get(outcome.id.as_str()));
@@ -341,7 +456,9 @@ fn feedback_fault(outcome: &Outcome) -> Option<&'static str> {
 }
 
 fn passes_everything(entry: &Entry) -> Result<(), Failed> {
-    let outcomes = outcomes(&entry.step, &Target::Command(command(entry)?))?;
+    let target = Target::Command(command(entry)?);
+    let checks = checks_of(&entry.step);
+    let outcomes = outcomes(&entry.step, &target, checks, fastrand::u64(..))?;
     let faults: String = outcomes
         .iter()
         .filter(|outcome| outcome.status != Status::Passed)
@@ -392,7 +509,8 @@ fn scores_nothing(step: &str, dir: &Path) -> Result<(), Failed> {
     }
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
     std::fs::copy(lock, copy.join("Cargo.lock"))?;
-    let outcomes = outcomes(step, &Target::Submission(copy))?;
+    let target = Target::Submission(copy);
+    let outcomes = outcomes(step, &target, checks_of(step), fastrand::u64(..))?;
     let mut faults = String::new();
     for outcome in outcomes {
         let not_compiling = outcome

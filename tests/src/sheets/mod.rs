@@ -46,6 +46,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+pub use compare::{diff, matches, normalise};
 pub use console::Script;
 pub use excerpts::check_excerpts;
 pub use links::{check_links, check_summary};
