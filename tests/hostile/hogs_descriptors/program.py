@@ -1,0 +1,36 @@
+"""Listens, then opens files until there is no descriptor left."""
+
+import os
+import socket
+import time
+
+HOST, PORT = os.environ["HOST"], int(os.environ["PORT"])
+
+
+def serve():
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((HOST, PORT))
+    listener.listen(128)
+    hoard = []
+    while True:
+        try:
+            hoard.append(open("/dev/null"))
+        except OSError:
+            time.sleep(0.05)
+    number = 0
+    while True:
+        client, _ = listener.accept()
+        number += 1
+        try:
+            client.settimeout(20)
+            if client.recv(1024):
+                client.sendall(b"Hello! You are connection #%d" % number)
+        except OSError:
+            pass
+        finally:
+            client.close()
+
+
+
+serve()
