@@ -260,6 +260,9 @@ fn watch_checks_again_on_save_and_takes_keys_from_a_pipe() {
     keys.write_all(b"l\n").unwrap();
     wait_for("steps,");
     wait_for("watching for changes");
+    keys.write_all(b"n\n").unwrap();
+    wait_for("is not done yet");
+    wait_for("watching for changes");
     python_submission(&folder, |source| source.replace("number = 0", "number = 5"));
     wait_for("#»6");
     wait_for("watching for changes");

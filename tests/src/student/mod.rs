@@ -6,6 +6,7 @@
 //! | `course.rs` | chapters, steps, points, sheets |
 //! | `progress.rs` | what has been done, kept in `work/`, never trusted for marks |
 //! | `workshop.rs` | start, new, reset, run, solution |
+//! | `languages.rs` | an empty program in another language than Rust |
 //! | `lesson.rs` | check a step, its feedback, the next hint |
 //! | `watch.rs` | check again on every save |
 //! | `doctor.rs` | what is missing on this machine |
@@ -14,6 +15,7 @@
 mod author;
 mod course;
 mod doctor;
+mod languages;
 mod lesson;
 mod progress;
 mod watch;

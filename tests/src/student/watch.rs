@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -61,7 +63,8 @@ pub struct Watch {
     signals: Receiver<Signal>,
     sender: Sender<Signal>,
     watcher: Option<notify::RecommendedWatcher>,
-    _terminal: Option<RawTerminal>,
+    waiting: Arc<AtomicBool>,
+    terminal: Option<Arc<RawTerminal>>,
 }
 
 type Files = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
@@ -72,18 +75,21 @@ impl Watch {
     pub fn new(dir: &Path) -> Watch {
         let (sender, signals) = mpsc::channel();
         let keys = sender.clone();
-        let terminal = RawTerminal::enter();
+        let terminal = RawTerminal::enter().map(Arc::new);
+        let waiting = Arc::new(AtomicBool::new(false));
+        let (shared, listens) = (terminal.clone(), Arc::clone(&waiting));
         // Lives as long as the process: a read of stdin cannot be called off.
         let _ = thread::Builder::new()
             .name("keys".into())
-            .spawn(move || read_keys(&keys));
+            .spawn(move || read_keys(&keys, &listens, shared.as_deref()));
         let mut watch = Watch {
             dir: PathBuf::new(),
             seen: Files::new(),
             signals,
             sender,
             watcher: None,
-            _terminal: terminal,
+            waiting,
+            terminal,
         };
         watch.turn_to(dir);
         watch
@@ -109,6 +115,13 @@ impl Watch {
 
     /// Waits for a save (`None`) or a key.
     pub fn wait(&mut self) -> Option<Key> {
+        self.waiting.store(true, Ordering::SeqCst);
+        let wanted = self.wait_for_either();
+        self.waiting.store(false, Ordering::SeqCst);
+        wanted
+    }
+
+    fn wait_for_either(&mut self) -> Option<Key> {
         loop {
             match self.signals.recv_timeout(POLL_PERIOD) {
                 Ok(Signal::Key(key)) => return Some(key),
@@ -124,12 +137,29 @@ impl Watch {
     }
 }
 
-fn read_keys(keys: &Sender<Signal>) {
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // The thread that reads keys has its share of the terminal for ever.
+        if let Some(terminal) = &self.terminal {
+            terminal.leave();
+        }
+    }
+}
+
+fn read_keys(keys: &Sender<Signal>, waiting: &AtomicBool, raw: Option<&RawTerminal>) {
     let single = std::io::stdin().is_terminal();
     let mut line_begins = true;
     for byte in std::io::stdin().lock().bytes().map_while(Result::ok) {
         if single || line_begins {
             let Some(key) = Key::of(byte) else { continue };
+            if let (Key::Quit, false, Some(raw)) =
+                (key, waiting.load(Ordering::SeqCst), raw)
+            {
+                // A check is under way, and nobody waits for its end: programs that it
+                // started end with this process.
+                raw.leave();
+                std::process::exit(0);
+            }
             if keys.send(Signal::Key(key)).is_err() {
                 return;
             }
@@ -153,14 +183,29 @@ fn files(dir: &Path) -> Files {
             }
             match entry.metadata() {
                 Ok(data) if data.is_dir() => folders.push(entry.path()),
-                Ok(data) => {
+                Ok(data) if !is_built(&entry.path(), data.len()) => {
                     found.insert(entry.path(), (data.modified().ok(), data.len()));
                 }
-                Err(_) => {}
+                _ => {}
             }
         }
     }
     found
+}
+
+/// Whether a compiler has made a file, which it does again at every check.
+fn is_built(path: &Path, len: u64) -> bool {
+    const ENDS: [&str; 5] = ["class", "exe", "o", "obj", "pyc"];
+    const ELF: [u8; 4] = *b"\x7fELF";
+    const MACH_O: [u8; 4] = [0xcf, 0xfa, 0xed, 0xfe];
+    let end = path.extension().unwrap_or_default().to_string_lossy();
+    let mut magic = [0; 4];
+    ENDS.contains(&&*end)
+        || len > 1024
+            && path.extension().is_none()
+            && std::fs::File::open(path)
+                .and_then(|mut file| file.read_exact(&mut magic))
+                .is_ok_and(|()| magic == ELF || magic == MACH_O)
 }
 
 /// A terminal that hands on each key at once; as it was when dropped.
@@ -189,11 +234,14 @@ impl RawTerminal {
     }
 }
 
-#[cfg(unix)]
-impl Drop for RawTerminal {
-    fn drop(&mut self) {
-        use rustix::termios::{OptionalActions, tcsetattr};
+impl RawTerminal {
+    /// Makes the terminal what it was before.
+    fn leave(&self) {
+        #[cfg(unix)]
+        {
+            use rustix::termios::{OptionalActions, tcsetattr};
 
-        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.before);
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.before);
+        }
     }
 }

@@ -10,7 +10,8 @@ use anyhow::{Context, bail, ensure};
 use similar::TextDiff;
 
 use super::course::{Course, Step};
-use super::progress::Progress;
+use super::languages::NewProgram;
+use super::progress::{Progress, StepProgress};
 use crate::report::replace;
 
 /// What every package in `work/` builds with: one target folder for all.
@@ -56,6 +57,12 @@ impl Workshop {
     /// Whether the step has been begun.
     pub fn begun(&self, step: &str) -> bool {
         self.folder(step).exists()
+    }
+
+    /// Whether every check of the step passed, the last time.
+    pub fn done(&self, step: &str) -> bool {
+        let progress = self.progress();
+        progress.steps.get(step).is_some_and(StepProgress::done)
     }
 
     /// The step that is named, or the one that was worked on last.
@@ -106,7 +113,7 @@ impl Workshop {
         })
     }
 
-    /// Begins a submission in another language.
+    /// Begins a submission in another language. Returns the file to edit.
     ///
     /// # Errors
     ///
@@ -119,21 +126,13 @@ impl Workshop {
             "{} is there already; `cargo lab reset {name}` moves it away",
             self.shown(&folder)
         );
-        ensure!(
-            ["python", "py"].contains(&language),
-            "there is no template for {language:?}, only for python; every language works: \
-             a folder with a program and a lab.toml (labs/using_cargo_lab.md)"
-        );
+        let program = NewProgram::of(step, language)?;
         self.fill(&folder, |new| {
-            let lab_toml = format!(
-                "# How the grader starts it; HOST and PORT are in the environment, too.\n\
-                 [programs]\n\
-                 {name} = \"python3 {name}.py {{host}} {{port}} {{args}}\"\n"
-            );
-            fs::write(new.join("lab.toml"), lab_toml)?;
-            fs::write(new.join(format!("{name}.py")), python(step))?;
+            fs::write(new.join("lab.toml"), &program.lab_toml)?;
+            fs::write(new.join(&program.file), &program.source)?;
             Ok(())
-        })
+        })?;
+        Ok(folder.join(program.file))
     }
 
     /// Makes a folder in one step: it is there as a whole, or not at all.
@@ -284,31 +283,4 @@ fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// An empty Python program for a step.
-fn python(step: &Step) -> String {
-    let mut text = format!(
-        "\"\"\"{}: begun by `cargo lab new {} --lang python`.\n\n",
-        step.name, step.name
-    );
-    text.push_str("What it must do:\n");
-    for check in &step.checks {
-        let _ = writeln!(text, "- {}", check.title);
-    }
-    let sheet = step.checks.first().map_or("labs/", |check| check.sheet);
-    let sheet = sheet.split('#').next().unwrap_or(sheet);
-    let _ = write!(text, "\nThe sheet: {sheet}\n\"\"\"\n\n");
-    text.push_str(
-        "import sys\n\n\
-         HOST = sys.argv[1] if len(sys.argv) > 1 else \"127.0.0.1\"\n\
-         PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 0\n\
-         ARGS = sys.argv[3:]\n\n\n\
-         def main():\n    \
-             # TODO: import socket, then a server binds, listens and accepts,\n    \
-             # a client connects. Print with flush=True: nobody waits for a full buffer.\n    \
-             pass\n\n\n\
-         if __name__ == \"__main__\":\n    main()\n",
-    );
-    text
 }

@@ -64,7 +64,7 @@ pub struct RunArgs {
 pub struct NewArgs {
     /// The step
     step: String,
-    /// The language of the program
+    /// The language of the program: python, javascript, ruby, java, c or go
     #[arg(long, default_value = "python")]
     lang: String,
 }
@@ -110,28 +110,22 @@ pub fn start(step: &str) -> anyhow::Result<ExitCode> {
     let workshop = Workshop::open()?;
     let step = workshop.course.step(step)?;
     let folder = workshop.start(step)?;
-    begun(&workshop, &step.name, &folder, "src/main.rs")
+    begun(&workshop, &step.name, &folder.join("src/main.rs"))
 }
 
 /// `cargo lab new STEP --lang python`.
 pub fn new(args: &NewArgs) -> anyhow::Result<ExitCode> {
     let workshop = Workshop::open()?;
     let step = workshop.course.step(&args.step)?;
-    let folder = workshop.new_program(step, &args.lang)?;
-    begun(&workshop, &step.name, &folder, &format!("{}.py", step.name))
+    let file = workshop.new_program(step, &args.lang)?;
+    begun(&workshop, &step.name, &file)
 }
 
-fn begun(
-    workshop: &Workshop,
-    name: &str,
-    folder: &Path,
-    file: &str,
-) -> anyhow::Result<ExitCode> {
+fn begun(workshop: &Workshop, name: &str, file: &Path) -> anyhow::Result<ExitCode> {
     let mut progress = workshop.progress();
     progress.current = Some(name.to_owned());
     progress.write()?;
-    let file = folder.join(file);
-    let shown = links().link(&workshop.shown(&file), &file);
+    let shown = links().link(&workshop.shown(file), file);
     print(&format!(
         "{name} is begun: {shown}\nnext: edit it, then cargo lab check {name}\n"
     ))?;
@@ -172,7 +166,10 @@ pub fn watch(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         let step = workshop.course.step(&name)?;
         match wanted {
             None | Some(Key::Check) => {
-                let lesson = workshop.check(step, args.seed, links(), &|_| {});
+                let progress = Progress::new();
+                let lesson = workshop
+                    .check(step, args.seed, links(), &|event| progress.tell(event));
+                progress.bar.finish_and_clear();
                 let text = lesson.map_or_else(|error| format!("{error:#}\n"), |l| l.text);
                 print(&format!("{clear}{text}"))?;
             }
@@ -183,6 +180,10 @@ pub fn watch(args: &CheckArgs) -> anyhow::Result<ExitCode> {
                 let shown = workshop.shown(&backup);
                 print(&format!("begun again; the old program is in {shown}\n"))?;
             }
+            Some(Key::Next) if !workshop.done(&name) => print(&format!(
+                "{name} is not done yet. h shows a hint; to begin another step all the \
+                 same: cargo lab start STEP\n"
+            ))?,
             Some(Key::Next) => match workshop.next_after(&name).map(str::to_owned) {
                 Some(next) => {
                     if !workshop.begun(&next) {
@@ -216,12 +217,7 @@ pub fn hint(args: &HintArgs) -> anyhow::Result<ExitCode> {
 pub fn solution(args: &SolutionArgs) -> anyhow::Result<ExitCode> {
     let workshop = Workshop::open()?;
     let step = workshop.named_or_current(args.step.step.as_deref())?;
-    let progress = workshop.progress();
-    let done = progress
-        .steps
-        .get(&step.name)
-        .is_some_and(|known| known.done());
-    if !done && !args.anyway {
+    if !workshop.done(&step.name) && !args.anyway {
         print(&format!(
             "Not every check of {0} passes yet. cargo lab hint {0} helps; \
              cargo lab solution {0} --anyway shows the solution.\n",
