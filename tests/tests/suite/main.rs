@@ -5,6 +5,7 @@
 //!
 //! - `cargo test tcp_server`: the tests of one step;
 //! - `cargo test --test suite 04_tcp::`: one sheet;
+//! - `SOCKET_LABS_RUNS=200`: the checks 200 times, on busy cores (`soak.rs`);
 //! - `SOCKET_LABS_ALL=1 cargo test`: the load and kill tests with their full numbers, and
 //!   `cargo run` on the sheets as a student types it.
 
@@ -16,6 +17,7 @@ mod ch_tools;
 mod contract;
 mod reference;
 mod sheets;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -29,8 +31,14 @@ fn main() -> ExitCode {
     if let Some(end) = sheets::within_namespace() {
         return end;
     }
+    if let Some(end) = soak::soak() {
+        return end;
+    }
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
+    if soak::is_one_run() {
+        return libtest_mimic::run(&arguments, reference::trials()).exit_code();
+    }
     // Those that take longest begin first.
     let files = [
         sheets::trials(),
