@@ -116,6 +116,81 @@ fn marks_and_exit_status_say_what_was_handed_in() {
     assert_eq!(error.status.code(), Some(3));
 }
 
+/// A wrong `lab.toml`, an archive, another name: each is answered with what is wrong.
+#[test]
+fn odd_folders_are_answered_with_what_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let (all, out) = (dir.path().join("all"), dir.path().join("out"));
+    let lab_toml = |name: &str, text: &str| {
+        python_submission(&all.join(name), |source| source);
+        fs::write(all.join(name).join("lab.toml"), text).unwrap();
+    };
+    let command = "'python3 server.py'";
+    lab_toml(
+        "ä b",
+        &format!("\u{feff}[programs]\r\ntcp_server = {command}\r\n"),
+    );
+    lab_toml(
+        "built",
+        "build = 'mv server.py built.py'\n[programs]\ntcp_server = 'python3 built.py'",
+    );
+    lab_toml(
+        "build_fails",
+        &format!("build = 'cat nothing.c'\n[programs]\ntcp_server = {command}"),
+    );
+    lab_toml("hyphen", &format!("[programs]\ntcp-server = {command}"));
+    lab_toml("no_table", &format!("tcp_server = {command}"));
+    lab_toml("slip", &format!("[programs]\ntcp_sever = {command}"));
+    lab_toml("syntax", "\n[programs\n");
+    lab_toml("no_command", "[programs]\ntcp_server = 'no_such_command'");
+    lab_toml(
+        "in_background",
+        &format!("[programs]\ntcp_server = {command}"),
+    );
+    let source = fs::read_to_string(all.join("in_background/server.py")).unwrap();
+    let fork = "import os, time\nif os.fork(): time.sleep(1); os._exit(0)\nos.setsid()\n";
+    fs::write(
+        all.join("in_background/server.py"),
+        format!("{fork}{source}"),
+    )
+    .unwrap();
+    fs::create_dir_all(all.join("packed")).unwrap();
+    fs::write(all.join("packed/work.zip"), "PK").unwrap();
+    fs::write(all.join("other.tar.gz"), "").unwrap();
+
+    let report = grade(&all, &out, &["--only=tcp_server.listens"]);
+    let said = |name: &str| {
+        let one = report.submissions.iter().find(|one| one.name == name);
+        let one = one.unwrap_or_else(|| panic!("no {name}"));
+        match (&one.problem, &one.checks[0].feedback) {
+            (Some(problem), _) => format!("problem: {problem}"),
+            (None, Some(feedback)) => feedback.clone(),
+            (None, None) => format!("{:?}", one.checks[0].status),
+        }
+    };
+    for (name, part) in [
+        ("ä b", "Passed"),
+        ("built", "Passed"),
+        ("build_fails", "the build command fails"),
+        ("hyphen", "Passed"),
+        ("no_table", "problem: lab.toml: it says \"tcp_server\""),
+        ("slip", "tcp_sever is a slip for tcp_server"),
+        ("syntax", "problem: lab.toml: line 2"),
+        ("no_command", "likely:   its command is not found"),
+        ("in_background", "likely:   it goes on in the background"),
+        ("packed", "work.zip: unpack it"),
+    ] {
+        let said = said(name);
+        assert!(said.contains(part), "{name}: {said}");
+    }
+    let archive = run(&["grade", all.join("other.tar.gz").to_str().unwrap()]);
+    assert!(
+        stderr(&archive).contains("unpack it"),
+        "{}",
+        stderr(&archive)
+    );
+}
+
 #[test]
 fn the_same_seed_gives_the_same_report() {
     let dir = tempfile::tempdir().unwrap();
@@ -175,6 +250,90 @@ fn a_killed_run_leaves_a_valid_report_and_resumes_to_the_same() {
     let text =
         |report: &Report| without_times(&serde_json::to_string_pretty(report).unwrap());
     assert_eq!(text(&resumed), text(&whole));
+}
+
+/// A course's worth of submissions: good, wrong, hostile, not compiling. The grader is
+/// killed in the middle of them and started again.
+///
+/// `SOCKET_LABS_ALL=1` runs it, with 20 submissions or as many as `SOCKET_LABS_SUBMISSIONS`
+/// says, and prints how long each run took.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_large_batch_killed_in_the_middle_ends_the_same() {
+    if std::env::var_os("SOCKET_LABS_ALL").is_none() {
+        eprintln!("not run: SOCKET_LABS_ALL=1 runs it");
+        return;
+    }
+    let number = std::env::var("SOCKET_LABS_SUBMISSIONS").ok();
+    let number: usize = number.and_then(|n| n.parse().ok()).unwrap_or(20);
+    let dir = tempfile::tempdir().unwrap();
+    let all = dir.path().join("all");
+    let mut hostile: Vec<String> = fs::read_dir(tests_dir().join("hostile"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    hostile.sort();
+    let mut hostile = hostile.iter().cycle();
+    for n in 0..number {
+        let to = all.join(format!("student{n:03}"));
+        match n % 10 {
+            0..5 => python_submission(&to, |source| format!("{source}# {n}\n")),
+            5 => python_submission(&to, |source| {
+                source.replace("number = 0", "number = 1")
+            }),
+            6 => python_submission(&to, |source| source.replace("client.sendall", "str")),
+            7 | 8 => copy_hostile(hostile.next().unwrap(), &to),
+            _ => {
+                fs::create_dir_all(to.join("src")).unwrap();
+                let manifest = "[package]\nname = \"tcp_server\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+                fs::write(to.join("Cargo.toml"), manifest).unwrap();
+                fs::write(to.join("src/main.rs"), "fn main() { nothing() }\n").unwrap();
+            }
+        }
+    }
+    let args = ["--only=tcp_server", "--build-limit", "30"];
+    let start = Instant::now();
+    let whole = grade(&all, &dir.path().join("whole"), &args);
+    println!("{number} submissions in {} s", start.elapsed().as_secs());
+
+    let out = dir.path().join("killed");
+    let mut child = lab()
+        .arg("grade")
+        .arg(&all)
+        .args(["--seed", "7", "--format", "json", "--out"])
+        .arg(&out)
+        .args(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let give_up = Instant::now() + start.elapsed() * 2;
+    while Instant::now() < give_up && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(200));
+        let graded = fs::read_dir(out.join("submissions")).into_iter().flatten();
+        let text =
+            |entry: fs::DirEntry| fs::read_to_string(entry.path()).unwrap_or_default();
+        let done = graded.flatten().map(text);
+        if done.filter(|text| text.contains("\"graded\"")).count() >= number / 2 {
+            break;
+        }
+    }
+    child.kill().unwrap(); // SIGKILL
+    child.wait().unwrap();
+    let left = report(&out);
+    assert!(left.totals.not_run > 0, "it was killed too late");
+    let start = Instant::now();
+    let resumed = grade(&all, &out, &[&args[..], &["--resume"]].concat());
+    println!("the rest of them in {} s", start.elapsed().as_secs());
+    let marks = |report: &Report| -> Vec<(String, String, CheckStatus)> {
+        let all = report.submissions.iter();
+        all.flat_map(|one| {
+            let checks = one.checks.iter();
+            checks.map(|check| (one.name.clone(), check.id.clone(), check.status))
+        })
+        .collect()
+    };
+    assert_eq!(marks(&resumed), marks(&whole));
 }
 
 #[test]
@@ -340,6 +499,19 @@ fn repeated_checks_must_pass_each_time() {
     assert_eq!(report.totals.score, report.totals.max_score);
 }
 
+fn copy_hostile(name: &str, to: &Path) {
+    for part in ["", "src"] {
+        let from = tests_dir().join("hostile").join(name).join(part);
+        let Ok(files) = fs::read_dir(from) else {
+            continue;
+        };
+        fs::create_dir_all(to.join(part)).unwrap();
+        for file in files.flatten().filter(|file| file.path().is_file()) {
+            fs::copy(file.path(), to.join(part).join(file.file_name())).unwrap();
+        }
+    }
+}
+
 /// Grades all hostile programs between two good ones and looks at what they leave.
 fn hostile(isolation: Isolation, args: &[&str], leave_out: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
@@ -354,16 +526,7 @@ fn hostile(isolation: Isolation, args: &[&str], leave_out: &[&str]) {
             continue;
         }
         copied += 1;
-        let to = all.join(&name);
-        for part in ["", "src"] {
-            let Ok(files) = fs::read_dir(entry.path().join(part)) else {
-                continue;
-            };
-            fs::create_dir_all(to.join(part)).unwrap();
-            for file in files.flatten().filter(|file| file.path().is_file()) {
-                fs::copy(file.path(), to.join(part).join(file.file_name())).unwrap();
-            }
-        }
+        copy_hostile(&name, &all.join(&name));
     }
     assert!(copied >= 8, "{copied} hostile programs");
     let before = sleepers();
@@ -388,11 +551,28 @@ fn hostile(isolation: Isolation, args: &[&str], leave_out: &[&str]) {
         let expected = match *name {
             "a_good" | "z_good" | "ignores_signals" | "leaves_children"
             | "endless_output" | "deletes_its_folder" | "prints_escapes"
-            | "fills_the_disk" => all_points,
-            "never_reads" | "replies_escapes" => 1,
+            | "fills_the_disk" | "digs_deep" | "hogs_ports" | "shouts"
+            | "closes_its_streams" | "writes_everywhere" | "builds_mischief" => {
+                all_points
+            }
+            "never_reads" | "replies_escapes" | "hogs_descriptors" | "stops_itself"
+            | "prints_results" => 1,
             _ => 0,
         };
         assert_eq!(*score, expected, "{name}");
+    }
+    let home = std::env::var_os("HOME").unwrap_or_default();
+    let course = lab_support::course();
+    let places = [
+        dir.path(),
+        Path::new(&home),
+        Path::new("/usr"),
+        &all,
+        &course,
+    ];
+    for place in places.iter().flat_map(|place| place.ancestors()) {
+        let left = place.join("socket_labs_was_here");
+        assert!(!left.exists(), "{} was written", left.display());
     }
     // What carries no mark and has fled its group and session is gone all the same.
     let give_up = Instant::now() + Duration::from_secs(3);
@@ -437,6 +617,11 @@ fn hostile_programs_harm_nobody_without_namespaces() {
         "forks_for_ever",
         "fills_the_disk",
         "builds_for_ever",
+        "builds_mischief",
+        "digs_deep",
+        "hogs_ports",
+        "stops_its_checker",
+        "writes_everywhere",
     ];
     hostile(
         Isolation::ProcessGroups,

@@ -6,11 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
 use super::isolate::Isolation;
 use super::lane::{self, Lane, Setup};
-use super::submission::{Scratch, Submission, find, forget_old_copies};
+use super::submission::{Scratch, Submission, archives, find, forget_old_copies};
 use crate::checks;
 use crate::harness::{Check, Executor, Outcome, Status, schedule};
 use crate::report::{
@@ -120,7 +120,17 @@ pub fn grade(
     events: &(dyn Fn(Event<'_>) + Sync),
 ) -> anyhow::Result<Report> {
     let submissions = find(&batch.dirs, batch.single)?;
-    ensure!(!submissions.is_empty(), "there is no submission in there");
+    ensure!(
+        !submissions.is_empty(),
+        "there is no submission in there: a folder with a Cargo.toml or a lab.toml, or a \
+         folder of such folders"
+    );
+    for archive in batch.dirs.iter().flat_map(|dir| archives(dir)) {
+        events(Event::Trouble(&format!(
+            "{} is an archive: unpack it, or it is not graded",
+            archive.display()
+        )));
+    }
     let mut checks = select(&batch.only)?;
     if batch.only.is_empty() {
         // What nobody has handed in is not asked for; what one has, all are asked for.
@@ -356,10 +366,9 @@ fn grade_rest(
     known: Vec<Outcome>,
 ) -> anyhow::Result<()> {
     let name = submission.name.as_str();
-    ensure!(
-        !submission.steps.is_empty(),
-        "there is no Cargo.toml with a binary and no lab.toml in it"
-    );
+    if let Some(why) = submission.why_no_programs() {
+        bail!(why);
+    }
     (run.events)(Event::Building(name));
     let (isolation, seed) = {
         let report = run.report();
@@ -371,6 +380,10 @@ fn grade_rest(
     };
     let scratch = scratch.context("cannot make a copy to work on")?;
     let prepared = scratch.build(isolation, run.batch.build_limit)?;
+    // A manifest that cargo refuses is a program that does not compile: its checks fail.
+    if let Some(why) = prepared.trouble().filter(|why| why.starts_with("lab.toml")) {
+        bail!(why.to_owned());
+    }
     let rooms = scratch.rooms();
     let setup = Setup {
         prepared,

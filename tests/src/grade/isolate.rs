@@ -168,8 +168,8 @@ mod linux {
 
     use super::*;
 
-    /// What the folder in memory may hold.
-    const ROOM_SIZE: &std::ffi::CStr = c"size=512m,mode=1777";
+    /// What the folder in memory may hold: each file costs memory, an empty one too.
+    const ROOM_SIZE: &std::ffi::CStr = c"size=512m,nr_inodes=100k,mode=1777";
 
     /// `__isolate MODE ROOM NEEDED… rw WRITABLE… -- WORDS`: makes namespaces and mounts.
     pub(super) fn isolate(args: &[OsString]) -> anyhow::Result<i32> {
@@ -201,7 +201,11 @@ mod linux {
         )
         .context("no mounts of its own")?;
         if own_processes {
+            let here = std::env::current_dir();
             mounts(Path::new(room), folders)?;
+            // Where this process stands is still below what was there before.
+            here.and_then(std::env::set_current_dir)
+                .context("the working directory is gone")?;
         }
         let stage = if own_processes { "__init" } else { "__inner" };
         let mut child = Command::new(own_executable())

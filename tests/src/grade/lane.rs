@@ -101,7 +101,12 @@ impl Lane {
         })
     }
 
-    fn ask(&mut self, check: &Check, seed: u64) -> Result<Outcome, NoAnswer> {
+    fn ask(
+        &mut self,
+        check: &Check,
+        seed: u64,
+        patience: Duration,
+    ) -> Result<Outcome, NoAnswer> {
         let stdin = self.stdin.as_mut().ok_or(NoAnswer::Died)?;
         let question = Question {
             id: check.id.to_owned(),
@@ -110,7 +115,7 @@ impl Lane {
         let mut line = serde_json::to_vec(&question).map_err(|_| NoAnswer::Died)?;
         line.push(b'\n');
         stdin.write_all(&line).map_err(|_| NoAnswer::Died)?;
-        match self.answers.recv_timeout(check.deadline + GRACE) {
+        match self.answers.recv_timeout(patience) {
             Ok(line) => match serde_json::from_str::<Outcome>(&line) {
                 Ok(outcome) if outcome.id == check.id => Ok(outcome),
                 // Not what the lane writes: somebody else has its pipe.
@@ -159,7 +164,9 @@ pub(super) fn run(
             }
         }
         let Some(lane) = slot.as_mut() else { break };
-        match lane.ask(check, seed) {
+        // Both attempts together get no more time than one.
+        let patience = (check.deadline + GRACE).saturating_sub(start.elapsed());
+        match lane.ask(check, seed, patience) {
             Ok(outcome) => return outcome,
             Err(NoAnswer::TimeUp) => {
                 *slot = None;
@@ -172,10 +179,10 @@ pub(super) fn run(
             }
             Err(NoAnswer::Died) => {
                 *slot = None;
-                if attempt >= 2 {
+                if attempt >= 2 || start.elapsed() >= check.deadline {
                     let failure = Failure::new(
                         "it leaves other processes alone",
-                        "the process that runs the check was killed, twice",
+                        "the process that runs the check was killed",
                     );
                     return Outcome::failed(check, failure, start.elapsed());
                 }
@@ -261,26 +268,6 @@ fn watch_limits(own_table: bool, exceeded: &AtomicU8) {
 
 /// The outcome of a check whose program is not there, without starting anything.
 pub(super) fn missing(check: &Check, prepared: &Prepared) -> Option<Outcome> {
-    let failure = match prepared.broken(check.step()) {
-        Some(message) => Failure::new("it compiles", first_lines(message)),
-        None if prepared.has(check.step()) => return None,
-        None => Failure::new("a program for this step", "there is none"),
-    };
+    let failure = prepared.missing(check.step())?;
     Some(Outcome::failed(check, failure, Duration::ZERO))
-}
-
-/// As much of a compiler's text as fits one screen.
-fn first_lines(text: &str) -> String {
-    const LINES: usize = 30;
-    const COLUMNS: usize = 180;
-    let mut shown = String::new();
-    let count = text.trim_end().lines().count();
-    for line in text.lines().take(LINES.min(count)) {
-        shown.push('\n');
-        shown.extend(line.chars().filter(|c| !c.is_control()).take(COLUMNS));
-    }
-    if count > LINES {
-        shown.push_str(&format!("\n… {} more lines", count - LINES));
-    }
-    shown
 }

@@ -42,7 +42,15 @@ pub fn find(dirs: &[PathBuf], single: bool) -> anyhow::Result<Vec<Submission>> {
         let real = dir
             .canonicalize()
             .with_context(|| format!("cannot find {}", dir.display()))?;
-        ensure!(real.is_dir(), "{} is not a folder", dir.display());
+        ensure!(
+            real.is_dir(),
+            "{} is not a folder{}",
+            dir.display(),
+            match is_archive(&real) {
+                true => ": unpack it first",
+                false => "",
+            }
+        );
         if single || is_submission(&real) {
             found.push(submission(real));
             continue;
@@ -89,7 +97,58 @@ fn submission(dir: PathBuf) -> Submission {
     }
 }
 
+/// Whether a file is a packed folder, by its name.
+fn is_archive(file: &Path) -> bool {
+    const ENDS: [&str; 9] = [
+        ".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".zst", ".7z", ".rar",
+    ];
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.to_lowercase();
+    file.is_file() && ENDS.iter().any(|end| name.ends_with(end))
+}
+
+/// The packed folders in a folder.
+pub(super) fn archives(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    found.retain(|path| is_archive(path));
+    found.sort();
+    found
+}
+
 impl Submission {
+    /// Why there can be no program in it, before anything is built.
+    pub(super) fn why_no_programs(&self) -> Option<String> {
+        let folders = project_folders(&self.dir);
+        let is_script = |folder: &PathBuf| folder.join("lab.toml").exists();
+        if !self.steps.is_empty() || folders.iter().any(is_script) {
+            return None;
+        }
+        let manifest = |folder: &PathBuf| {
+            let text = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+            text.parse::<toml::Table>()
+        };
+        // A manifest that cannot be read is for cargo to explain.
+        if folders
+            .iter()
+            .map(manifest)
+            .any(|manifest| manifest.is_err())
+        {
+            return None;
+        }
+        let why = "there is no Cargo.toml with a binary and no lab.toml in it";
+        let archives = archives(&self.dir);
+        Some(
+            match archives.first().and_then(|archive| archive.file_name()) {
+                Some(name) => format!("{why}, but {}: unpack it", name.display()),
+                None if files(&self.dir).is_ok_and(|files| files.is_empty()) => {
+                    format!("{why}: it is empty")
+                }
+                None => why.to_owned(),
+            },
+        )
+    }
+
     /// A hash of names and contents of its files.
     ///
     /// # Errors

@@ -64,10 +64,14 @@ impl Conn {
         deadline: Instant,
         transcript: &Transcript,
     ) -> Result<Conn, Stop> {
+        // Also a check that reads from the stream itself is never stuck for ever.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = left.max(Duration::from_millis(1));
         // Small pieces must leave at once: a check decides what is one segment.
         stream
             .set_nodelay(true)
             .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
+            .and_then(|()| stream.set_read_timeout(Some(left)))
             .map_err(|error| Stop::grader("cannot set up a connection", &error))?;
         let transcript = transcript.clone();
         Ok(Conn {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::check::{Failure, Stop};
+use super::check::Stop;
 use super::conn::{Listener, Udp};
 use super::kernel::Protocol;
 use super::lock;
@@ -425,10 +425,7 @@ impl Launch<'_> {
         };
         let endpoint = addr.map(|addr| (host.as_str(), addr.port()));
         let Some(words) = exam.prepared.words(&exam.step, endpoint, &self.args) else {
-            let failure = match exam.prepared.broken(&exam.step) {
-                Some(message) => Failure::new("it compiles", message),
-                None => Failure::new("a program for this step", "there is none"),
-            };
+            let failure = exam.prepared.missing(&exam.step).unwrap_or_default();
             return Err(failure.into());
         };
         exam.fill_dir()?;

@@ -19,15 +19,39 @@ pub(super) enum Protocol {
     Udp,
 }
 
+/// Who listens on a port that the program was to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "nobody tells there")
+)]
+pub(super) enum Holder {
+    /// A process of the program's that is no child of it any more.
+    Fled,
+    /// Somebody else.
+    Stranger,
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
     use std::collections::HashSet;
     use std::io::Read;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
-    use procfs::net;
     use procfs::process::{FDTarget, Process, all_processes};
+    use procfs::{Current, net};
 
     use super::*;
+
+    /// Whether all other processes that this one sees come from programs under test.
+    static OWN_TABLE: AtomicBool = AtomicBool::new(false);
+
+    /// Tells whether many more programs want to run than there are processors.
+    pub(in super::super) fn overloaded() -> bool {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let runnable = procfs::LoadAverage::current().map_or(0, |load| load.cur);
+        usize::try_from(runnable).is_ok_and(|runnable| runnable > 4 * cores)
+    }
 
     /// Returns the process ids of `pid` and all that descend from it.
     pub(in super::super) fn family(pid: u32) -> Vec<i32> {
@@ -137,10 +161,24 @@ mod linux {
         Some(addrs)
     }
 
-    /// Tells whether any process at all listens on the port.
-    pub(in super::super) fn port_taken(port: u16, protocol: Protocol) -> bool {
-        table(protocol)
-            .is_some_and(|entries| entries.iter().any(|(addr, _)| addr.port() == port))
+    /// Tells who listens on the port, if it is not the program itself or a child of it.
+    pub(in super::super) fn holder(
+        port: u16,
+        protocol: Protocol,
+        mark: &str,
+    ) -> Option<Holder> {
+        let holds = |(addr, _): &(SocketAddr, u64)| addr.port() == port;
+        let (_, inode) = table(protocol)?.into_iter().find(holds)?;
+        // What has left the program's family was handed on to whoever buries orphans.
+        let mut pids = family(std::process::id());
+        if OWN_TABLE.load(Ordering::Relaxed) {
+            pids.extend(others());
+        }
+        pids.extend(marked(Some(mark)));
+        Some(match socket_inodes(&pids).contains(&inode) {
+            true => Holder::Fled,
+            false => Holder::Stranger,
+        })
     }
 
     /// Returns the CPU time that the process and its descendants have used.
@@ -219,6 +257,7 @@ mod linux {
     pub fn guard_lane(own_table: bool) {
         use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
+        OWN_TABLE.store(own_table, Ordering::Relaxed);
         let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
         if own_table {
             // Counted within the user namespace; threads count as well.
@@ -309,7 +348,7 @@ mod linux {
 
 #[cfg(target_os = "linux")]
 pub(super) use linux::{
-    cpu_time, family, listening, marked, memory, open_files, port_taken, threads,
+    cpu_time, family, holder, listening, marked, memory, open_files, overloaded, threads,
 };
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{guard_lane, kill_others, usage_of_others};
@@ -321,7 +360,10 @@ mod elsewhere {
     pub(in super::super) fn listening(_: u32, _: Protocol) -> Option<Vec<ListenAddr>> {
         None
     }
-    pub(in super::super) fn port_taken(_: u16, _: Protocol) -> bool {
+    pub(in super::super) fn holder(_: u16, _: Protocol, _: &str) -> Option<Holder> {
+        None
+    }
+    pub(in super::super) fn overloaded() -> bool {
         false
     }
     pub(in super::super) fn cpu_time(_: u32) -> Option<Duration> {
@@ -354,7 +396,7 @@ mod elsewhere {
 
 #[cfg(not(target_os = "linux"))]
 pub(super) use elsewhere::{
-    cpu_time, family, listening, marked, memory, open_files, port_taken, threads,
+    cpu_time, family, holder, listening, marked, memory, open_files, overloaded, threads,
 };
 #[cfg(not(target_os = "linux"))]
 pub(crate) use elsewhere::{guard_lane, kill_others, usage_of_others};

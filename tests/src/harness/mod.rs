@@ -9,28 +9,36 @@
 //! | `transcript.rs` | who sent which bytes when, as shown in feedback |
 //! | `kernel.rs` | what the kernel says of a program: sockets, CPU time, descriptors |
 //! | `target.rs` | where programs come from: reference crates, submissions, single files |
+//! | `folders.rs`, `lab_toml.rs` | what a submission's folders promise, before a build |
+//! | `build.rs` | the build, by cargo or a submission's own command |
 //! | `runner.rs` | the order of checks, blocked ones, confirmation, parallel jobs |
 //! | `tls.rs` | a CA made for one check, both sides of a TLS handshake |
 
+mod build;
 mod check;
 mod conn;
 mod exam;
+mod folders;
 mod kernel;
+mod lab_toml;
 mod program;
 mod runner;
 mod target;
 mod tls;
 mod transcript;
 
+pub use build::BuildOptions;
 pub use check::{Check, Failure, Outcome, Status, Stop, Verdict};
 pub use conn::{Conn, Listener, Udp};
 pub use exam::{Exam, Launch};
+pub use folders::declared_steps;
+pub(crate) use folders::project_folders;
 pub use kernel::{ListenAddr, kill_strays};
 pub(crate) use kernel::{guard_lane, kill_others, usage_of_others};
 pub use program::{Exit, Program};
 pub use runner::{Executor, Plan, run, run_check, schedule};
-pub use target::{BuildOptions, Prepared, Target, declared_steps};
-pub(crate) use target::{course_root, project_folders};
+pub(crate) use target::course_root;
+pub use target::{Prepared, Target};
 pub use tls::{Cert, TestCa, TestIdentity, TlsConn};
 pub use transcript::{Transcript, escape};
 

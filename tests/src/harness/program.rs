@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::check::{Failure, Stop, Verdict};
 use super::conn::Conn;
-use super::kernel::{self, MARK, Protocol};
+use super::kernel::{self, Holder, MARK, Protocol};
 use super::transcript::{Transcript, escape};
 use super::{ListenAddr, lock};
 
@@ -304,7 +304,8 @@ impl Program {
         protocol: Protocol,
         patience: Duration,
     ) -> Result<Ready, Stop> {
-        let give_up = (Instant::now() + patience).min(self.deadline);
+        let start = Instant::now();
+        let mut give_up = (start + patience).min(self.deadline);
         let mut pause = Duration::from_millis(1);
         loop {
             // Look for the end first: what a dead program printed is complete then.
@@ -324,13 +325,18 @@ impl Program {
                     }
                 }
             }
+            if Instant::now() >= give_up && kernel::overloaded() {
+                // It may not have had its share of the processor yet.
+                give_up = (start + patience * 2).min(self.deadline);
+            }
             let out_of_time = Instant::now() >= give_up;
             if exit.is_none() && !out_of_time {
                 thread::sleep(pause);
                 pause = (pause * 2).min(Duration::from_millis(20));
                 continue;
             }
-            if kernel::port_taken(self.addr.port(), protocol) {
+            let holder = kernel::holder(self.addr.port(), protocol, &self.mark);
+            if holder == Some(Holder::Stranger) {
                 return Ok(Ready::PortTaken);
             }
             let expected = format!("it listens on {}", self.addr);
@@ -348,6 +354,16 @@ impl Program {
             let mut failure = Failure::new(expected, got);
             if !elsewhere.is_empty() {
                 failure = failure.cause("the port is fixed in the program");
+            } else if holder == Some(Holder::Fled) {
+                failure = failure.cause(
+                    "it goes on in the background: stay in front, so that Ctrl-C ends it",
+                );
+            } else if let (Some(exit), Some(words)) = (exit, self.last_words()) {
+                failure = failure.cause(match exit {
+                    Exit::Status(127) => format!("its command is not found: {words}"),
+                    Exit::Status(126) => format!("its command cannot run: {words}"),
+                    _ => format!("its last words: {words}"),
+                });
             }
             return Err(failure.into());
         }
@@ -460,6 +476,11 @@ impl Program {
         let printed = self.printed();
         let chars = printed.chars().count();
         let tail: String = printed.chars().skip(chars.saturating_sub(400)).collect();
+        // Whole lines, where what is left out ends within one.
+        let tail = match tail.split_once('\n') {
+            Some((_, lines)) if chars > 400 && !lines.trim().is_empty() => lines,
+            _ => &tail,
+        };
         if tail.trim().is_empty() {
             "it printed nothing".to_owned()
         } else {
@@ -630,6 +651,15 @@ impl Program {
             }
         }
         Ok(())
+    }
+
+    /// The last line of stderr, after the end.
+    fn last_words(&self) -> Option<String> {
+        self.wait_streams_end();
+        let errors = self.errors();
+        let line = errors.lines().rfind(|line| !line.trim().is_empty())?;
+        let line: String = line.trim().chars().take(150).collect();
+        Some(escape(line.as_bytes()))
     }
 
     /// Notes the last lines of stderr, for feedback.

@@ -199,6 +199,7 @@ fn mask(failure: &mut Failure, exam: &Exam) {
         &mut failure.got,
         &mut failure.conversation,
     ];
+    let texts = texts.into_iter().chain(&mut failure.cause);
     for text in texts {
         *text = text.replace(&dir, "DIR");
         for port in exam.ports() {

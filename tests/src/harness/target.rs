@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::thread;
-use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
+
+use super::build::{self, BuildOptions, blame};
+use super::check::Failure;
+use super::folders::{declared_binaries, project_folders};
+use super::lab_toml::LabToml;
 
 /// Where the programs under test come from.
 #[derive(Clone, Debug)]
@@ -27,34 +29,12 @@ pub enum Target {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Prepared {
     programs: BTreeMap<String, Template>,
-}
-
-/// How a submission is built.
-#[derive(Clone, Debug)]
-pub struct BuildOptions {
-    /// Where cargo puts its files, if not in the submission's own target folder.
-    pub target_dir: Option<PathBuf>,
-    /// Never ask the network.
-    pub offline: bool,
-    /// When a build is ended.
-    pub time_limit: Duration,
-    /// Words before cargo's own, which run it in isolation.
-    pub wrapper: Vec<OsString>,
-}
-
-impl Default for BuildOptions {
-    fn default() -> Self {
-        BuildOptions {
-            target_dir: None,
-            offline: false,
-            time_limit: Duration::from_secs(600),
-            wrapper: Vec::new(),
-        }
-    }
+    /// What is wrong with the whole, when it is unknown which programs it concerns.
+    trouble: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-enum Template {
+pub(super) enum Template {
     /// A binary that understands `--host H --port P`.
     Binary(PathBuf),
     /// Words with `{host}`, `{port}` and `{args}` in them, and the folder they stand in.
@@ -63,19 +43,17 @@ enum Template {
     Broken(String),
 }
 
-/// `lab.toml`.
-#[derive(Deserialize)]
-struct LabToml {
-    #[serde(default)]
-    programs: BTreeMap<String, CommandLine>,
+impl Template {
+    fn said(&self) -> Option<&str> {
+        match self {
+            Template::Broken(said) => Some(said),
+            _ => None,
+        }
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum CommandLine {
-    Line(String),
-    Words(Vec<String>),
-}
+/// The most names of programs that are listed where one is missing.
+const SHOWN_NAMES: usize = 8;
 
 /// The root of the course: the parent of the package `grading`.
 pub(crate) fn course_root() -> PathBuf {
@@ -114,7 +92,10 @@ impl Target {
                 }
             }
         }
-        Ok(Prepared { programs })
+        Ok(Prepared {
+            programs,
+            trouble: None,
+        })
     }
 }
 
@@ -127,7 +108,7 @@ fn built_course() -> anyhow::Result<&'static BTreeMap<String, Template>> {
     let built = BUILT.get_or_init(|| {
         let mut programs = BTreeMap::new();
         let options = BuildOptions::default();
-        build(&course_root(), &mut programs, &options)
+        build::with_cargo(&course_root(), &mut programs, &options)
             .map(|_| programs)
             .map_err(|error| format!("{error:#}"))
     });
@@ -143,20 +124,31 @@ impl Prepared {
     /// When cargo cannot be run, or `lab.toml` cannot be read or understood.
     pub fn from_folder(dir: &Path, options: &BuildOptions) -> anyhow::Result<Prepared> {
         let mut programs = BTreeMap::new();
+        let mut trouble = None;
         for folder in project_folders(dir) {
             if folder.join("Cargo.toml").exists() {
                 let mut built = BTreeMap::new();
-                let said = build(&folder, &mut built, options)?;
-                blame(&mut built, &declared_binaries(&folder), &said);
-                programs.append(&mut built);
+                let said = build::with_cargo(&folder, &mut built, options)?;
+                let names = declared_binaries(&folder);
+                blame(&mut built, &names, &said);
+                if names.is_empty() && !said.is_empty() {
+                    trouble = Some(said);
+                }
+                // A package is often called tcp-server, which is what cargo proposes.
+                let built = built.into_iter();
+                programs
+                    .extend(built.map(|(name, built)| (name.replace('-', "_"), built)));
             }
             // What the student has written down wins over what cargo has found.
-            let lab_toml = folder.join("lab.toml");
-            if lab_toml.exists() {
-                read_lab_toml(&lab_toml, &folder, &mut programs)?;
+            match LabToml::read(&folder) {
+                Ok(Some(lab_toml)) => {
+                    programs.append(&mut from_lab_toml(lab_toml, &folder, options)?);
+                }
+                Ok(None) => {}
+                Err(said) => trouble = Some(said),
             }
         }
-        Ok(Prepared { programs })
+        Ok(Prepared { programs, trouble })
     }
 
     /// The words of the step's command line with these arguments, without a host and
@@ -182,9 +174,9 @@ impl Prepared {
 
     /// Whether a crate is missing that could be fetched.
     pub(crate) fn wants_network(&self) -> bool {
-        self.programs.values().any(|template| {
-            matches!(template, Template::Broken(said) if said.contains("--offline"))
-        })
+        let broken = self.programs.values().filter_map(Template::said);
+        let mut said = broken.chain(self.trouble.as_deref());
+        said.any(|said| said.contains("--offline"))
     }
 
     /// Returns this with only the programs of these steps.
@@ -195,15 +187,50 @@ impl Prepared {
             programs: programs
                 .map(|(step, template)| (step.clone(), template.clone()))
                 .collect(),
+            trouble: self.trouble.clone(),
         }
     }
 
     /// Returns what the compiler said, when the step's program could not be built.
     pub fn broken(&self, step: &str) -> Option<&str> {
         match self.programs.get(step) {
-            Some(Template::Broken(message)) => Some(message),
-            _ => None,
+            Some(template) => template.said(),
+            None => self.trouble.as_deref(),
         }
+    }
+
+    /// Returns what is wrong, when it is not even known which programs there should be.
+    pub(crate) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref().filter(|_| self.programs.is_empty())
+    }
+
+    /// Returns why the step's program cannot be started; `None` when it can.
+    pub(crate) fn missing(&self, step: &str) -> Option<Failure> {
+        if let Some(said) = self.broken(step) {
+            let expected = match said.starts_with("lab.toml: ") {
+                true => "a lab.toml that says how to start it",
+                false => "it compiles",
+            };
+            return Some(Failure::new(expected, first_lines(said)));
+        }
+        if self.has(step) {
+            return None;
+        }
+        let names: Vec<&str> = self.steps().take(SHOWN_NAMES + 1).collect();
+        let got = match names.as_slice() {
+            [] => "there is none".to_owned(),
+            names if names.len() > SHOWN_NAMES => {
+                format!("there is none among {} programs", self.programs.len())
+            }
+            names => format!("there is none; there is {}", names.join(", ")),
+        };
+        let mut failure = Failure::new(format!("a program called {step}"), got);
+        let alike =
+            |name: &&&str| similar::TextDiff::from_chars(**name, step).ratio() > 0.8;
+        if let Some(name) = names.iter().find(alike) {
+            failure = failure.cause(format!("{name} is a slip for {step}"));
+        }
+        Some(failure)
     }
 
     /// Returns the step's binary, when it is a compiled one.
@@ -273,375 +300,46 @@ impl Prepared {
     }
 }
 
-fn read_lab_toml(
-    file: &Path,
-    dir: &Path,
-    programs: &mut BTreeMap<String, Template>,
-) -> anyhow::Result<()> {
-    use anyhow::Context;
-
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("cannot read {}", file.display()))?;
-    let lab_toml: LabToml = toml::from_str(&text)
-        .with_context(|| format!("cannot understand {}", file.display()))?;
-    let dir = dir
-        .canonicalize()
-        .with_context(|| format!("cannot find {}", dir.display()))?;
-    for (step, command) in lab_toml.programs {
-        let words = match command {
-            CommandLine::Words(words) => words,
-            CommandLine::Line(line) => shlex::split(&line).with_context(|| {
-                format!(
-                    "{}: the command of {step} has an open quote",
-                    file.display()
-                )
-            })?,
-        };
-        anyhow::ensure!(
-            !words.is_empty(),
-            "{}: the command of {step} is empty",
-            file.display()
-        );
-        programs.insert(step, Template::Words(words, Some(dir.clone())));
-    }
-    Ok(())
-}
-
-/// One line of `cargo build --message-format=json`, as far as it concerns us.
-#[derive(Deserialize)]
-struct CargoMessage {
-    reason: String,
-    executable: Option<PathBuf>,
-    target: Option<CargoTarget>,
-    message: Option<CompilerMessage>,
-}
-
-#[derive(Deserialize)]
-struct CargoTarget {
-    name: String,
-    kind: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct CompilerMessage {
-    level: String,
-    rendered: Option<String>,
-}
-
-/// Builds packages (all of the folder's, if none is named) and notes their binaries.
-/// Returns what else cargo said when it failed, an empty text when it did not.
-fn build(
-    dir: &Path,
-    programs: &mut BTreeMap<String, Template>,
+/// The programs of a `lab.toml`, built where it says how.
+fn from_lab_toml(
+    lab_toml: LabToml,
+    folder: &Path,
     options: &BuildOptions,
-) -> anyhow::Result<String> {
-    use anyhow::Context;
-
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut words = options.wrapper.iter().cloned().chain([cargo]);
-    let mut command = Command::new(words.next().unwrap_or_default());
-    command.args(words);
-    // --keep-going: a package that does not compile must not take the others' programs.
-    command.args(["build", "--workspace", "--bins", "--keep-going"]);
-    command.arg("--message-format=json");
-    command.current_dir(dir).stdin(Stdio::null());
-    if options.offline {
-        command.arg("--offline");
-    }
-    if let Some(target_dir) = &options.target_dir {
-        command.arg("--target-dir").arg(target_dir);
-        // A stranger's package: no secrets of ours in its build, and nothing that only
-        // a developer needs.
-        scrub_environment(&mut command);
-        command
-            .env("CARGO_INCREMENTAL", "0")
-            .env("CARGO_PROFILE_DEV_DEBUG", "0")
-            .env("CARGO_TERM_COLOR", "never");
-    }
-    let (stdout, stderr, end) =
-        output_within(&mut command, options.time_limit).context("cannot run cargo")?;
-    for line in stdout.split(|byte| *byte == b'\n') {
-        note_message(line, programs);
-    }
-    let stderr = String::from_utf8_lossy(&stderr).into_owned();
-    Ok(match end {
-        BuildEnd::Done => String::new(),
-        BuildEnd::Failed => stderr,
-        BuildEnd::TimeUp => format!(
-            "the build did not end within {} s",
-            options.time_limit.as_secs()
-        ),
-    })
-}
-
-/// Leaves of the environment what cargo and the compiler need.
-fn scrub_environment(command: &mut Command) {
-    command.env_clear();
-    for (name, value) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        let needed = [
-            "PATH",
-            "HOME",
-            "USER",
-            "TMPDIR",
-            "TEMP",
-            "TMP",
-            "SystemRoot",
-        ]
-        .contains(&text.as_ref())
-            || [
-                "CARGO_HOME",
-                "RUSTUP_",
-                "LD_LIBRARY_PATH",
-                "APPDATA",
-                "USERPROFILE",
-            ]
-            .iter()
-            .any(|prefix| text.starts_with(prefix));
-        if needed {
-            command.env(name, value);
-        }
-    }
-}
-
-/// Notes what one line of cargo's says of a binary.
-fn note_message(line: &[u8], programs: &mut BTreeMap<String, Template>) {
-    let Ok(message) = serde_json::from_slice::<CargoMessage>(line) else {
-        return;
+) -> anyhow::Result<BTreeMap<String, Template>> {
+    let folder = folder
+        .canonicalize()
+        .with_context(|| format!("cannot find {}", folder.display()))?;
+    let said = match &lab_toml.build {
+        Some(words) => build::with_command(&folder, words, options)?,
+        None => None,
     };
-    let Some(target) = message.target else {
-        return;
-    };
-    if !target.kind.iter().any(|kind| kind == "bin") {
-        return;
-    }
-    if let (true, Some(path)) =
-        (message.reason == "compiler-artifact", message.executable)
-    {
-        programs.insert(target.name, Template::Binary(path));
-    } else if let Some(CompilerMessage {
-        level,
-        rendered: Some(text),
-    }) = message.message
-        && level == "error"
-    {
-        let entry = programs
-            .entry(target.name)
-            .or_insert_with(|| Template::Broken(String::new()));
-        if let Template::Broken(all) = entry {
-            all.push_str(&text);
-        }
-    }
-}
-
-/// Whatever else went wrong (a manifest, a dependency) concerns all binaries that should
-/// be there and are not.
-fn blame(programs: &mut BTreeMap<String, Template>, names: &[String], said: &str) {
-    for name in names {
-        if !said.is_empty() && !programs.contains_key(name) {
-            programs.insert(name.clone(), Template::Broken(said.to_owned()));
-        }
-    }
-}
-
-enum BuildEnd {
-    Done,
-    Failed,
-    TimeUp,
-}
-
-/// Runs a command to its end or to the time limit, when it is killed with all it started.
-fn output_within(
-    command: &mut Command,
-    limit: Duration,
-) -> std::io::Result<(Vec<u8>, Vec<u8>, BuildEnd)> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::process::CommandExt;
-        command.process_group(0);
-    }
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let stdout = read_in_background(child.stdout.take());
-    let stderr = read_in_background(child.stderr.take());
-    let give_up = Instant::now() + limit;
-    let end = loop {
-        if let Some(status) = child.try_wait()? {
-            break match status.success() {
-                true => BuildEnd::Done,
-                false => BuildEnd::Failed,
+    let programs = lab_toml.programs.into_iter();
+    Ok(programs
+        .map(|(step, words)| {
+            let template = match (words, &said) {
+                (Err(fault), _) => Template::Broken(fault),
+                (Ok(_), Some(said)) => Template::Broken(said.clone()),
+                (Ok(words), None) => Template::Words(words, Some(folder.clone())),
             };
-        }
-        if Instant::now() >= give_up {
-            kill_group(&mut child);
-            break BuildEnd::TimeUp;
-        }
-        thread::sleep(Duration::from_millis(5));
-    };
-    Ok((
-        stdout.join().unwrap_or_default(),
-        stderr.join().unwrap_or_default(),
-        end,
-    ))
+            (step, template)
+        })
+        .collect())
 }
 
-fn read_in_background(
-    stream: Option<impl Read + Send + 'static>,
-) -> thread::JoinHandle<Vec<u8>> {
-    /// More than any compiler has to say, and little enough to keep.
-    const MOST: u64 = 64 * 1024 * 1024;
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(stream) = stream {
-            let _ = stream.take(MOST).read_to_end(&mut bytes);
+/// As much of a compiler's text as fits one screen.
+fn first_lines(text: &str) -> String {
+    const LINES: usize = 30;
+    const COLUMNS: usize = 180;
+    let mut shown = String::new();
+    let count = text.trim_end().lines().count();
+    for line in text.lines().take(LINES.min(count)) {
+        if count > 1 {
+            shown.push('\n');
         }
-        bytes
-    })
-}
-
-fn kill_group(child: &mut Child) {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Pid, Signal, kill_process_group};
-        if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process_group(pid, Signal::KILL);
-        }
+        shown.extend(line.chars().filter(|c| !c.is_control()).take(COLUMNS));
     }
-    let _ = child.kill();
-    let _ = child.wait();
-}
-
-/// Folders that are never looked into: what tools make, and what is hidden.
-fn skipped(name: &std::ffi::OsStr) -> bool {
-    let name = name.to_string_lossy();
-    name.starts_with('.')
-        || ["target", "node_modules", "__pycache__", "venv"].contains(&name.as_ref())
-}
-
-/// The folders of a submission that hold a `Cargo.toml` or a `lab.toml`: itself, or those
-/// below it (two levels), in order of name.
-pub(crate) fn project_folders(dir: &Path) -> Vec<PathBuf> {
-    fn visit(dir: &Path, depth: u32, found: &mut Vec<PathBuf>) {
-        const DEEPEST: u32 = 2;
-        let is_package = dir.join("Cargo.toml").exists();
-        if is_package || dir.join("lab.toml").exists() {
-            found.push(dir.to_path_buf());
-        }
-        if is_package || depth == DEEPEST {
-            return;
-        }
-        let mut inner: Vec<PathBuf> = std::fs::read_dir(dir)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-            .filter(|entry| !skipped(&entry.file_name()))
-            .map(|entry| entry.path())
-            .collect();
-        inner.sort();
-        for dir in inner {
-            visit(&dir, depth + 1, found);
-        }
+    if count > LINES {
+        shown.push_str(&format!("\n… {} more lines", count - LINES));
     }
-    let mut found = Vec::new();
-    visit(dir, 0, &mut found);
-    found
-}
-
-/// The steps that a submission has programs for, as far as its files tell before a build.
-pub fn declared_steps(dir: &Path) -> Vec<String> {
-    let mut steps = Vec::new();
-    for folder in project_folders(dir) {
-        steps.extend(declared_binaries(&folder));
-        let text = std::fs::read_to_string(folder.join("lab.toml"));
-        if let Some(lab) = text.ok().and_then(|t| toml::from_str::<LabToml>(&t).ok()) {
-            steps.extend(lab.programs.into_keys());
-        }
-    }
-    steps.sort();
-    steps.dedup();
-    steps
-}
-
-/// The names of the binaries that a package or workspace declares.
-fn declared_binaries(dir: &Path) -> Vec<String> {
-    let mut names = Vec::new();
-    let Ok(text) = std::fs::read_to_string(dir.join("Cargo.toml")) else {
-        return names;
-    };
-    let Ok(manifest) = toml::from_str::<toml::Table>(&text) else {
-        // Cargo will say what is wrong; the folder's name is the best guess.
-        names.extend(dir.file_name().map(|name| name.display().to_string()));
-        return names;
-    };
-    let text_at = |table: &toml::Table, key: &str| {
-        table
-            .get(key)
-            .and_then(|value| value.as_str().map(str::to_owned))
-    };
-    if let Some(package) = manifest.get("package").and_then(toml::Value::as_table) {
-        let bins = manifest.get("bin").and_then(toml::Value::as_array);
-        for bin in bins.into_iter().flatten() {
-            names.extend(bin.as_table().and_then(|bin| text_at(bin, "name")));
-        }
-        if bins.is_none() || dir.join("src/main.rs").exists() {
-            names.extend(text_at(package, "name"));
-        }
-        for file in std::fs::read_dir(dir.join("src/bin")).into_iter().flatten() {
-            let name = file.map(|file| {
-                file.path()
-                    .with_extension("")
-                    .file_name()
-                    .map(|name| name.display().to_string())
-            });
-            names.extend(name.ok().flatten());
-        }
-    }
-    let members = manifest
-        .get("workspace")
-        .and_then(|workspace| workspace.get("members"))
-        .and_then(toml::Value::as_array);
-    for member in members
-        .into_iter()
-        .flatten()
-        .filter_map(toml::Value::as_str)
-    {
-        for folder in expand(dir, member) {
-            if folder != dir {
-                names.extend(declared_binaries(&folder));
-            }
-        }
-    }
-    names.sort();
-    names.dedup();
-    names
-}
-
-/// The folders that a member pattern such as `crates/*` names.
-fn expand(dir: &Path, pattern: &str) -> Vec<PathBuf> {
-    let mut folders = vec![dir.to_path_buf()];
-    for part in pattern
-        .split('/')
-        .filter(|part| !part.is_empty() && *part != ".")
-    {
-        let mut next = Vec::new();
-        for folder in folders {
-            if let Some((before, after)) = part.split_once('*') {
-                for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-                    let name = entry.file_name().display().to_string();
-                    if name.starts_with(before) && name.ends_with(after) {
-                        next.push(entry.path());
-                    }
-                }
-            } else {
-                next.push(folder.join(part));
-            }
-        }
-        folders = next;
-    }
-    folders.retain(|folder| folder.join("Cargo.toml").exists());
-    folders.sort();
-    folders
+    shown
 }
