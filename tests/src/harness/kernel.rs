@@ -195,23 +195,25 @@ mod linux {
 
     /// Returns the number of open descriptors of the process and its descendants.
     pub(in super::super) fn open_files(pid: u32) -> Option<usize> {
-        let mut count = 0;
-        for pid in family(pid) {
-            count += Process::new(pid)
-                .and_then(|process| process.fd_count())
-                .ok()?;
-        }
-        Some(count)
+        count_in_family(pid, |process| process.fd_count().ok())
     }
 
     /// Returns the number of threads of the process and its descendants.
     pub(in super::super) fn threads(pid: u32) -> Option<usize> {
-        let mut count = 0;
-        for pid in family(pid) {
-            let stat = Process::new(pid).and_then(|process| process.stat()).ok()?;
-            count += usize::try_from(stat.num_threads).ok()?;
-        }
-        Some(count)
+        count_in_family(pid, |process| {
+            usize::try_from(process.stat().ok()?.num_threads).ok()
+        })
+    }
+
+    /// Adds up what each process of a family has; a child that has ended has nothing.
+    fn count_in_family(
+        pid: u32,
+        count: impl Fn(&Process) -> Option<usize>,
+    ) -> Option<usize> {
+        let root = count(&Process::new(i32::try_from(pid).ok()?).ok()?)?;
+        let children = family(pid).into_iter().skip(1);
+        let counts = children.filter_map(|pid| count(&Process::new(pid).ok()?));
+        Some(root + counts.sum::<usize>())
     }
 
     /// Returns the resident memory of the process and its descendants, in bytes.

@@ -141,6 +141,18 @@ fn read_all(mut from: impl Read + Send + 'static, index: usize, streams: Arc<Str
     let _ = thread::Builder::new().name("output".into()).spawn(reader);
 }
 
+/// Returns the text without the escape sequences that colour it (ECMA-48 §5.4: `ESC [`,
+/// parameters, one final byte).
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split("\x1b[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_final = |char: char| ('@'..='~').contains(&char);
+        plain.push_str(part.split_once(is_final).map_or("", |(_, rest)| rest));
+    }
+    plain
+}
+
 /// Writes to a program's standard input from a thread of its own: a program that does
 /// not read must not stop the check.
 #[derive(Debug)]
@@ -439,8 +451,8 @@ impl Program {
         })
     }
 
-    /// Waits until what it has printed fulfils the condition (5 s); `expected` says
-    /// which, for the failure.
+    /// Waits until what it has printed fulfils the condition (5 s), as it is or without
+    /// its colours; `expected` says which, for the failure.
     ///
     /// # Errors
     ///
@@ -451,6 +463,10 @@ impl Program {
         mut condition: impl FnMut(&str) -> bool,
     ) -> Verdict {
         let give_up = (Instant::now() + Duration::from_secs(5)).min(self.deadline);
+        let mut condition = |printed: &str| {
+            condition(printed)
+                || printed.contains('\x1b') && condition(&without_colours(printed))
+        };
         loop {
             if condition(&self.printed()) {
                 return Ok(());
