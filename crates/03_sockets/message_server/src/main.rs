@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use labkit::{Console, Endpoint, printable};
+use labkit::{Console, Endpoint, Printable};
 
 /// The longest message that one read returns, in bytes.
 const MAX_MESSAGE: usize = 1024;
@@ -86,7 +86,7 @@ fn converse(stream: &mut TcpStream, args: &Args) -> io::Result<()> {
             Err(error) => return Err(error),
         };
         args.console
-            .line(format_args!("Received: {}", printable(message)));
+            .line(format_args!("Received: {}", Printable(message)));
         if is_close(message) {
             return stream.write_all(b"closed");
         }

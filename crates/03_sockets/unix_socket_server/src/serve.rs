@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use labkit::{Console, printable};
+use labkit::{Console, Printable};
 use rustix::fs::Mode;
 
 use crate::Args;
@@ -98,12 +98,18 @@ fn remove_stale_file(path: &Path) -> anyhow::Result<()> {
 /// Accepts for ever, and leaves each client to a thread that ends with it.
 fn accept_loop(listener: &UnixListener, console: Console, idle_timeout: Duration) {
     let slots = labkit::Slots::new(MAX_CLIENTS);
+    // One descriptor for the moment when there is none left.
+    let mut reserve = listener.try_clone().ok();
     let mut number = 0_u64;
     loop {
         let stream = match listener.accept() {
             Ok((stream, _)) => stream, // A client's socket has no name of its own.
             Err(error) => {
                 eprintln!("cannot accept a connection: {}", labkit::reason(&error));
+                if reserve.take().is_some() {
+                    turn_one_away(listener);
+                }
+                reserve = listener.try_clone().ok();
                 thread::sleep(REST);
                 continue;
             }
@@ -120,6 +126,15 @@ fn accept_loop(listener: &UnixListener, console: Console, idle_timeout: Duration
         if let Err(error) = thread {
             eprintln!("client #{number}: turned away, no thread: {error}");
         }
+    }
+}
+
+/// Accepts a waiting client and closes the connection, which tells it to go: it would
+/// wait in the backlog and learn nothing.
+fn turn_one_away(listener: &UnixListener) {
+    if listener.set_nonblocking(true).is_ok() {
+        drop(listener.accept());
+        let _ = listener.set_nonblocking(false);
     }
 }
 
@@ -147,7 +162,7 @@ fn converse(stream: &mut UnixStream, console: Console, idle: Duration) -> io::Re
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        console.line(format_args!("Received: {}", printable(message)));
+        console.line(format_args!("Received: {}", Printable(message)));
         if is_close(message) {
             return stream.write_all(b"closed");
         }
