@@ -1,6 +1,10 @@
 //! The books of one numbering sender: what came, what is missing, what came late.
 
+use std::collections::BTreeMap;
 use std::fmt;
+
+/// How many gaps of one sequence are remembered: the numbers are the sender's choice.
+const MAX_GAPS: usize = 1000;
 
 /// A datagram's place in its sequence: ` 3/10` at its end is the third of ten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,32 +26,61 @@ pub fn parse(datagram: &[u8]) -> Option<Number> {
         .then_some(Number { number, total })
 }
 
-/// Counts what arrived of one sequence, with the means of RFC 3550 §A.3: the highest
-/// number and the count. A datagram that the network doubles hides one that it lost.
-#[derive(Clone, Copy, Debug, Default)]
+/// Counts what arrived of one sequence, and remembers its gaps, so that a datagram that
+/// comes twice does not hide one that was lost.
+#[derive(Clone, Debug, Default)]
 pub struct Sequence {
     highest: u64,
     received: u64,
     out_of_order: u64,
+    doubled: u64,
     total: u64,
+    /// The missing numbers below the highest: the first of each gap, and its last.
+    gaps: BTreeMap<u64, u64>,
 }
 
 impl Sequence {
     /// Notes one datagram and returns a remark if it was not the next one.
     pub fn note(&mut self, Number { number, total }: Number) -> Option<String> {
-        let expected = self.highest + 1;
-        self.received += 1;
         self.total = total;
-        if number < expected {
-            self.out_of_order += 1;
-            return Some(format!("Out of order: {number} after {}", self.highest));
+        if number <= self.highest {
+            return Some(self.note_late(number));
         }
+        let (expected, last) = (self.highest + 1, number - 1);
+        self.received += 1;
         self.highest = number;
-        match number - expected {
-            0 => None,
-            1 => Some(format!("Missing so far: {expected}")),
-            _ => Some(format!("Missing so far: {expected} to {}", number - 1)),
+        if expected > last {
+            return None;
         }
+        if self.gaps.len() < MAX_GAPS {
+            self.gaps.insert(expected, last);
+        }
+        match last - expected {
+            0 => Some(format!("Missing so far: {expected}")),
+            _ => Some(format!("Missing so far: {expected} to {last}")),
+        }
+    }
+
+    /// Notes a datagram that fills a gap, or one that was here before.
+    fn note_late(&mut self, number: u64) -> String {
+        let gap = self.gaps.range(..=number).next_back();
+        let Some((first, last)) = gap
+            .map(|(&first, &last)| (first, last))
+            .filter(|&(_, last)| number <= last)
+        else {
+            self.doubled += 1;
+            return format!("Once more: {number}");
+        };
+        self.gaps.remove(&first);
+        if first < number {
+            self.gaps.insert(first, number - 1);
+        }
+        if number < last {
+            self.gaps.insert(number + 1, last);
+        }
+        self.received += 1;
+        self.out_of_order += 1;
+        format!("Out of order: {number} after {}", self.highest)
     }
 }
 
@@ -60,7 +93,11 @@ impl fmt::Display for Sequence {
             self.total,
             self.total.saturating_sub(self.received),
             self.out_of_order
-        )
+        )?;
+        match self.doubled {
+            0 => Ok(()),
+            doubled => write!(f, ", {doubled} more than once"),
+        }
     }
 }
 
@@ -110,6 +147,33 @@ mod tests {
         let (remarks, report) = report(&[2, 4]);
         assert_eq!(remarks, ["Missing so far: 1", "Missing so far: 3"]);
         assert_eq!(report, "2 of 5 received, 3 lost, 0 out of order");
+    }
+
+    #[test]
+    fn one_that_comes_twice_does_not_hide_a_lost_one() {
+        let (remarks, report) = report(&[1, 2, 2, 5, 3, 3]);
+        assert_eq!(
+            remarks,
+            [
+                "Once more: 2",
+                "Missing so far: 3 to 4",
+                "Out of order: 3 after 5",
+                "Once more: 3"
+            ]
+        );
+        let expected = "4 of 5 received, 1 lost, 1 out of order, 2 more than once";
+        assert_eq!(report, expected);
+    }
+
+    #[test]
+    fn the_highest_number_of_all_is_one_like_any_other() {
+        let mut sequence = Sequence::default();
+        let last = parse(b"a 18446744073709551615/18446744073709551615").unwrap();
+        assert!(sequence.note(last).is_some());
+        assert_eq!(
+            sequence.note(last).unwrap(),
+            "Once more: 18446744073709551615"
+        );
     }
 
     #[test]
