@@ -37,8 +37,8 @@ pub fn serves_several(exam: &mut Exam, probe: Probe) -> Verdict {
     Ok(())
 }
 
-/// A client that resets its connection, before or after it has sent, harms nobody (C3),
-/// nor do fifty at once that are gone before they are accepted (C4).
+/// A client that resets its connection, before or after it has sent, or after the reply,
+/// harms nobody (C3), nor do fifty at once that are gone before they are accepted (C4).
 pub fn survives_resets(exam: &mut Exam, probe: Probe) -> Verdict {
     let server = exam.server()?;
     server.connect()?.reset();
@@ -49,9 +49,34 @@ pub fn survives_resets(exam: &mut Exam, probe: Probe) -> Verdict {
     client.reset();
     probe(&server, &exam.word(8))?;
 
-    let crowd: Result<Vec<_>, _> = (0..50).map(|_| server.connect()).collect();
-    crowd?.into_iter().for_each(Conn::reset);
-    probe(&server, &exam.word(8))
+    let mut client = server.connect()?;
+    client.send(exam.word(8))?;
+    // The reply, a greeting, or nothing: then the reset comes where the server reads on.
+    client.read_some(Duration::from_millis(300));
+    client.reset();
+    probe(&server, &exam.word(8))?;
+
+    thread::scope(|scope| {
+        for _ in 0..50 {
+            // A short backlog does not take them all at once, and need not (F23).
+            scope.spawn(|| server.connect().map(Conn::reset));
+        }
+    });
+    is_there_again(exam, &server, probe)
+}
+
+/// It serves the next client, though a crowd that it must look at one by one may be
+/// before that one.
+fn is_there_again(exam: &mut Exam, server: &Program, probe: Probe) -> Verdict {
+    const TRIES: usize = 3;
+    let mut verdict = probe(server, &exam.word(8));
+    for _ in 1..TRIES {
+        if !matches!(verdict, Err(Stop::Failed(_))) {
+            break;
+        }
+        verdict = probe(server, &exam.word(8));
+    }
+    verdict
 }
 
 /// A client that connects and leaves without a word harms nobody.
@@ -87,7 +112,7 @@ fn port_in_use(exam: &mut Exam, text: Option<&str>) -> Verdict {
     let _occupied = TcpListener::bind(addr)
         .map_err(|error| Stop::grader(format_args!("cannot listen on {addr}"), &error))?;
     let mut server = exam.launch().port(addr.port()).unready()?;
-    let exit = server.wait_exit(Duration::from_secs(10))?;
+    let exit = server.wait_exit(Duration::from_secs(20))?;
     if exit == Exit::Status(0) {
         let expected = "an exit status that is not 0, since the port is in use";
         return Err(Failure::new(expected, "exit status 0").into());
@@ -162,46 +187,72 @@ pub fn serves_beside_a_silent_client(exam: &mut Exam, probe: Probe) -> Verdict {
 
 /// After many clients, threads and descriptors are back where they began (C9).
 pub fn returns_what_clients_used(exam: &mut Exam, probe: Probe) -> Verdict {
-    const CYCLES: u32 = 300;
+    const AT_A_TIME: usize = 10;
+    const EACH: usize = 30;
     let server = exam.server()?;
-    // The first client may start what stays: a pool, a logger.
-    probe(&server, &exam.word(8))?;
-    let settle = |expected: &str, limit: usize, count: &dyn Fn() -> Option<usize>| {
-        let give_up = Instant::now() + Duration::from_secs(5);
-        loop {
-            let Some(now) = count() else { return Ok(()) };
-            if now <= limit {
-                return Ok(());
-            }
-            if Instant::now() > give_up {
-                let got = format!("{now} after {CYCLES} clients have left");
-                return Err(Failure::new(format!("at most {limit} {expected}"), got)
-                    .cause("what a client used is not given back when it leaves")
-                    .into());
-            }
-            thread::sleep(Duration::from_millis(20));
+    // The first clients may start what stays: a logger, some threads of a pool.
+    crowd(exam, &server, probe, AT_A_TIME, 2)?;
+    let mut verdict = Ok(());
+    for _ in 0..2 {
+        let files = server.open_files();
+        let threads = server.threads();
+        crowd(exam, &server, probe, AT_A_TIME, EACH)?;
+        verdict = settles("open descriptors", files, || server.open_files())
+            .and_then(|()| settles("threads", threads, || server.threads()));
+        if verdict.is_ok() {
+            break;
         }
-    };
-    // A pool may grow under the first crowd; then it has its size.
-    for _ in 0..20 {
-        probe(&server, &exam.word(8))?;
+        // A pool may start a thread for each of its first clients, as Java's do; then it
+        // has its size, and does not grow under the second 300. What leaks goes on.
     }
-    let files = server.open_files().unwrap_or_default();
-    let threads = server.threads().unwrap_or_default();
-    for _ in 0..CYCLES {
-        probe(&server, &exam.word(8))?;
+    verdict
+}
+
+/// Waits until no more than `before`, and a few, are in use.
+fn settles(
+    what: &str,
+    before: Option<usize>,
+    count: impl Fn() -> Option<usize>,
+) -> Verdict {
+    const A_FEW: usize = 8;
+    let give_up = Instant::now() + Duration::from_secs(5);
+    loop {
+        // Where the kernel does not tell, nothing can be said.
+        let (Some(before), Some(now)) = (before, count()) else {
+            return Ok(());
+        };
+        if now <= before + A_FEW {
+            return Ok(());
+        }
+        if Instant::now() > give_up {
+            let expected = format!("about {before} {what}, as before 300 clients came");
+            let got = format!("{now} after they have left");
+            return Err(Failure::new(expected, got)
+                .cause("what a client used is not given back when it leaves")
+                .into());
+        }
+        thread::sleep(Duration::from_millis(20));
     }
-    settle("open descriptors", files + 8, &|| server.open_files())?;
-    settle("threads", threads + 8, &|| server.threads())
 }
 
 /// It still answers when 200 clients come, 20 at a time (C19).
 pub fn answers_a_crowd(exam: &mut Exam, probe: Probe) -> Verdict {
     const AT_A_TIME: usize = 20;
     const EACH: usize = 10;
-    let server = &exam.server()?;
-    let words: Vec<Vec<String>> = (0..AT_A_TIME)
-        .map(|_| (0..EACH).map(|_| exam.word(8)).collect())
+    let server = exam.server()?;
+    crowd(exam, &server, probe, AT_A_TIME, EACH)
+}
+
+/// So many clients at a time, and each of them so often.
+fn crowd(
+    exam: &mut Exam,
+    server: &Program,
+    probe: Probe,
+    at_a_time: usize,
+    each: usize,
+) -> Verdict {
+    let words: Vec<Vec<String>> = (0..at_a_time)
+        .map(|_| (0..each).map(|_| exam.word(8)).collect())
         .collect();
     thread::scope(|scope| {
         let clients: Vec<_> = words

@@ -14,6 +14,8 @@ def cut(data):
         return data
     if bug == "byte_cut":
         return data[:1024]
+    if bug == "short_cut":
+        return data[:256].decode(errors="ignore").encode()
     return data[:1024].decode(errors="ignore").encode()
 
 

@@ -26,7 +26,7 @@ def reply_to(data):
     if bug == "upper":
         return data.decode("latin-1").upper().encode("latin-1")
     if bug == "re_encodes":
-        return data.decode("utf-8", errors="replace").encode()
+        return data.decode("utf-8", errors="replace").encode("latin-1", errors="replace")
     if bug == "drops_cr":
         return data.replace(b"\r\n", b"\n")
     if bug == "newline":
@@ -38,6 +38,15 @@ def reply_to(data):
     return data
 
 
+def receive(stream):
+    try:
+        return stream.recv(1024)
+    except ConnectionError:
+        if bug == "read_error_kills":
+            os._exit(1)
+        raise
+
+
 def converse(stream):
     heard = False
     while True:
@@ -46,7 +55,7 @@ def converse(stream):
         elif bug == "to_eof":
             data = stream.makefile("rb").read()
         else:
-            data = stream.recv(1024)
+            data = receive(stream)
         if not data:
             if bug == "dies_on_silence" and not heard:
                 os._exit(1)
@@ -61,6 +70,8 @@ def converse(stream):
             pass
         elif bug == "bytes_form":
             print("Received:", data)
+        elif bug == "whole_buffer":
+            print("Received:", data.ljust(1024, b"\0").decode(errors="replace"))
         elif bug == "utf8_kills":
             print("Received:", data.decode())
         else:
