@@ -397,6 +397,15 @@ fn udp_echo_server() -> Vec<Check> {
         .sheet(CLOSED)
         .hints(HINTS_GONE)
         .by_hand("printf hello | nc -u -q 0 127.0.0.1 65432"),
+        Check::new(
+            "udp_echo_server.says_that_the_port_is_in_use",
+            "says that its port is in use, and ends with a status that is not 0",
+            port_in_use,
+        )
+        .needs(&["udp_echo_server.listens"])
+        .sheet(START)
+        .hints(HINTS_IN_USE)
+        .by_hand("nc -u -l 127.0.0.1 65432 & cargo run -p udp_echo_server"),
     ]
 }
 
@@ -485,6 +494,29 @@ fn udp_echo_client() -> Vec<Check> {
         .sheet(ECHO)
         .hints(HINTS_EOF)
         .by_hand("cargo run -p udp_echo_client < /dev/null"),
+        Check::new(
+            "udp_echo_client.reports_that_nobody_is_there",
+            "says in words when nobody has the port",
+            |exam| {
+                let mut client = exam.client(exam.unused_addr()?)?;
+                client.type_in("hello\n")?;
+                client.close_stdin();
+                client.wait_exit(START_TIME)?;
+                client.expect_no_crash()?;
+                // Its prompt ends with a colon; a word about what happened comes after.
+                if client.printed().trim_end().ends_with(':')
+                    && client.errors().is_empty()
+                {
+                    let expected = "a message that no reply came";
+                    return Err(Failure::new(expected, "nothing after the prompt").into());
+                }
+                Ok(())
+            },
+        )
+        .needs(&["udp_echo_client.sends_the_line"])
+        .sheet(CLOSED)
+        .hints(HINTS_NO_SERVER)
+        .by_hand("echo hello | cargo run -p udp_echo_client -- --port 9"),
     ]
 }
 
@@ -561,6 +593,15 @@ fn udp_receiver() -> Vec<Check> {
         .hints(HINTS_SILENT)
         .by_hand("printf hello | nc -u -w 1 127.0.0.1 12345")
         .timing(),
+        Check::new(
+            "udp_receiver.says_that_the_port_is_in_use",
+            "says that its port is in use, and ends with a status that is not 0",
+            port_in_use,
+        )
+        .needs(&["udp_receiver.listens"])
+        .sheet(START)
+        .hints(HINTS_IN_USE)
+        .by_hand("nc -u -l 127.0.0.1 12345 & cargo run -p udp_receiver"),
     ]
 }
 

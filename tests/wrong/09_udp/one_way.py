@@ -10,7 +10,13 @@ sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
 
 def receive():
-    sock.bind(("0.0.0.0" if bug == "all_interfaces" else host, 0 if bug == "any_port" else port))
+    try:
+        sock.bind(("0.0.0.0" if bug == "all_interfaces" else host, 0 if bug == "any_port" else port))
+    except OSError as error:
+        if bug == "in_use_zero":
+            print(error)
+            sys.exit(0)
+        sys.exit(1 if bug == "in_use_silent" else f"cannot listen: {error}")
     while True:
         data, peer = sock.recvfrom(512 if bug == "small" else 65535)
         if not data and bug == "empty_ends":
