@@ -15,6 +15,7 @@ mod ch10_security;
 mod ch11_http;
 mod ch_tools;
 mod contract;
+mod python_halves;
 mod reference;
 mod sheets;
 mod soak;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         ch10_security::trials(),
         ch_tools::trials(),
         ch09_udp::trials(),
+        python_halves::trials(),
         reference::trials(),
         contract::trials(),
     ];
