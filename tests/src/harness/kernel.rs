@@ -193,6 +193,19 @@ mod linux {
         Some(Duration::from_millis(millis))
     }
 
+    /// Returns for how long the threads of the process and its descendants were ready to
+    /// run while others had the cores.
+    pub(in super::super) fn waited_for_cpu(pid: u32) -> Option<Duration> {
+        let mut nanos = 0;
+        for pid in family(pid) {
+            let tasks = Process::new(pid).and_then(|process| process.tasks());
+            for task in tasks.into_iter().flatten().flatten() {
+                nanos += task.schedstat().ok()?.run_delay;
+            }
+        }
+        Some(Duration::from_nanos(nanos))
+    }
+
     /// Returns the number of open descriptors of the process and its descendants.
     pub(in super::super) fn open_files(pid: u32) -> Option<usize> {
         count_in_family(pid, |process| process.fd_count().ok())
@@ -351,6 +364,7 @@ mod linux {
 #[cfg(target_os = "linux")]
 pub(super) use linux::{
     cpu_time, family, holder, listening, marked, memory, open_files, overloaded, threads,
+    waited_for_cpu,
 };
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{guard_lane, kill_others, usage_of_others};
@@ -369,6 +383,9 @@ mod elsewhere {
         false
     }
     pub(in super::super) fn cpu_time(_: u32) -> Option<Duration> {
+        None
+    }
+    pub(in super::super) fn waited_for_cpu(_: u32) -> Option<Duration> {
         None
     }
     pub(in super::super) fn open_files(_: u32) -> Option<usize> {
@@ -399,6 +416,7 @@ mod elsewhere {
 #[cfg(not(target_os = "linux"))]
 pub(super) use elsewhere::{
     cpu_time, family, holder, listening, marked, memory, open_files, overloaded, threads,
+    waited_for_cpu,
 };
 #[cfg(not(target_os = "linux"))]
 pub(crate) use elsewhere::{guard_lane, kill_others, usage_of_others};

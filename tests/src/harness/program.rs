@@ -396,6 +396,12 @@ impl Program {
         kernel::cpu_time(self.pid())
     }
 
+    /// For how long the program was ready to run and waited for a core, or `None` where the
+    /// kernel does not tell.
+    pub fn waited_for_cpu(&self) -> Option<Duration> {
+        kernel::waited_for_cpu(self.pid())
+    }
+
     /// The number of open descriptors, or `None` where the kernel does not tell.
     pub fn open_files(&self) -> Option<usize> {
         kernel::open_files(self.pid())

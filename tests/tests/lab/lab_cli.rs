@@ -6,16 +6,57 @@
     reason = "a test may assume what it has set up itself"
 )]
 
-mod lab_support;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::{course, lab, python_submission, stderr, stdout};
 use grading::student::Course;
-use lab_support::{course, lab, python_submission, stderr, stdout};
+use libtest_mimic::Trial;
+
+/// The tests of this file.
+pub fn trials() -> Vec<Trial> {
+    crate::all(&[
+        (
+            "the_bare_command_lists_steps_and_says_what_to_do_next",
+            the_bare_command_lists_steps_and_says_what_to_do_next,
+        ),
+        (
+            "a_starter_is_begun_kept_and_begun_again",
+            a_starter_is_begun_kept_and_begun_again,
+        ),
+        (
+            "wrong_names_are_answered_with_right_ones",
+            wrong_names_are_answered_with_right_ones,
+        ),
+        (
+            "a_python_program_is_begun_checked_hinted_at_and_passed",
+            a_python_program_is_begun_checked_hinted_at_and_passed,
+        ),
+        (
+            "progress_survives_a_kill_and_a_spoilt_file",
+            progress_survives_a_kill_and_a_spoilt_file,
+        ),
+        (
+            "progress_is_not_trusted_for_marks",
+            progress_is_not_trusted_for_marks,
+        ),
+        (
+            "watch_checks_again_on_save_and_takes_keys_from_a_pipe",
+            watch_checks_again_on_save_and_takes_keys_from_a_pipe,
+        ),
+        (
+            "doctor_looks_at_all_and_names_fixes",
+            doctor_looks_at_all_and_names_fixes,
+        ),
+        (
+            "gradescope_s_script_writes_its_results",
+            gradescope_s_script_writes_its_results,
+        ),
+    ])
+}
 
 fn in_work(work: &Path) -> Command {
     let mut command = lab();
@@ -43,7 +84,6 @@ fn assert_plain(output: &Output) {
     );
 }
 
-#[test]
 fn the_bare_command_lists_steps_and_says_what_to_do_next() {
     let work = tempfile::tempdir().unwrap();
     let output = run(work.path(), &[]);
@@ -71,7 +111,6 @@ fn the_bare_command_lists_steps_and_says_what_to_do_next() {
     );
 }
 
-#[test]
 fn a_starter_is_begun_kept_and_begun_again() {
     let Some(step) = step_with_starter() else {
         panic!("no step has a starter")
@@ -118,7 +157,6 @@ fn a_starter_is_begun_kept_and_begun_again() {
     );
 }
 
-#[test]
 fn wrong_names_are_answered_with_right_ones() {
     let work = tempfile::tempdir().unwrap();
     let output = run(work.path(), &["start", "tcp_servr"]);
@@ -142,7 +180,6 @@ fn wrong_names_are_answered_with_right_ones() {
     );
 }
 
-#[test]
 fn a_python_program_is_begun_checked_hinted_at_and_passed() {
     let work = tempfile::tempdir().unwrap();
     let output = run(work.path(), &["new", "tcp_server", "--lang", "python"]);
@@ -187,7 +224,6 @@ fn a_python_program_is_begun_checked_hinted_at_and_passed() {
     );
 }
 
-#[test]
 fn progress_survives_a_kill_and_a_spoilt_file() {
     let work = tempfile::tempdir().unwrap();
     python_submission(&work.path().join("tcp_server"), |source| {
@@ -214,7 +250,6 @@ fn progress_survives_a_kill_and_a_spoilt_file() {
     assert!(output.status.success(), "{}", stderr(&output));
 }
 
-#[test]
 fn progress_is_not_trusted_for_marks() {
     let work = tempfile::tempdir().unwrap();
     python_submission(&work.path().join("tcp_server"), |source| {
@@ -231,7 +266,6 @@ fn progress_is_not_trusted_for_marks() {
     assert_eq!(check.status.code(), Some(1));
 }
 
-#[test]
 fn watch_checks_again_on_save_and_takes_keys_from_a_pipe() {
     let work = tempfile::tempdir().unwrap();
     let folder = work.path().join("tcp_server");
@@ -274,7 +308,6 @@ fn watch_checks_again_on_save_and_takes_keys_from_a_pipe() {
     }
 }
 
-#[test]
 fn doctor_looks_at_all_and_names_fixes() {
     let work = tempfile::tempdir().unwrap();
     let output = run(work.path(), &["doctor"]);
@@ -302,7 +335,6 @@ fn doctor_looks_at_all_and_names_fixes() {
     );
 }
 
-#[test]
 fn gradescope_s_script_writes_its_results() {
     let root = tempfile::tempdir().unwrap();
     let submission = root.path().join("submission");

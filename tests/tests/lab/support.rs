@@ -6,7 +6,6 @@
     clippy::panic,
     reason = "a test may assume what it has set up itself"
 )]
-#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

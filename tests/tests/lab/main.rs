@@ -1,0 +1,48 @@
+//! `cargo lab`: what a student types, what an instructor types, and the reports.
+//!
+//! `SOCKET_LABS_ALL=1` also grades all hostile programs, and a large batch.
+
+mod grade_cli;
+mod lab_cli;
+mod reports;
+mod support;
+
+use std::process::ExitCode;
+
+use grading::harness::kill_strays;
+use libtest_mimic::{Arguments, Completion, Trial};
+
+/// How many tests run at once: each of them is a grader with programs of its own.
+const AT_ONCE: usize = 4;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    let files = [grade_cli::trials(), lab_cli::trials(), reports::trials()];
+    let trials = files.into_iter().flatten().collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    kill_strays();
+    conclusion.exit_code()
+}
+
+/// Makes a trial of each function, which passes unless it panics.
+fn all(tests: &[(&'static str, fn())]) -> Vec<Trial> {
+    let trial = |&(name, test): &(&'static str, fn())| unless(None, name, test);
+    tests.iter().map(trial).collect()
+}
+
+/// Makes a trial of a function, ignored for the reason given, if any.
+fn unless(why_not: Option<&'static str>, name: &'static str, test: fn()) -> Trial {
+    Trial::ignorable_test(name, move || match why_not {
+        Some(reason) => Ok(Completion::ignored_with(reason)),
+        None => {
+            test();
+            Ok(Completion::Completed)
+        }
+    })
+}
+
+/// Whether everything is to be done, however long that takes.
+fn in_full() -> bool {
+    std::env::var_os("SOCKET_LABS_ALL").is_some()
+}
