@@ -2,7 +2,7 @@
 //! pass everything, starters score nothing.
 //!
 //! `cargo test --test grader` runs one wrong and one unusual program of each chapter;
-//! `SOCKET_LABS_ALL=1` (as `.ci/run all` does) runs every one of them, and the starters.
+//! `SOCKET_LABS_ALL=1` (as `.ci/run` does) runs every one of them, and the starters.
 //!
 //! What a wrong program is told is compared with `tests/snapshots/`: see `snapshots.rs`
 //! for how they are written anew.
