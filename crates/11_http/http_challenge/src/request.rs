@@ -53,6 +53,8 @@ pub enum Framing {
 pub enum RequestError {
     /// RFC 9112 §2.2: a line ends with CR LF.
     BareLf,
+    /// RFC 9112 §2.2: a CR is followed by LF, wherever it stands in a head.
+    BareCr,
     /// RFC 9112 §3: method SP request-target SP HTTP-version.
     RequestLine,
     /// RFC 9112 §3: a method longer than any that the server knows.
@@ -67,7 +69,7 @@ pub enum RequestError {
     Host,
     /// RFC 9112 §5.1: a name, at once a colon, a value.
     FieldLine,
-    /// RFC 9110 §5.5: no CR, NUL or other control character in a value.
+    /// RFC 9110 §5.5: no NUL or other control character in a value.
     FieldValue,
     /// RFC 9112 §5.2: no line is continued on the next one.
     ObsFold,
@@ -98,6 +100,7 @@ impl RequestError {
     pub fn status(self) -> u16 {
         match self {
             Self::BareLf
+            | Self::BareCr
             | Self::RequestLine
             | Self::Target
             | Self::Host
@@ -123,6 +126,7 @@ impl RequestError {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::BareLf => "A line must end with CR LF, not with LF alone.",
+            Self::BareCr => "A line must end with CR LF, not with CR alone.",
             Self::RequestLine => {
                 "The request line must be: method, space, target, space, version."
             }
@@ -213,18 +217,23 @@ impl<'a> Lines<'a> {
         too_long: fn(&[u8]) -> RequestError,
     ) -> Result<Option<&'a [u8]>, RequestError> {
         let rest = self.rest();
-        let end = rest.iter().position(|&byte| byte == b'\n');
-        let end_at = end.map_or(self.buf.len(), |len| self.at + len);
-        if end_at >= limit {
+        let end = rest.iter().position(|&byte| matches!(byte, b'\r' | b'\n'));
+        let len = end.unwrap_or(rest.len());
+        if self.at + len + 1 >= limit {
             return Err(too_long(rest));
         }
-        let Some(line) = end.and_then(|len| rest.get(..len)) else {
+        let Some((line, line_end)) = rest.split_at_checked(len) else {
             return Ok(None);
         };
-        self.at += line.len() + 1;
-        match line.strip_suffix(b"\r") {
-            Some(line) => Ok(Some(line)),
-            None => Err(RequestError::BareLf),
+        match line_end {
+            [] | [b'\r'] => Ok(None),
+            [b'\r', b'\n', ..] => {
+                self.at += len + 2;
+                Ok(Some(line))
+            }
+            // Not left to the time limit, which would answer 408 after long.
+            [b'\r', ..] => Err(RequestError::BareCr),
+            _ => Err(RequestError::BareLf),
         }
     }
 }

@@ -138,7 +138,12 @@ pub fn start_page(page: &mut String, head: &Head<'_>, status: u16) {
         Some(bytes) => String::from_utf8_lossy(bytes),
         None => Cow::from("Unknown"),
     };
-    push_item(page, "Method", head.method);
+    // RFC 9110 §8.6: the Content-Length that HEAD gets is that of the page for GET.
+    let method = match head.method {
+        "HEAD" => "GET",
+        method => method,
+    };
+    push_item(page, "Method", method);
     push_item(page, "Path", head.path);
     if let Some(query) = head.query {
         push_item(page, "Query", query);
@@ -259,12 +264,26 @@ fn civil_date(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request;
 
     #[test]
     fn a_date_is_written_as_the_rfc_does() {
         assert_eq!(imf_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(imf_date(951_782_400), "Tue, 29 Feb 2000 00:00:00 GMT");
         assert_eq!(imf_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+    }
+
+    #[test]
+    fn head_gets_the_length_of_the_page_for_get() {
+        let page_for = |method| {
+            let request = format!("{method} /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+            let (head, _) = request::parse(request.as_bytes()).unwrap().unwrap();
+            let mut page = String::new();
+            start_page(&mut page, &head, 200);
+            page
+        };
+        assert_eq!(page_for("HEAD"), page_for("GET"));
+        assert_ne!(page_for("POST"), page_for("GET"));
     }
 
     #[test]
