@@ -89,7 +89,13 @@ impl Head {
                     });
                 }
                 Some(_) if line.is_empty() => return Ok(head.map(|head| (head, len))),
-                Some(head) => head.fields.push(parse_field(&line)?),
+                Some(head) => match head.fields.last_mut() {
+                    // RFC 9112 §5.2: a client takes a line that continues another one.
+                    Some((_, value)) if line.starts_with([' ', '\t']) => {
+                        *value = format!("{value} {}", line.trim());
+                    }
+                    _ => head.fields.push(parse_field(&line)?),
+                },
             }
         }
         match buf.len() > MAX_HEAD {
@@ -159,7 +165,7 @@ fn parse_status_line(line: &str) -> Result<u16, ResponseError> {
 fn parse_field(line: &str) -> Result<(String, String), ResponseError> {
     let (name, value) = line.split_once(':').ok_or(ResponseError::FieldLine)?;
     if name.is_empty() || name.contains([' ', '\t']) {
-        return Err(ResponseError::FieldLine); // Also a line that continues another.
+        return Err(ResponseError::FieldLine);
     }
     Ok((name.to_owned(), value.trim().to_owned()))
 }
@@ -334,6 +340,17 @@ mod tests {
         }
         let (head, len) = Head::parse(b"HTTP/1.0 404\nA:b\n\nx").unwrap().unwrap();
         assert_eq!((head.status, len), (404, 18));
+    }
+
+    #[test]
+    fn a_field_may_be_continued_on_the_next_line() {
+        let head =
+            b"HTTP/1.1 200 OK\r\nLink: a,\r\n  b\r\nContent-Length:\r\n\t5\r\n\r\n";
+        let (head, _) = Head::parse(head).unwrap().unwrap();
+        assert_eq!(head.values("Link").next(), Some("a, b"));
+        assert_eq!(head.framing(), Ok(Framing::Length(5)));
+        let first = Head::parse(b"HTTP/1.1 200 OK\r\n folded\r\n\r\n");
+        assert_eq!(first, Err(ResponseError::FieldLine));
     }
 
     fn dechunk(pieces: &[&[u8]]) -> Result<(Vec<u8>, bool), ResponseError> {

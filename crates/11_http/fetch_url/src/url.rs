@@ -175,10 +175,10 @@ impl Url {
     ///
     /// When it leads to something that cannot be fetched.
     pub fn join(&self, reference: &str) -> Result<Url, UrlError> {
-        if reference
-            .chars()
-            .any(|char| char.is_control() || char == ' ')
-        {
+        // Servers forget to encode spaces in Location; browsers and curl do it for them.
+        let reference = reference.replace(' ', "%20");
+        let reference = reference.as_str();
+        if reference.chars().any(char::is_control) {
             return Err(UrlError::Character);
         }
         let scheme =
@@ -347,6 +347,10 @@ mod tests {
             );
         }
         assert_eq!(base.join("//g:81/x").unwrap(), url("http://g:81/x"));
+        assert_eq!(base.join("g h").unwrap().target, "/b/c/g%20h");
+        assert_eq!(base.join("http://g/h i").unwrap().target, "/h%20i");
+        assert_eq!(base.join("//g h/"), Err(UrlError::Host));
+        assert_eq!(base.join("/g\th"), Err(UrlError::Character));
         assert_eq!(base.join("http://g").unwrap(), url("http://g/"));
         assert_eq!(base.join("https://g/"), Err(UrlError::Https));
         assert_eq!(base.join("g:h"), Err(UrlError::Scheme("g".to_owned())));
