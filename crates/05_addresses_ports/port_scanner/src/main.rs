@@ -5,9 +5,11 @@
 //! You will see one line for each open port, and how many are closed or filtered.
 //! Lab sheet:   labs/05_addresses_ports.md
 
+mod probe;
+
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -17,7 +19,7 @@ use address_info::{scope, service};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use port_scanner::parse_ports;
-use socket2::SockRef;
+use probe::{State, probe};
 
 /// Find the open TCP ports of a host. Scan only machines that you may scan.
 #[derive(clap::Parser)]
@@ -41,14 +43,6 @@ struct Args {
     /// Scan a public address: its owner has allowed it
     #[arg(long)]
     i_have_permission: bool,
-}
-
-/// What a port answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Open,
-    Closed,
-    Filtered,
 }
 
 fn main() -> ExitCode {
@@ -162,8 +156,9 @@ fn take_ports(
     progress: &ProgressBar,
 ) -> io::Result<Vec<(u16, State)>> {
     let mut states = Vec::new();
+    let mut refused = None;
     while let Some(port) = ports.get(next.fetch_add(1, Ordering::Relaxed)) {
-        match probe(SocketAddr::new(addr, *port), timeout) {
+        match probe(SocketAddr::new(addr, *port), timeout, &mut refused) {
             Ok(state) => states.push((*port, state)),
             Err(error) => {
                 next.store(ports.len(), Ordering::Relaxed); // Nobody goes on.
@@ -173,37 +168,4 @@ fn take_ports(
         progress.inc(1);
     }
     Ok(states)
-}
-
-/// How often a port is tried again when the answer was our own.
-const ATTEMPTS: usize = 5;
-
-/// Connects to one port, and takes what happens for its state.
-fn probe(addr: SocketAddr, timeout: Duration) -> io::Result<State> {
-    for _ in 0..ATTEMPTS {
-        match TcpStream::connect_timeout(&addr, timeout) {
-            Ok(stream) => {
-                // Close with RST: 60 s of TIME-WAIT for each open port help nobody.
-                let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-                // The kernel chose a port for our end. If it chose the one that we call,
-                // we have connected to ourselves (RFC 9293 §3.5, simultaneous open).
-                if stream.local_addr()? != stream.peer_addr()? {
-                    return Ok(State::Open);
-                }
-            }
-            Err(error) => match error.kind() {
-                ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {
-                    return Ok(State::Closed);
-                }
-                ErrorKind::TimedOut
-                | ErrorKind::HostUnreachable
-                | ErrorKind::NetworkUnreachable
-                | ErrorKind::PermissionDenied => return Ok(State::Filtered),
-                // All our ports are taken for a moment, or a signal came: once more.
-                ErrorKind::AddrNotAvailable | ErrorKind::Interrupted => {}
-                _ => return Err(error),
-            },
-        }
-    }
-    Ok(State::Closed)
 }
