@@ -16,6 +16,9 @@ use labkit::{Console, Endpoint, reason};
 
 /// The longest line, in bytes: `PING` and `PONG` are the only words.
 const MAX_LINE: usize = 64;
+/// Beats may come this fast, or this slowly.
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
+const MAX_INTERVAL: Duration = Duration::from_secs(3600);
 /// So many beats without an answer, and the client counts as gone.
 const MISSED_BEATS: u32 = 3;
 /// Each client costs a thread, so their number has a limit.
@@ -168,7 +171,7 @@ fn next_line(received: &mut Vec<u8>) -> Option<Vec<u8>> {
 fn seconds(arg: &str) -> Result<Duration, String> {
     let number = arg.parse::<f64>().map_err(|error| error.to_string())?;
     match Duration::try_from_secs_f64(number) {
-        Ok(time) if time >= Duration::from_millis(10) => Ok(time),
-        _ => Err("choose at least 0.01 seconds".to_owned()),
+        Ok(time) if (MIN_INTERVAL..=MAX_INTERVAL).contains(&time) => Ok(time),
+        _ => Err("choose from 0.01 to 3600 seconds".to_owned()),
     }
 }
