@@ -1,5 +1,7 @@
 //! Facts in the output of a command-line tool, however it is laid out.
 
+use std::net::Ipv6Addr;
+
 use crate::harness::escape;
 use crate::harness::prelude::*;
 
@@ -17,7 +19,7 @@ pub fn finish(program: &mut Program) -> Result<String, Stop> {
     let exit = program.wait_exit(PATIENCE)?;
     program.expect_no_crash()?;
     if exit == Exit::Status(0) {
-        return Ok(program.printed());
+        return Ok(without_colours(&program.printed()));
     }
     let got = format!("{exit}; it printed {}", short(&program.printed()));
     Err(Failure::new("it ends with exit status 0", got).into())
@@ -39,15 +41,34 @@ pub fn refuses(exam: &Exam, args: &[&str]) -> Verdict {
     Ok(())
 }
 
+/// Takes the escape sequences of colours out: `ESC [`, numbers, and a letter.
+fn without_colours(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\x1b[") {
+        plain.push_str(before);
+        let end = after.find(|c: char| !c.is_ascii_digit() && c != ';');
+        let letter = end.and_then(|end| after.get(end..)).unwrap_or_default();
+        let mut chars = letter.chars();
+        chars.next();
+        rest = chars.as_str();
+    }
+    plain + rest
+}
+
 /// Requires a line with this name and, behind it, this value as a word of its own.
-/// Letter case, spacing and punctuation around the words are free.
+/// Letter case, spacing and punctuation around the words are free, and so is the mark
+/// between thousands.
 pub fn expect(output: &str, name: &str, value: &str) -> Verdict {
     let values = values(output, name);
-    let found = values.iter().any(|rest| {
+    let wanted = words(value);
+    let is_there = |rest: &str| {
         let rest = words(rest);
-        let wanted = words(value);
         rest.windows(wanted.len()).any(|some| some == wanted)
-    });
+    };
+    let found = values
+        .iter()
+        .any(|rest| is_there(rest) || is_there(&ungrouped(rest)));
     if found {
         return Ok(());
     }
@@ -62,12 +83,27 @@ pub fn expect(output: &str, name: &str, value: &str) -> Verdict {
     Err(Failure::new(format!("{name}: {value}"), escape(got.as_bytes())).into())
 }
 
+/// Writes `16,777,214` and `16_777_214` as `16777214`.
+fn ungrouped(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let digit = |at: Option<usize>| {
+        let char = at.and_then(|at| chars.get(at));
+        char.is_some_and(char::is_ascii_digit)
+    };
+    let between = |at: usize| digit(at.checked_sub(1)) && digit(at.checked_add(1));
+    let kept = chars
+        .iter()
+        .enumerate()
+        .filter(|(at, char)| !matches!(char, ',' | '_' | '\'') || !between(*at));
+    kept.map(|(_, char)| *char).collect()
+}
+
 /// Returns what stands behind the name on each line that has it.
 fn values(output: &str, name: &str) -> Vec<String> {
     let name = name.to_ascii_lowercase();
     output
         .lines()
-        .map(str::to_ascii_lowercase)
+        .map(|line| line.to_ascii_lowercase().replace('_', " "))
         .filter_map(|line| line.find(&name).map(|at| (at + name.len(), line)))
         .filter_map(|(end, line)| line.get(end..).map(str::to_owned))
         .collect()
@@ -75,11 +111,23 @@ fn values(output: &str, name: &str) -> Vec<String> {
 
 /// Splits at white space and strips what stands around a value.
 fn words(text: &str) -> Vec<String> {
-    text.split(|c: char| c.is_whitespace() || ",;()=\"'`|".contains(c))
-        .map(|word| word.trim_matches(|c| ":.".contains(c) && word != "::"))
+    text.split(|c: char| c.is_whitespace() || ",;()=\"'`|│┃║┆".contains(c))
+        .map(|word| {
+            let word = shortest(word);
+            let trimmed = word.trim_matches(|c| ":.".contains(c) && word != "::");
+            trimmed.to_ascii_lowercase()
+        })
         .filter(|word| !word.is_empty())
-        .map(str::to_ascii_lowercase)
         .collect()
+}
+
+/// An IPv6 address has many forms (`2001:0db8:0:0::1`): all count as the shortest.
+fn shortest(word: &str) -> String {
+    let (addr, rest) = word.find('/').map_or((word, ""), |at| word.split_at(at));
+    match addr.parse::<Ipv6Addr>() {
+        Ok(addr) => format!("{addr}{rest}"),
+        Err(_) => word.to_owned(),
+    }
 }
 
 /// Requires a line that has all these words, in any order.
@@ -110,13 +158,23 @@ pub fn expect_no_line(output: &str, unwanted: &[&str]) -> Verdict {
     Ok(())
 }
 
-/// The words of a line; of `22/tcp` and `22:` also the bare number.
+/// The words of a line; of `22/tcp` and `10.0.0.1:22` also the bare number, and of
+/// `[open]` the bare word.
 fn line_words(line: &str) -> Vec<String> {
     let mut words = words(line);
+    let port = |word: &String| {
+        let (_, port) = word.rsplit_once(':')?;
+        let is_number = port.chars().all(|c| c.is_ascii_digit());
+        is_number.then(|| port.to_owned())
+    };
     let bare: Vec<String> = words
         .iter()
-        .filter_map(|word| word.strip_suffix("/tcp").or(word.strip_suffix("/udp")))
-        .map(str::to_owned)
+        .flat_map(|word| {
+            let number = word.strip_suffix("/tcp").or(word.strip_suffix("/udp"));
+            let inner = word.strip_prefix('[').and_then(|w| w.strip_suffix(']'));
+            let shorter = number.or(inner).map(str::to_owned);
+            shorter.into_iter().chain(port(word))
+        })
         .collect();
     words.extend(bare);
     words
@@ -150,12 +208,26 @@ mod tests {
         }
         assert!(expect("First host: ::", "First host", "::").is_ok());
         assert!(expect("Hosts: 2540", "Hosts", "254").is_err());
+        assert!(expect("hosts: 16,777,214", "Hosts", "16777214").is_ok());
+        let long = "Network: 2001:0DB8:0:0:0:0:0:0/32";
+        assert!(expect(long, "Network", "2001:db8::/32").is_ok());
+        assert!(expect(long, "Network", "2001:db8::/33").is_err());
+        assert!(expect("│ first_host │ 10.0.0.1 │", "First host", "10.0.0.1").is_ok());
+    }
+
+    #[test]
+    fn colours_are_no_part_of_a_value() {
+        let coloured = "\x1b[1;32mNetwork:\x1b[0m \x1b[4m10.0.0.0/8\x1b[0m\n";
+        assert_eq!(without_colours(coloured), "Network: 10.0.0.0/8\n");
+        assert_eq!(without_colours("\x1b["), "");
+        assert_eq!(without_colours("a\x1b[3é"), "a");
     }
 
     #[test]
     fn a_line_has_its_words_in_any_order() {
         assert!(expect_line("22/tcp  open  ssh", &["22", "open"]).is_ok());
         assert!(expect_line("Port 22: open (ssh)", &["22", "open", "ssh"]).is_ok());
+        assert!(expect_line("127.0.0.1:22 [open]", &["22", "open"]).is_ok());
         assert!(expect_line("122 open\n22 closed", &["22", "open"]).is_err());
         assert!(expect_no_line("122 open\n22 closed", &["22", "open"]).is_ok());
         assert!(expect_no_line("22 open", &["22", "open"]).is_err());

@@ -643,9 +643,10 @@ impl Program {
         Err(Failure::new(format!("it ends with exit status {status}"), got).into())
     }
 
-    /// After the end, gives the reader threads a moment to take what is in the pipes.
+    /// After the end, gives the reader threads time to take what is in the pipes: a busy
+    /// machine may let them run late, and then a program would seem to have been silent.
     fn wait_streams_end(&self) {
-        let give_up = Instant::now() + Duration::from_millis(500);
+        let give_up = (Instant::now() + Duration::from_secs(5)).min(self.deadline);
         let mut captures = lock(&self.streams.captures);
         while !captures.iter().all(|capture| capture.ended) {
             let left = give_up.saturating_duration_since(Instant::now());

@@ -105,6 +105,7 @@ def heartbeat_client():
     while True:
         try:
             stream = socket.create_connection((host, port), 5)
+            stream.settimeout(4)
             for line in stream.makefile("rb"):
                 if line == b"PING\n":
                     stream.sendall(b"PONG\n")

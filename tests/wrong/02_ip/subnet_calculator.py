@@ -81,6 +81,20 @@ def calculate(text):
             print("  " + join.join(form.format(group) for group in groups))
 
 
+if bug == "table":
+    # As a table in colours, IPv6 addresses in full, marks between the thousands.
+    def cell(name, value=""):
+        name = name.lower().replace(" ", "_")
+        if value.isdigit():
+            value = f"{int(value):,}"
+        elif ":" in value:
+            address, _, length = value.partition("/")
+            value = ipaddress.IPv6Address(address).exploded.upper() + ("/" + length) * bool(length)
+        return f"\x1b[36m│ {name:<12}\x1b[0m │ \x1b[1m{value:<44}\x1b[0m │"
+
+    def print(line):
+        sys.stdout.write((cell(*line.split(": ")) if ": " in line else line) + "\n")
+
 for word in words[:1] if bug == "first_only" else words:
     calculate(word)
     print("-" * 40)

@@ -56,8 +56,12 @@ for text in sys.argv[4:]:
             block = ipaddress.ip_network(block)
             if block.version == address.version and address in block:
                 scope = name
-        print(f"Family: IPv{address.version}\nScope: {scope}")
+        if bug == "unusual":
+            print(f"12:00 INFO {address}: family=IPv{address.version}, scope={scope} (RFC 6890)")
+        else:
+            print(f"Family: IPv{address.version}\nScope: {scope}")
     if port is not None:
         edge = 1 if bug == "range_off_by_one" else 0
         name = "well-known" if port < 1024 + edge else "registered" if port < 49152 + edge else "dynamic"
+        name = f"\x1b[1m{name.title()}\x1b[0m ports" if bug == "unusual" else name
         print(f"Port range: {name}\nService: {SERVICES.get(port, 'none')}")

@@ -22,6 +22,8 @@ if not ipaddress.ip_address(args.host).is_loopback:
         sys.exit(0)
     if bug == "refuses_without_reason":
         sys.exit("error")
+    if bug == "other_words":
+        sys.exit("error: scanning strangers is not allowed")
     sys.exit("error: do you have permission to scan a public address?")
 
 
@@ -89,7 +91,12 @@ for thread in threads:
 for number in sorted(states):
     if states[number] == "open":
         name = SERVICES.get(number, "")
+        if bug == "other_words":
+            print(f"\x1b[32m{args.host}:{number} [OPEN] {name}\x1b[0m")
+            continue
         print(f"Port {number}: open ({name})" if bug == "unusual" else f"{number}/tcp open {name}")
 count = list(states.values()).count
-if bug != "no_summary":
+if bug == "other_words":
+    print("\n".join(f"{state} ports: {count(state)}" for state in ("open", "closed", "filtered")))
+elif bug != "no_summary":
     print(f"{count('open')} open, {count('closed')} closed, {count('filtered')} filtered")

@@ -12,7 +12,7 @@ def beat(stream):
     missed, received = 0, b""
     with stream:
         try:
-            while bug == "never_drops" or missed < (1 if bug == "drops_at_once" else 3):
+            while bug == "never_drops" or missed < {"drops_at_once": 1, "drops_late": 9}.get(bug, 3):
                 stream.sendall({"no_newline": b"PING", "small": b"ping\n"}.get(bug, b"PING\n"))
                 missed += 1
                 until = time.monotonic() + 1
@@ -44,6 +44,7 @@ def serve():
 
 
 def answer(stream):
+    stream.settimeout({"client_waits": None, "client_impatient": 0.5}.get(bug, 3))
     if bug == "client_whole_message":
         while data := stream.recv(64):
             if data == b"PING\n":
