@@ -18,6 +18,7 @@ const CASES: &[(&str, &str, &str, bool)] = &[
     // Not there: with loopback alone, getent finds no address usable (AI_ADDRCONFIG).
     ("names", "dns_lookup", "getent", false),
     ("scan", "port_scanner", "nmap", true),
+    ("filtered", "port_scanner", "ip", true),
 ];
 
 /// The tests of this file.
