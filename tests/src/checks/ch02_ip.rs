@@ -16,7 +16,7 @@ pub fn checks() -> Vec<Check> {
     checks.extend(subnet_calculator());
     checks.extend(ping());
     // Several starts of an interpreter take their time on a busy machine.
-    let patient = |check: Check| check.deadline(Duration::from_secs(60));
+    let patient = |check: Check| check.deadline(Duration::from_secs(150));
     checks.into_iter().map(patient).collect()
 }
 

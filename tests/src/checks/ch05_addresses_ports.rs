@@ -15,7 +15,7 @@ pub fn checks() -> Vec<Check> {
     checks.extend(port_scanner());
     checks.extend(connection_monitor());
     // Several starts of an interpreter take their time on a busy machine.
-    let patient = |check: Check| check.deadline(Duration::from_secs(60));
+    let patient = |check: Check| check.deadline(Duration::from_secs(150));
     checks.into_iter().map(patient).collect()
 }
 

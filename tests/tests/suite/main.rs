@@ -9,6 +9,8 @@
 //! - `SOCKET_LABS_ALL=1 cargo test`: the load and kill tests with their full numbers, and
 //!   `cargo run` on the sheets as a student types it.
 
+#[cfg(target_os = "linux")]
+mod ch06_errors;
 mod ch08_client_server;
 mod ch09_udp;
 mod ch10_security;
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
         sheets::trials(),
         ch11_http::trials(),
         ch08_client_server::trials(),
+        #[cfg(target_os = "linux")]
+        ch06_errors::trials(),
         ch10_security::trials(),
         ch_tools::trials(),
         ch09_udp::trials(),

@@ -1,5 +1,4 @@
 //! Chapter 6 beyond its checks: a server of one thread under thousands of clients.
-#![cfg(target_os = "linux")]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -7,26 +6,34 @@ use std::thread;
 use std::time::Duration;
 
 use grading::harness::Exam;
+use libtest_mimic::{Failed, Trial};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const CLIENTS: u16 = 2000;
 /// Both ends of all connections, and some more.
 const DESCRIPTORS: u64 = 2500;
 
-#[test]
-fn select_server_serves_2000_clients_in_one_thread_and_rests()
--> Result<(), Box<dyn std::error::Error>> {
+/// The tests of this file.
+pub fn trials() -> Vec<Trial> {
     let limit = getrlimit(Resource::Nofile);
-    if limit.maximum.is_some_and(|most| most < DESCRIPTORS) {
-        eprintln!("not tested: this system allows fewer than {DESCRIPTORS} open files");
-        return Ok(());
-    }
+    let too_few = limit.maximum.is_some_and(|most| most < DESCRIPTORS);
+    vec![
+        Trial::test(
+            "select_server::serves_2000_clients_in_one_thread_and_rests",
+            || serves_2000_clients_in_one_thread_and_rests().map_err(Failed::from),
+        )
+        .with_ignored_flag(too_few),
+    ]
+}
+
+fn serves_2000_clients_in_one_thread_and_rests() -> Result<(), Box<dyn std::error::Error>>
+{
+    let limit = getrlimit(Resource::Nofile);
     let current = limit.current.map(|current| current.max(DESCRIPTORS));
     setrlimit(Resource::Nofile, Rlimit { current, ..limit })?;
 
     let exam = Exam::reference("select_server")?;
     let server = exam.launch().open_files(4096).server()?;
-    let threads = server.threads();
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
         let client = TcpStream::connect(server.addr())?;
@@ -40,7 +47,9 @@ fn select_server_serves_2000_clients_in_one_thread_and_rests()
         client.read_exact(&mut echo)?;
         assert_eq!(u16::from_be_bytes(echo), number);
     }
-    assert_eq!(server.threads(), threads, "no thread for a client");
+    // One that waits for Ctrl-C may have come since.
+    let threads = server.threads().unwrap_or_default();
+    assert!(threads <= 3, "{threads} threads for {CLIENTS} clients");
 
     // Time is what is measured here. A second run confirms a failure.
     let used = || {
