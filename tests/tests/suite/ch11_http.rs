@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -38,12 +39,25 @@ pub fn trials() -> Vec<Trial> {
             clients_read_http_server,
         ),
         ("nginx", "clients_read_nginx", clients_read_nginx),
+        ("apache2", "clients_read_apache", clients_read_apache),
+        (
+            "nginx",
+            "http_challenge_works_behind_nginx",
+            works_behind_nginx,
+        ),
+        (
+            "apache2",
+            "http_challenge_works_behind_apache",
+            works_behind_apache,
+        ),
         (
             "chromium",
             "a_browser_shows_the_pages",
             a_browser_shows_the_pages,
         ),
         ("", "a_slow_head_gets_408", a_slow_head_gets_408),
+        ("", "a_bare_cr_is_refused_at_once", a_bare_cr_is_refused),
+        ("", "head_gets_the_length_of_get", head_gets_the_length),
         ("", "a_head_of_10_mb_is_refused", a_head_of_10_mb_is_refused),
         (
             "",
@@ -336,8 +350,8 @@ fn fetch_everything(exam: &Exam, port: u16, binary: &[u8]) -> Outcome {
     expect(&client.output(), "HTTP/1.")
 }
 
-fn site(exam: &Exam) -> Result<Vec<u8>, Failed> {
-    let site = exam.dir().join("site");
+/// Makes a small web site in a folder.
+fn site(site: &Path) -> Result<Vec<u8>, Failed> {
     std::fs::create_dir_all(site.join("folder"))?;
     std::fs::write(site.join("page.html"), "<p>a page</p>")?;
     std::fs::write(site.join("index.html"), "<p>the root</p>")?;
@@ -351,7 +365,7 @@ fn site(exam: &Exam) -> Result<Vec<u8>, Failed> {
 
 fn clients_read_http_server() -> Outcome {
     let exam = Exam::reference("fetch_url")?;
-    let binary = site(&exam)?;
+    let binary = site(&exam.dir().join("site"))?;
     let port = free_port();
     let python = Command::new("python3")
         .args([
@@ -372,10 +386,17 @@ fn clients_read_http_server() -> Outcome {
 
 fn clients_read_nginx() -> Outcome {
     let exam = Exam::reference("fetch_url")?;
-    let binary = site(&exam)?;
+    let binary = site(&exam.dir().join("site"))?;
     let port = free_port();
-    let dir = exam.dir().display();
-    let conf = exam.dir().join("nginx.conf");
+    let root = format!("root {}/site;", exam.dir().display());
+    let _nginx = nginx(exam.dir(), port, &root)?;
+    fetch_everything(&exam, port, &binary)
+}
+
+/// Starts nginx in `dir`, with one server that has these directives.
+fn nginx(dir: &Path, port: u16, directives: &str) -> Result<Killed, Failed> {
+    let conf = dir.join("nginx.conf");
+    let dir = dir.display();
     let temp: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {dir}/{name};"))
         .concat();
@@ -384,16 +405,124 @@ fn clients_read_nginx() -> Outcome {
         format!(
             "user root; daemon off; master_process off; pid {dir}/pid; error_log stderr;
              events {{}} http {{ access_log off; {temp}
-             server {{ listen 127.0.0.1:{port}; root {dir}/site; }} }}"
+             server {{ listen 127.0.0.1:{port}; {directives} }} }}"
         ),
     )?;
     let nginx = Command::new("nginx")
         .args(["-e", "stderr", "-c", &conf.display().to_string()])
         .stderr(Stdio::null())
         .spawn()?;
-    let _nginx = Killed(nginx);
+    let nginx = Killed(nginx);
     wait_until_it_listens(port)?;
+    Ok(nginx)
+}
+
+/// Starts Apache, in one process, with its files in a folder that every user may read:
+/// it never serves as root.
+fn apache(dir: &Path, port: u16, directives: &str) -> Result<Killed, Failed> {
+    let conf = dir.join("apache.conf");
+    std::fs::create_dir_all(dir.join("site"))?;
+    let modules: String = [
+        "mpm_event",
+        "authz_core",
+        "dir",
+        "mime",
+        "proxy",
+        "proxy_http",
+    ]
+    .map(|name| {
+        format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n")
+    })
+    .concat();
+    let dir = dir.display();
+    std::fs::write(
+        &conf,
+        format!(
+            "{modules}User www-data\nServerName localhost\nServerRoot {dir}\n\
+             Listen 127.0.0.1:{port}\nPidFile {dir}/pid\nMutex file:{dir}\n\
+             ErrorLog /dev/null\nTypesConfig /dev/null\nDirectoryIndex index.html\n\
+             DocumentRoot {dir}/site\n{directives}\n"
+        ),
+    )?;
+    let apache = Command::new("apache2")
+        .args(["-X", "-f", &conf.display().to_string()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let apache = Killed(apache);
+    wait_until_it_listens(port)?;
+    Ok(apache)
+}
+
+/// A folder that other users may read.
+fn open_folder() -> Result<tempfile::TempDir, Failed> {
+    let folder = tempfile::tempdir()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777))?;
+    }
+    Ok(folder)
+}
+
+fn clients_read_apache() -> Outcome {
+    let exam = Exam::reference("fetch_url")?;
+    let folder = open_folder()?;
+    let binary = site(&folder.path().join("site"))?;
+    let port = free_port();
+    let _apache = apache(folder.path(), port, "")?;
     fetch_everything(&exam, port, &binary)
+}
+
+fn works_behind_nginx() -> Outcome {
+    let (exam, server) = challenge(&[])?;
+    let port = free_port();
+    let pass = format!(
+        "location / {{ proxy_pass http://{}; proxy_http_version 1.1;
+         proxy_set_header Connection \"\"; proxy_request_buffering off; }}",
+        server.addr()
+    );
+    let _nginx = nginx(exam.dir(), port, &pass)?;
+    works_behind(port)
+}
+
+fn works_behind_apache() -> Outcome {
+    let (_exam, server) = challenge(&[])?;
+    let folder = open_folder()?;
+    let port = free_port();
+    // As the sheet says.
+    let pass = format!(
+        "ProxyPass / http://{}/\nProxyPreserveHost On",
+        server.addr()
+    );
+    let _apache = apache(folder.path(), port, &pass)?;
+    works_behind(port)
+}
+
+/// Asks a proxy in front of http_challenge for all that passes through it.
+fn works_behind(port: u16) -> Outcome {
+    let base = format!("http://127.0.0.1:{port}");
+    let hello = format!("{base}/hello");
+    let curl =
+        |args: &[&str]| tool("curl", &[&["-s", "--max-time", "20"], args].concat());
+    let page = curl(&["-A", "me/1", &format!("{hello}?x=1")])?;
+    expect(&page, "<strong>Path:</strong> /hello<")?;
+    expect(&page, "<strong>Query:</strong> x=1<")?;
+    expect(&page, "<strong>Browser:</strong> me/1<")?;
+    expect(&curl(&["-d", "a=b", &hello])?, "Body:</strong> 3 bytes")?;
+    let chunked = ["-H", "Transfer-Encoding: chunked", "-d", "hello"];
+    let page = curl(&[&chunked[..], &[&hello]].concat())?;
+    expect(&page, "Body:</strong> 5 bytes")?;
+    expect(&curl(&["-i", &format!("{base}/none")])?, " 404 Not Found")?;
+    expect(&curl(&["-I", &hello])?, " 200 OK")?;
+    expect(&curl(&["-i", "-X", "DELETE", &hello])?, "Allow: GET, HEAD")?;
+    // Many visitors of one proxy share its connections to the lab.
+    for number in 0..20 {
+        let agent = format!("visitor/{number}");
+        let page = curl(&["-A", &agent, &hello])?;
+        expect(&page, &format!("Browser:</strong> {agent}<"))?;
+    }
+    Ok(())
 }
 
 // ------------------------------------------------------------------ hostile clients
@@ -426,6 +555,27 @@ fn a_slow_head_gets_408() -> Outcome {
         time if time > Duration::from_secs(15) => Err("408 after more than 15 s".into()),
         _ => Ok(()),
     }
+}
+
+fn a_bare_cr_is_refused() -> Outcome {
+    // Not after the head timeout: the byte after the CR decides.
+    let (_exam, server) = challenge(&["--head-timeout", "3600"])?;
+    let request = b"GET /hello HTTP/1.1\rHost: x\r\r";
+    expect(&exchange(server.addr(), request)?, "HTTP/1.1 400 ")
+}
+
+fn head_gets_the_length() -> Outcome {
+    let (_exam, server) = challenge(&[])?;
+    let length = |method: &str| -> Result<String, Failed> {
+        let request =
+            format!("{method} /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let reply = exchange(server.addr(), request.as_bytes())?;
+        let line = reply.lines().find(|it| it.starts_with("Content-Length: "));
+        Ok(line.unwrap_or_default().to_owned())
+    };
+    let (for_head, for_get) = (length("HEAD")?, length("GET")?);
+    expect(&for_get, "Content-Length: ")?;
+    expect(&for_head, &for_get)
 }
 
 fn a_head_of_10_mb_is_refused() -> Outcome {

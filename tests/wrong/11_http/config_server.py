@@ -18,6 +18,13 @@ def keep(line):
         BUFFER.append(line)
         if len(BUFFER) < 100:
             return
+    if BUG == "in_place":
+        # With the setting that line changes; LOCK is held.
+        _, changed, value = line.split(b" ", 2)
+        with open(FILE, "wb", buffering=0) as file:
+            for key, kept in {**SETTINGS, changed: value}.items():
+                file.write(b"SET " + key + b" " + kept + b"\n")
+        return
     with open(FILE, "ab", buffering=0) as file:
         file.write(line + b"\n")
 
@@ -51,7 +58,9 @@ def answer(line):
         if command == b"DELETE" and len(words) == 2:
             if words[1] not in SETTINGS:
                 return b"ERROR 404 no such key\n"
-            if BUG != "no_delete":
+            if BUG == "in_place":
+                del SETTINGS[words[1]]
+            elif BUG != "no_delete":
                 keep(b"DELETE " + words[1])
                 del SETTINGS[words[1]]
             return b"OK\n"
@@ -59,7 +68,7 @@ def answer(line):
             prefix = words[1] if len(words) > 1 and BUG != "list_all" else b""
             found = sorted(it for it in SETTINGS.items() if it[0].startswith(prefix))
             return b"OK %d\n" % len(found) + b"".join(k + b" " + v + b"\n" for k, v in found)
-        if command == b"SAVE":
+        if command == b"SAVE" and BUG != "no_save":
             return b"OK\n"
     return b"" if BUG == "silent_errors" else b"ERROR 400 what?\n"
 

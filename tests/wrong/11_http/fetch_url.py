@@ -11,6 +11,15 @@ def fail(text):
     sys.exit(0 if BUG == "status_0" else f"error: {text}")
 
 
+def read_head(stream):
+    head = b""
+    while True:
+        line = stream.readline()
+        if line in (b"\r\n", b"\n", b""):
+            return head
+        head += line
+
+
 def fetch(url, hops):
     parts = urlsplit(url)
     if parts.scheme != "http" and BUG != "any_scheme":
@@ -39,16 +48,13 @@ def fetch(url, hops):
     stream = conn.makefile("rb")
     if BUG == "one_read":
         conn.settimeout(10)
-        data = conn.recv(65536)
+        data = conn.recv(16384)
         head, _, body = data.partition(b"\r\n\r\n")
         head += b"\r\n"
     else:
-        head = b""
-        while True:
-            line = stream.readline()
-            if line in (b"\r\n", b"\n", b""):
-                break
-            head += line
+        head = read_head(stream)
+        while BUG != "interim" and head.split(b" ")[1:2] == [b"100"]:
+            head = read_head(stream)
         body = None
     lines = head.decode().split("\r\n")
     fields = {}

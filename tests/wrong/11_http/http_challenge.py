@@ -63,7 +63,8 @@ def serve(conn):
                 buf = body(conn, buf, fields)
                 if buf is None:
                     return refuse(conn, "400 Bad Request")
-            close = version == "HTTP/1.0" or BUG in ("one_read", "short_read", "one_thread")
+            close = version == "HTTP/1.0" or "close" in fields.get("connection", "").lower()
+            close = close and BUG != "stays_open" or BUG in ("one_read", "short_read", "one_thread")
             conn.sendall(respond(method, path, version, fields, close))
             served += 1
             if BUG == "drops_the_rest":
@@ -90,7 +91,9 @@ def serve(conn):
 def body(conn, buf, fields):
     chunked = fields.get("transfer-encoding")
     if chunked and ("content-length" in fields or chunked != "chunked"):
-        if BUG != "smuggles":
+        if BUG == "contains_chunked" and "content-length" not in fields and "," not in chunked:
+            chunked = "chunked"
+        elif BUG != "smuggles":
             return None
 
     def need(count):
@@ -112,15 +115,28 @@ def body(conn, buf, fields):
             if size == 0:
                 return buf
     length = fields.get("content-length", "0")
+    if BUG == "plus_length":
+        length = length.removeprefix("+")
     if not length.isdigit():
         return None
     need(int(length))
     return buf[int(length):]
 
 
+def page_of(method, name, agent, shown):
+    return (
+        "<html><h1>Request Info</h1>"
+        f"<p><strong>Method:</strong> {shown(method)}</p>"
+        f"<p><strong>Path:</strong> {shown(name)}</p>"
+        f"<p><strong>Browser:</strong> {shown(agent)}</p></html>"
+    )
+
+
 def respond(method, path, version, fields, close):
     agent = fields["user-agent"] if BUG == "needs_agent" else fields.get("user-agent", "Unknown")
     shown = str if BUG == "raw_html" else html.escape
+    if BUG == "raw_ampersand":
+        shown = lambda text: html.escape(text).replace("&amp;", "&")
     name = path if BUG == "query" else path.split("?")[0]
     status, more = "200 OK", ""
     if method not in KNOWN and BUG != "any_method":
@@ -128,6 +144,8 @@ def respond(method, path, version, fields, close):
         if BUG != "no_allow":
             more = "Allow: GET, HEAD, POST, OPTIONS\r\n"
         page = "<h1>405</h1>"
+    elif BUG == "prefix" and name.startswith("/hello") and "/" not in name[1:]:
+        page = page_of(method, name, agent, shown)
     elif name not in ("/", "/hello", "/about") or BUG == "literal" and (method not in ("GET", "HEAD") or version != "HTTP/1.1"):
         if BUG != "no_404":
             status = "404 Not Found"
@@ -135,25 +153,23 @@ def respond(method, path, version, fields, close):
         if BUG == "wrong_404_text":
             page = "<h1>Oops</h1></html>"
     else:
-        page = (
-            "<html><h1>Request Info</h1>"
-            f"<p><strong>Method:</strong> {shown(method)}</p>"
-            f"<p><strong>Path:</strong> {shown(name)}</p>"
-            f"<p><strong>Browser:</strong> {shown(agent)}</p></html>"
-        )
+        page = page_of(method, name, agent, shown)
     data = page.encode()
     length = len(page) if BUG == "characters" else len(data)
     end = "\n" if BUG == "bare_lf" else "\r\n"
     head = f"HTTP/1.1 {status}\r\n{more}"
     if not (BUG == "no_type" or BUG == "no_type_404" and status[0] == "4"):
         head += "Content-Type: text/html; charset=utf-8\r\n"
-    if BUG != "no_length":
+    if BUG == "chunks_for_10" and method != "HEAD":
+        head += "Transfer-Encoding: chunked\r\n"
+        data = b"%x\r\n%s\r\n0\r\n\r\n" % (length, data)
+    elif BUG != "no_length":
         head += f"Content-Length: {length}\r\n"
     if close:
         head += "Connection: close\r\n"
     if BUG != "no_blank_line":
         head += "\r\n"
-    if method == "HEAD" and BUG != "head_page":
+    if method == "HEAD" and BUG != "head_page" and not (BUG == "head_page_404" and status[0] == "4"):
         data = b""
     return head.replace("\r\n", end).encode() + data
 

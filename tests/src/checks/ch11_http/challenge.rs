@@ -1,0 +1,681 @@
+//! http_challenge.
+
+use std::thread;
+
+use super::super::common;
+use super::*;
+
+/// The checks of http_challenge.
+pub fn checks() -> Vec<Check> {
+    vec![
+        Check::new(
+            "http_challenge.listens",
+            "listens on the host and port that it is given",
+            common::listens,
+        )
+        .sheet(CHALLENGE)
+        .hints(&["A web server is a TCP server: bind and listen come first."])
+        .by_hand("ss -tln | grep 8000"),
+        Check::new(
+            "http_challenge.shows_the_request",
+            "shows method, path and browser of a request",
+            shows_the_request,
+        )
+        .points(3)
+        .needs(&["http_challenge.listens"])
+        .sheet(CHALLENGE)
+        .hints(&[
+            "The request line has three words; each further line is a name and a value.",
+            "Split the request line at spaces, and each field line at its first colon.",
+        ])
+        .by_hand("curl -A Me/1.0 http://127.0.0.1:8000/hello"),
+        Check::new(
+            "http_challenge.has_three_pages",
+            "answers /, /hello and /about with 200, other paths with 404",
+            has_three_pages,
+        )
+        .points(2)
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(CHALLENGE)
+        .hints(&["The status is for programs, the page for people: both say 404."])
+        .by_hand("curl -i http://127.0.0.1:8000/nothing"),
+        Check::new(
+            "http_challenge.says_that_it_is_html",
+            "says that its pages are text/html, also the 404",
+            challenge_is_html,
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(CHALLENGE)
+        .hints(&[
+            "Without this field a browser has to guess: Content-Type.",
+            "The 404 page is a page too: text/html stands in every head.",
+        ])
+        .by_hand("curl -i http://127.0.0.1:8000/nothing"),
+        Check::new(
+            "http_challenge.ends_lines_with_crlf",
+            "ends every line of its head with CR LF",
+            ends_lines_with_crlf,
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(CHALLENGE)
+        .hints(&["A line of HTTP ends with two bytes: \\r and \\n."])
+        .by_hand("curl -si http://127.0.0.1:8000/ | od -c | head"),
+        Check::new(
+            "http_challenge.ends_the_response",
+            "announces the length of the page in bytes, also when it is not ASCII",
+            challenge_length,
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(CHALLENGE)
+        .hints(&["An ü is one character and two bytes. Which of them does the wire carry?"])
+        .by_hand("curl -v -A 'Mözilla/ü' http://127.0.0.1:8000/"),
+        Check::new(
+            "http_challenge.field_names_in_any_case",
+            "finds User-Agent however it is written",
+            field_names_in_any_case,
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(CHALLENGE)
+        .hints(&["RFC 9110 §5.1: field names are case-insensitive."])
+        .by_hand("curl -H 'user-agent: x' http://127.0.0.1:8000/"),
+        Check::new(
+            "http_challenge.values_may_hold_colons",
+            "shows a value with colons whole",
+            values_may_hold_colons,
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(CHALLENGE)
+        .hints(&["Split at the first colon only."])
+        .by_hand("curl -A 'a/1 (x: y) http://z:80' http://127.0.0.1:8000/"),
+        Check::new(
+            "http_challenge.user_agent_may_be_missing",
+            "answers a request without User-Agent",
+            user_agent_may_be_missing,
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(CHALLENGE)
+        .hints(&["A field that you look up may not be there."])
+        .by_hand("curl -A '' http://127.0.0.1:8000/"),
+        Check::new(
+            "http_challenge.query_is_no_part_of_the_path",
+            "finds the page also when a query follows the path",
+            query_is_no_part_of_the_path,
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(CHALLENGE)
+        .hints(&["What follows the first ? is data for the page, not its name."])
+        .by_hand("curl 'http://127.0.0.1:8000/hello?x=1'"),
+        Check::new(
+            "http_challenge.other_methods_and_versions",
+            "answers POST and HTTP/1.0",
+            other_methods_and_versions,
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(CHALLENGE)
+        .hints(&["Take the request line apart instead of comparing it as a whole."])
+        .by_hand("curl -0 -d a=b http://127.0.0.1:8000/hello"),
+        Check::new(
+            "http_challenge.escapes_what_it_shows",
+            "shows what a client sent as text, never as markup",
+            escapes_what_it_shows,
+        )
+        .points(2)
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(CHALLENGE)
+        .hints(&[
+            "Whoever chooses the User-Agent would choose what your page does.",
+            "Five characters mean something in HTML: & < > \" and '.",
+        ])
+        .by_hand("curl -A '<script>alert(1)</script>' http://127.0.0.1:8000/"),
+        Check::new(
+            "http_challenge.head_has_no_body",
+            "sends no page to HEAD",
+            |exam| {
+                head_has_no_body(exam, "/hello", 200)?;
+                head_has_no_body(exam, "/no-such-page", 404)
+            },
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .timing()
+        .sheet(CHALLENGE)
+        .hints(&[
+            "HEAD wants the same head as GET, and nothing after it.",
+            "The length of the page that GET would get may stay in the head; the page does not follow.",
+        ])
+        .by_hand("curl -I http://127.0.0.1:8000/"),
+        Check::new(
+            "http_challenge.request_in_pieces",
+            "puts a request together that arrives in pieces",
+            request_in_pieces,
+        )
+        .points(2)
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(CHALLENGE)
+        .hints(&["One read returns what has arrived so far: read until the blank line."])
+        .by_hand("(printf 'GET /hel'; sleep 1; printf 'lo HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n') | nc 127.0.0.1 8000"),
+        Check::new(
+            "http_challenge.request_of_any_length",
+            "answers a request that fills a buffer to the last byte",
+            answers_a_request_of_1024_bytes,
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(CHALLENGE)
+        .hints(&[
+            "A full buffer does not mean that more will come: look for the blank line.",
+            "Whether the head is complete is written in its bytes, not in how many one read returned.",
+        ])
+        .by_hand("(printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\nX: %0990d\\r\\n\\r\\n' 0; sleep 2) | nc 127.0.0.1 8000"),
+        Check::new(
+            "http_challenge.reads_the_body",
+            "takes a body by length or in chunks, and finds the next request behind it",
+            reads_the_body,
+        )
+        .points(2)
+        .needs(&["http_challenge.other_methods_and_versions"])
+        .sheet("labs/11_http.md#step-5-bodies-and-connections-that-stay")
+        .hints(&[
+            "The body is not text to be ignored: where it ends, the next request begins.",
+            "Content-Length bytes, or chunk after chunk up to the one of size 0.",
+        ])
+        .by_hand("curl -d a=b http://127.0.0.1:8000/hello --next http://127.0.0.1:8000/about"),
+        Check::new(
+            "http_challenge.closes_when_asked",
+            "closes after the response when the client says so, or speaks HTTP/1.0",
+            closes_when_asked,
+        )
+        .needs(&["http_challenge.other_methods_and_versions"])
+        .sheet("labs/11_http.md#step-5-bodies-and-connections-that-stay")
+        .hints(&[
+            "A client that reads to the end of the stream waits for your close.",
+            "HTTP/1.1 stays open unless a Connection field says close; HTTP/1.0 closes unless it says keep-alive.",
+            "Look the field up without regard to case, send the response, then close.",
+        ])
+        .by_hand("printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' | nc 127.0.0.1 8000   # must end by itself"),
+        Check::new(
+            "http_challenge.pipelined_requests",
+            "answers pipelined requests in their order, each once",
+            pipelined_requests,
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet("labs/11_http.md#step-5-bodies-and-connections-that-stay")
+        .hints(&[
+            "What one read returns may hold more than one request: keep the rest.",
+            "The buffer belongs to the connection, not to the request.",
+        ])
+        .by_hand("printf 'GET /hello HTTP/1.1\\r\\nHost: x\\r\\n\\r\\nGET /about HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' | nc 127.0.0.1 8000"),
+        Check::new(
+            "http_challenge.never_two_readings",
+            "refuses a request whose end can be read in two ways",
+            never_two_readings,
+        )
+        .needs(&["http_challenge.reads_the_body"])
+        .sheet(HOSTILE)
+        .hints(&[
+            "Content-Length and Transfer-Encoding in one request: who is right?",
+            "RFC 9112 §6.3: answer 400 and close, since nobody knows where it ends.",
+        ])
+        .by_hand("printf 'POST /hello HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 5\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n0\\r\\n\\r\\n' | nc 127.0.0.1 8000"),
+        Check::new(
+            "http_challenge.methods_it_does_not_support",
+            "answers DELETE with 405 or 501, and a 405 has Allow",
+            unsupported_methods,
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(HOSTILE)
+        .hints(&[
+            "To answer DELETE with 200 says that something has been deleted.",
+            "405 and 501 say that it is not; with 405 comes a field that lists what is allowed.",
+        ])
+        .by_hand("curl -i -X DELETE http://127.0.0.1:8000/"),
+        Check::new(
+            "http_challenge.refuses_what_is_too_large",
+            "refuses a head of 1 MB and lives on",
+            refuses_what_is_too_large,
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(HOSTILE)
+        .hints(&[
+            "Who decides how much memory a request takes: you or the client?",
+            "Set a limit for the head; when it is passed, answer 431 or 400 and close.",
+        ])
+        .by_hand("(printf 'GET / HTTP/1.1\\r\\nX: '; head -c 1000000 /dev/zero | tr '\\0' a) | nc -N 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
+        Check::new(
+            "http_challenge.serves_beside_idle_connections",
+            "serves a visitor while eight other connections are silent",
+            serves_beside_idle_connections,
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .timing()
+        .sheet("labs/11_http.md#step-5-bodies-and-connections-that-stay")
+        .hints(&[
+            "Browsers open connections that they may never use. Who waits for them?",
+            "The loop that accepts does not read: each connection is read by a thread of its own.",
+        ])
+        .by_hand("nc 127.0.0.1 8000 & curl -v http://127.0.0.1:8000/"),
+        Check::new(
+            "http_challenge.survives_malformed_requests",
+            "lives on after requests that are none",
+            survives_malformed_requests,
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .deadline(Duration::from_secs(60))
+        .sheet(HOSTILE)
+        .hints(&[
+            "Every split and every index may fail: what then?",
+            "A request line without three words gets 400, or a closed connection; the next client is served.",
+        ])
+        .by_hand("printf 'GET\\r\\n\\r\\n' | nc 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
+        Check::new(
+            "http_challenge.survives_invalid_utf8",
+            "lives on after bytes that are not UTF-8",
+            |exam| common::survives_invalid_utf8(exam, probe),
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(HOSTILE)
+        .hints(&[
+            "What a client sends need not be text: which of your conversions fails then?",
+            "Read bytes, and turn them into text in the way that replaces what is not UTF-8, or answer 400.",
+        ])
+        .by_hand("printf 'GET /\\xff\\xfe HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | nc -N 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
+        Check::new(
+            "http_challenge.survives_resets",
+            "lives on after clients that reset or leave",
+            |exam| {
+                common::survives_a_silent_visit(exam, probe)?;
+                common::survives_resets(exam, probe)
+            },
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(HOSTILE)
+        .hints(&[
+            "An error of one connection is the end of that connection, not of the program.",
+            "Look at each place where an error leaves the accept loop: accept, read, write.",
+        ])
+        .by_hand("curl -m 0.001 http://127.0.0.1:8000/; nc -z 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
+        Check::new(
+            "http_challenge.notices_the_end_of_a_client",
+            "does not spin when a client has left",
+            |exam| common::notices_the_end_of_a_client(exam, probe),
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .timing()
+        .sheet(HOSTILE)
+        .hints(&[
+            "A read of 0 bytes means that the client has left: nothing will come any more.",
+            "The loop that reads the head needs two ends: the blank line, and the end of the stream.",
+        ])
+        .by_hand("printf 'GET / HT' | nc -N 127.0.0.1 8000; top -b -n 1 | grep http_challen"),
+        Check::new(
+            "http_challenge.answers_a_crowd",
+            "answers 200 clients, 20 at a time, and gives back what they used",
+            |exam| {
+                common::answers_a_crowd(exam, probe)?;
+                common::returns_what_clients_used(exam, probe)
+            },
+        )
+        .deadline(Duration::from_secs(90))
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(CHALLENGE)
+        .hints(&[
+            "What is left of a visitor when it has gone: a thread, an open socket?",
+            "Every way out of a connection closes its socket and ends its thread, also that of an error.",
+        ])
+        .by_hand("seq 200 | xargs -P 20 -I_ curl -s -o /dev/null http://127.0.0.1:8000/; ls /proc/$(pgrep http_challenge)/fd | wc -l"),
+        Check::new(
+            "http_challenge.reports_a_port_in_use",
+            "says when the port is in use",
+            common::reports_a_port_in_use,
+        )
+        .needs(&["http_challenge.listens"])
+        .sheet(CHALLENGE)
+        .hints(&[
+            "bind fails when another program has the port: what does your program do then?",
+            "Print what the system said, and end with a status that is not 0.",
+        ])
+        .by_hand("nc -l 127.0.0.1 8000 & cargo run -p http_challenge; echo $?"),
+        Check::new(
+            "http_challenge.restarts_at_once",
+            "can be started again on the same port at once",
+            |exam| common::restarts_at_once(exam, probe),
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .sheet(CHALLENGE)
+        .hints(&[
+            "The side that closes first keeps the port for a minute in TIME_WAIT.",
+            "There is an option for a socket, set before bind, that allows the address again.",
+        ])
+        .by_hand("curl -v http://127.0.0.1:8000/; ss -tan | grep 8000   # then ^C, and start it again"),
+    ]
+}
+
+fn with_agent(method: &str, path: &str, agent: &str) -> String {
+    format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {agent}\r\n\r\n")
+}
+
+fn shows_the_request(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let agent = format!("{}/{}", exam.word(6), exam.rng().u32(1..100));
+    let response = ask(&server, with_agent("GET", "/hello", &agent))?;
+    response.expect_status(&[200])?;
+    response.expect_text("<h1>Request Info</h1>")?;
+    response.expect_text("<strong>Method:</strong> GET")?;
+    response.expect_text("<strong>Path:</strong> /hello")?;
+    response.expect_text(&format!("<strong>Browser:</strong> {agent}"))
+}
+
+fn has_three_pages(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    for path in ["/", "/hello", "/about"] {
+        let response = ask(&server, get(path))?;
+        response.expect_status(&[200])?;
+        response.expect_text(&format!("<strong>Path:</strong> {path}"))?;
+    }
+    let unknown = ["/hello/more", "/more/about", "/helloworld"].map(str::to_owned);
+    for path in [format!("/{}", exam.word(9))].into_iter().chain(unknown) {
+        let response = ask(&server, get(&path))?;
+        response.expect_status(&[404])?;
+        response.expect_text("<h1>404 Not Found</h1>")?;
+        response.expect_text("The page you requested does not exist.")?;
+    }
+    Ok(())
+}
+
+fn challenge_is_html(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    expect_html(&ask(&server, get("/hello"))?)?;
+    expect_html(&ask(&server, get("/no-such-page"))?)
+}
+
+fn ends_lines_with_crlf(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    for path in ["/hello", "/no-such-page"] {
+        if ask(&server, get(path))?.bare_lf {
+            let got = "a line that ends with LF alone";
+            return Err(Failure::new("lines that end with CR LF", got).into());
+        }
+    }
+    Ok(())
+}
+
+fn challenge_length(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    for agent in [exam.word(9), format!("Mözilla/ü{}", exam.word(3))] {
+        let mut client = server.connect()?;
+        client.patience(Duration::from_secs(10));
+        client.send(with_agent("GET", "/hello", &agent))?;
+        let response = read_response(&mut client, false)?;
+        response.expect_text("</html>").or_else(|stop| {
+            // A page may end without that tag; then its last line must be there.
+            response.expect_text("Browser:").map_err(|_| stop)
+        })?;
+        expect_nothing_more(&mut client)?;
+    }
+    Ok(())
+}
+
+fn field_names_in_any_case(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    for name in ["user-agent", "USER-AGENT", "uSeR-aGeNt"] {
+        let agent = exam.word(8);
+        let request =
+            format!("GET /hello HTTP/1.1\r\nhOsT: x\r\n{name}: {agent}\r\n\r\n");
+        ask(&server, request)?.expect_text(&agent)?;
+    }
+    Ok(())
+}
+
+fn values_may_hold_colons(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let agent = format!("{}/1 (x: y) http://z:80", exam.word(5));
+    ask(&server, with_agent("GET", "/hello", &agent))?.expect_text(&agent)
+}
+
+fn user_agent_may_be_missing(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    ask(&server, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")?.expect_status(&[200])?;
+    probe(&server, &exam.word(8))
+}
+
+fn query_is_no_part_of_the_path(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let path = format!("/hello?{}={}&b=/c?d", exam.word(3), exam.word(3));
+    let response = ask(&server, get(&path))?;
+    response.expect_status(&[200])?;
+    response.expect_text("<strong>Path:</strong> /hello")
+}
+
+fn other_methods_and_versions(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let post =
+        "POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\nContent-Length: 0\r\n\r\n";
+    let response = ask(&server, post)?;
+    response.expect_status(&[200])?;
+    response.expect_text("<strong>Method:</strong> POST")?;
+    let response = ask(&server, "GET /hello HTTP/1.0\r\nUser-Agent: x\r\n\r\n")?;
+    response.expect_status(&[200])?;
+    response.expect_text("<strong>Method:</strong> GET")?;
+    match response.field("Transfer-Encoding") {
+        None => Ok(()),
+        Some(coding) => {
+            let got = format!("Transfer-Encoding: {coding}");
+            Err(Failure::new("no transfer coding for HTTP/1.0", got)
+                .cause("HTTP/1.0 knows no chunks (RFC 9112 §6.1)")
+                .into())
+        }
+    }
+}
+
+fn closes_when_asked(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    for request in [
+        "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: x\r\nconnection: Close\r\n\r\n",
+        "GET /hello HTTP/1.0\r\n\r\n",
+    ] {
+        let mut client = server.connect()?;
+        client.send(request)?;
+        read_response(&mut client, false)?.expect_status(&[200])?;
+        client.expect_end()?;
+    }
+    Ok(())
+}
+
+fn escapes_what_it_shows(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let word = exam.word(5);
+    // The tags are of our own making: a page may well have tags of the usual names.
+    let agent = format!("<script{word}>alert(1)</script>\"'&amp;");
+    for path in [
+        "/hello".to_owned(),
+        format!("/<b{word}>bold</b>"),
+        format!("/about?<i{word}>"),
+    ] {
+        let mut client = server.connect()?;
+        client.send(with_agent("GET", &path, &agent))?;
+        // These characters are none of a URL's: to refuse the request is right as well.
+        let Some(response) = next_response(&mut client)? else {
+            continue;
+        };
+        let page = String::from_utf8_lossy(&response.body).to_lowercase();
+        for tag in ["<script", "<b", "<i"] {
+            let tag = format!("{tag}{word}").to_lowercase();
+            if page.contains(&tag) {
+                let expected = format!("no {tag} in the page: it came from the client");
+                return Err(Failure::new(expected, page).into());
+            }
+        }
+    }
+    let response = ask(&server, with_agent("GET", "/hello", &agent))?;
+    // Also the & must be escaped, or &amp; would be shown as &.
+    if !response.text().contains(&agent) {
+        let shown = String::from_utf8_lossy(&response.body).into_owned();
+        let expected = format!("a page that shows {agent} as text");
+        return Err(Failure::new(expected, shown).into());
+    }
+    Ok(())
+}
+
+fn request_in_pieces(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let agent = exam.word(8);
+    let mut client = server.connect()?;
+    client.send("GET /hel")?;
+    // The pause is the point: the first piece must arrive alone.
+    thread::sleep(Duration::from_millis(300));
+    client.send_anyway("lo HTTP/1.1\r\nHost: x\r\nUser-Ag");
+    thread::sleep(Duration::from_millis(100));
+    client.send_anyway(format!("ent: {agent}\r\n\r"));
+    thread::sleep(Duration::from_millis(100));
+    client.send_anyway("\n");
+    let response = read_response(&mut client, false)?;
+    response.expect_text("<strong>Path:</strong> /hello")?;
+    response.expect_text(&agent)?;
+    let mut client = server.connect()?;
+    let request = with_agent("GET", "/about", &agent);
+    client.send_bytewise(request.as_bytes(), Duration::from_millis(1))?;
+    let response = read_response(&mut client, false)?;
+    response.expect_text("<strong>Path:</strong> /about")?;
+    response.expect_text(&agent)
+}
+
+fn reads_the_body(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    // A body that looks like a request: it must not be taken for one.
+    let hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n\r\n";
+    let chunked = format!("{:x}\r\n{hidden}\r\n0\r\n\r\n", hidden.len());
+    for (field, body) in [
+        (format!("Content-Length: {}", hidden.len()), hidden),
+        ("Transfer-Encoding: chunked".to_owned(), chunked.as_str()),
+    ] {
+        let mut client = server.connect()?;
+        client.send(format!(
+            "POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n{field}\r\n\r\n{body}"
+        ))?;
+        read_response(&mut client, false)?.expect_status(&[200])?;
+        // Whoever closes here is right as well; whoever does not must be in step.
+        client.send_anyway(get("/about"));
+        if let Some(next) = next_response(&mut client)? {
+            next.expect_status(&[200])?;
+            next.expect_text("<strong>Path:</strong> /about")?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the next response, or `None` where the server has closed.
+fn next_response(client: &mut Conn) -> Result<Option<Response>, Stop> {
+    match read_response(client, false) {
+        Ok(response) => Ok(Some(response)),
+        Err(Stop::Failed(failure)) if failure.got.contains("closed the connection") => {
+            Ok(None)
+        }
+        Err(Stop::Failed(failure)) if failure.got.contains("reset the connection") => {
+            Ok(None)
+        }
+        Err(stop) => Err(stop),
+    }
+}
+
+fn pipelined_requests(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let agents: Vec<String> = (0..20).map(|_| exam.word(6)).collect();
+    let requests: String = agents
+        .iter()
+        .map(|agent| with_agent("GET", "/hello", agent))
+        .collect();
+    let mut client = server.connect()?;
+    client.send(requests)?;
+    for (answered, agent) in agents.iter().enumerate() {
+        match next_response(&mut client)? {
+            Some(response) => response.expect_text(agent)?,
+            // Closing after a response is allowed; whoever stays open answers them all.
+            None if answered > 0 => return Ok(()),
+            None => return Err(Failure::new("a response", "it closed").into()),
+        }
+    }
+    expect_nothing_more(&mut client)
+}
+
+fn never_two_readings(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let hidden = get("/about");
+    for fields in [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "Content-Length : 5\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+        "Content-Length: 5x\r\n",
+        "Content-Length: +5\r\n",
+        "Transfer-Encoding: xchunked\r\n",
+    ] {
+        let mut client = server.connect()?;
+        let request = format!(
+            "POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n{fields}\r\n0\r\n\r\n{hidden}"
+        );
+        client.send_anyway(request);
+        let Some(response) = next_response(&mut client)? else {
+            continue; // Closing without a word is safe.
+        };
+        if (200..300).contains(&response.status) {
+            if let Some(second) = next_response(&mut client)? {
+                let got = format!("status {}, then {}", response.status, second.status);
+                let expected =
+                    format!("an error or one response to: {}", fields.trim_end());
+                return Err(Failure::new(expected, got)
+                    .cause("the bytes behind it were taken for a request of their own")
+                    .into());
+            }
+            continue;
+        }
+        response.expect_status(&[400, 411, 413, 501])?;
+        let more = client.read_some(Duration::from_secs(2));
+        if !more.is_empty() {
+            let expected = "no response after the error: where would it begin?";
+            let got = String::from_utf8_lossy(&more).into_owned();
+            return Err(Failure::new(expected, got).into());
+        }
+    }
+    Ok(())
+}
+
+fn unsupported_methods(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let unknown = exam.word(6).to_ascii_uppercase();
+    // Some parsers take a method that nobody knows for a malformed request.
+    for (method, statuses) in [("DELETE", &[405, 501][..]), (&unknown, &[405, 501, 400])]
+    {
+        let response = ask(&server, with_agent(method, "/hello", "x"))?;
+        response.expect_status(statuses)?;
+        if response.status == 405 && response.field("Allow").is_none() {
+            let expected = "an Allow field in a 405 (RFC 9110 §15.5.6)";
+            return Err(Failure::new(expected, "none").into());
+        }
+    }
+    Ok(())
+}
+
+fn refuses_what_is_too_large(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let before = server.memory();
+    let long = "a".repeat(1_000_000);
+    for request in [
+        format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {long}\r\n\r\n"),
+    ] {
+        let mut client = server.connect()?;
+        client.send_anyway(request);
+        if let Some(response) = next_response(&mut client)? {
+            response.expect_status(&[400, 413, 414, 431])?;
+        }
+        probe(&server, &exam.word(8))?;
+    }
+    let (Some(before), Some(after)) = (before, server.memory()) else {
+        return Ok(());
+    };
+    if after > before + 64 * 1024 * 1024 {
+        let got = format!("{} MiB more", (after - before) / (1024 * 1024));
+        return Err(Failure::new("no memory for what is refused", got).into());
+    }
+    Ok(())
+}

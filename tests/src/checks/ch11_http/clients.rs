@@ -1,0 +1,525 @@
+//! http_manual_client and fetch_url.
+
+use std::thread;
+
+use super::super::common;
+use super::*;
+
+/// The checks of http_manual_client.
+pub fn manual_checks() -> Vec<Check> {
+    vec![
+        Check::new(
+            "http_manual_client.sends_a_valid_request",
+            "sends a request that every server understands",
+            |exam| manual_exchange(exam).map(drop),
+        )
+        .points(2)
+        .sheet(CLIENT)
+        .hints(&[
+            "Lines end with CR LF, Host must be there, a blank line ends the head.",
+            "Connection: close, or you wait for an end that does not come.",
+        ])
+        .by_hand("nc -l 8000 & cargo run -p http_manual_client -- --port 8000"),
+        Check::new(
+            "http_manual_client.prints_the_whole_response",
+            "prints all of a response that comes in two pieces",
+            prints_the_whole_response,
+        )
+        .points(2)
+        .needs(&["http_manual_client.sends_a_valid_request"])
+        .sheet(CLIENT)
+        .hints(&[
+            "One read returns what has arrived so far: read until the server closes.",
+        ])
+        .by_hand("(printf 'HTTP/1.1 200 OK\\r\\n\\r\\n'; sleep 1; printf late) | nc -l -N 8000 & cargo run -p http_manual_client -- --port 8000"),
+        Check::new(
+            "http_manual_client.shows_both_sides",
+            "prints the request that it sent and the response",
+            shows_both_sides,
+        )
+        .needs(&["http_manual_client.sends_a_valid_request"])
+        .sheet(CLIENT)
+        .hints(&[
+            "The point of this client is to see both texts: print the request before you send it.",
+            "Print the lines of the request, then those of the response with its head and its page.",
+        ])
+        .by_hand("cargo run -p http_simple_server & cargo run -p http_manual_client -- --port 8000"),
+        Check::new(
+            "http_manual_client.reports_a_refused_connection",
+            "says when nobody listens",
+            common::reports_a_refused_connection,
+        )
+        .sheet(CLIENT)
+        .hints(&[
+            "connect fails when nobody listens: this is an answer of the network, not a bug.",
+            "Print one line with the reason, and end with a status that is not 0.",
+        ])
+        .by_hand("cargo run -p http_manual_client -- --port 1; echo $?"),
+    ]
+}
+
+/// Reads a client's request and checks it as a strict server does; returns its lines.
+fn read_request(
+    server: &mut Conn,
+    addr: std::net::SocketAddr,
+) -> Result<Vec<String>, Stop> {
+    server.patience(Duration::from_secs(10));
+    let head = server.read_until(b"\r\n\r\n")?;
+    let text = String::from_utf8_lossy(&head).into_owned();
+    if text.replace("\r\n", "").contains(['\n', '\r']) {
+        return Err(Failure::new("lines that end with CR LF", text).into());
+    }
+    let lines: Vec<String> = text.trim_end().split("\r\n").map(str::to_owned).collect();
+    let request_line: Vec<&str> =
+        text.lines().next().unwrap_or_default().split(' ').collect();
+    let is_valid = match request_line.as_slice() {
+        ["GET", target, "HTTP/1.1" | "HTTP/1.0"] => target.starts_with('/'),
+        _ => false,
+    };
+    if !is_valid {
+        let got = lines.first().cloned().unwrap_or_default();
+        return Err(Failure::new("a request line: GET /path HTTP/1.1", got).into());
+    }
+    let value = |name: &str| {
+        let named = |line: &&String| {
+            line.split_once(':')
+                .is_some_and(|(it, _)| it.eq_ignore_ascii_case(name))
+        };
+        let line = lines.iter().skip(1).find(named)?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    };
+    let host = value("Host").unwrap_or_default();
+    if request_line.last() == Some(&"HTTP/1.1") && host.is_empty() {
+        let expected = "a Host field: HTTP/1.1 has no request without it";
+        return Err(Failure::new(expected, text).into());
+    }
+    if !host.is_empty() && host != addr.to_string() && host != addr.ip().to_string() {
+        let expected = format!("Host: {addr}");
+        return Err(Failure::new(expected, format!("Host: {host}")).into());
+    }
+    Ok(lines)
+}
+
+fn response_of(body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+/// Runs the client against a server that answers with a word; returns both.
+fn manual_exchange(exam: &mut Exam) -> Result<(Program, String), Stop> {
+    let listener = exam.listener()?;
+    let client = exam.client(listener.addr())?;
+    let mut server = listener.accept()?;
+    read_request(&mut server, listener.addr())?;
+    let word = exam.word(12);
+    server.send(response_of(&word))?;
+    Ok((client, word))
+}
+
+fn prints_the_whole_response(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    let mut server = listener.accept()?;
+    read_request(&mut server, listener.addr())?;
+    let (first, second) = (exam.word(12), exam.word(12));
+    server.send(format!("HTTP/1.1 200 OK\r\nX-First: {first}\r\n\r\n"))?;
+    // The pause is the point: the head must arrive alone.
+    thread::sleep(Duration::from_millis(300));
+    server.send_anyway(format!("{}{second}\n", "filler ".repeat(2000)));
+    drop(server);
+    client.wait_for_output(&first)?;
+    client.wait_for_output(&second)?;
+    client.expect_exit(0)
+}
+
+fn shows_both_sides(exam: &mut Exam) -> Verdict {
+    let (mut client, word) = manual_exchange(exam)?;
+    for text in [
+        "Sent HTTP request:",
+        "GET / HTTP/1.",
+        "Received HTTP response:",
+        &word,
+    ] {
+        client.wait_for_output(text)?;
+    }
+    client.expect_exit(0)
+}
+
+/// The checks of fetch_url.
+pub fn fetch_checks() -> Vec<Check> {
+    vec![
+        Check::new(
+            "fetch_url.writes_the_body",
+            "writes the body of a page to standard output, and nothing else",
+            writes_the_body,
+        )
+        .points(2)
+        .sheet(FETCH)
+        .hints(&[
+            "Head and body are parted by a blank line; only the body goes to stdout.",
+            "Content-Length says how many bytes follow: do not wait for more.",
+        ])
+        .by_hand("cargo run -p fetch_url -- http://127.0.0.1:8000/"),
+        Check::new(
+            "fetch_url.asks_for_path_and_query",
+            "asks for the path and query of the URL, without the fragment",
+            asks_for_path_and_query,
+        )
+        .needs(&["fetch_url.writes_the_body"])
+        .sheet(FETCH)
+        .hints(&[
+            "What follows # never leaves the client.",
+            "The request names the path, then ? and the query, as they stand in the URL.",
+        ])
+        .by_hand("nc -l 8000 & cargo run -p fetch_url -- 'http://127.0.0.1:8000/a?b=c#d'"),
+        Check::new(
+            "fetch_url.body_comes_later",
+            "waits for a body that comes after the head, in pieces",
+            body_comes_later,
+        )
+        .needs(&["fetch_url.writes_the_body"])
+        .sheet(FETCH)
+        .hints(&[
+            "One read returns what has arrived so far.",
+            "Read on until as many bytes have come as Content-Length says.",
+        ])
+        .by_hand("(printf 'HTTP/1.1 200 OK\\r\\nContent-Length: 4\\r\\n\\r\\n'; sleep 1; printf late) | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/"),
+        Check::new(
+            "fetch_url.reads_chunks",
+            "puts a chunked body together",
+            reads_chunks,
+        )
+        .needs(&["fetch_url.writes_the_body"])
+        .sheet(FETCH)
+        .hints(&[
+            "Each chunk begins with its size in hexadecimal; size 0 is the end.",
+            "What follows ; in the size line is a note; fields may follow the last chunk: neither is content.",
+        ])
+        .by_hand("printf 'HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n5;n=1\\r\\nhello\\r\\n0\\r\\n\\r\\n' | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/"),
+        Check::new(
+            "fetch_url.reads_to_the_close",
+            "takes all bytes up to the close where no length is given",
+            reads_to_the_close,
+        )
+        .needs(&["fetch_url.writes_the_body"])
+        .sheet(FETCH)
+        .hints(&[
+            "No length and no chunks: then the end of the stream is the end of the page.",
+            "The end of the stream is an error only where the head has announced more.",
+        ])
+        .by_hand("printf 'HTTP/1.0 200 OK\\r\\n\\r\\nall of it' | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/"),
+        Check::new(
+            "fetch_url.skips_interim_responses",
+            "waits for the real response behind 100 Continue",
+            skips_interim_responses,
+        )
+        .needs(&["fetch_url.writes_the_body"])
+        .sheet(FETCH)
+        .hints(&[
+            "A status that begins with 1 is not the answer yet.",
+            "RFC 9110 §15.2: a client must be able to read 1xx responses before the final one.",
+            "Read the head; while its status is below 200, read the next one. An interim response has no body.",
+        ])
+        .by_hand("printf 'HTTP/1.1 100 Continue\\r\\n\\r\\nHTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok' | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/"),
+        Check::new(
+            "fetch_url.includes_the_head",
+            "writes head and body with -i",
+            includes_the_head,
+        )
+        .needs(&["fetch_url.writes_the_body"])
+        .sheet(FETCH)
+        .hints(&[
+            "-i shows what came before the page: status line and fields.",
+            "Write the head to standard output as it came, then the blank line, then the page.",
+        ])
+        .by_hand("cargo run -p http_simple_server & cargo run -p fetch_url -- -i http://127.0.0.1:8000/"),
+        Check::new(
+            "fetch_url.writes_a_file",
+            "writes the body into the file named with -o, byte for byte",
+            writes_a_file,
+        )
+        .needs(&["fetch_url.writes_the_body"])
+        .sheet(FETCH)
+        .hints(&[
+            "A page may be an image: bytes that are not text.",
+            "Write the bytes of the body to the file as they came, without turning them into text.",
+        ])
+        .by_hand("cargo run -p http_simple_server & cargo run -p fetch_url -- -o /tmp/page http://127.0.0.1:8000/ && od -c /tmp/page"),
+        Check::new(
+            "fetch_url.follows_redirects",
+            "follows redirects with -L, and only then",
+            follows_redirects,
+        )
+        .needs(&["fetch_url.writes_the_body"])
+        .sheet(FETCH)
+        .hints(&[
+            "-L asks again at the address that Location names; without -L the answer stays as it is.",
+            "Location may be relative: it starts from the path of the URL that was asked for.",
+        ])
+        .by_hand("printf 'HTTP/1.1 302 Found\\r\\nLocation: ../c?d\\r\\nContent-Length: 0\\r\\n\\r\\n' | nc -l -N 8000 & cargo run -p fetch_url -- -L http://127.0.0.1:8000/a/b; nc -l 8000"),
+        Check::new(
+            "fetch_url.leaves_a_redirect_loop",
+            "gives up on a redirect that leads back to itself",
+            leaves_a_redirect_loop,
+        )
+        .needs(&["fetch_url.follows_redirects"])
+        .sheet(FETCH)
+        .hints(&[
+            "A page may redirect to itself. Who ends that?",
+            "Count the redirects, and give up with a message after some, as browsers do.",
+        ])
+        .by_hand("while printf 'HTTP/1.1 301 Moved\\r\\nLocation: /\\r\\nContent-Length: 0\\r\\n\\r\\n' | nc -l -N 8000; do :; done & cargo run -p fetch_url -- -L http://127.0.0.1:8000/; echo $?"),
+        Check::new(
+            "fetch_url.reports_a_cut_body",
+            "fails when the body is shorter than announced",
+            reports_a_cut_body,
+        )
+        .needs(&["fetch_url.writes_the_body"])
+        .sheet(FETCH)
+        .hints(&[
+            "Half a page is no page: whoever uses your program has to learn of it.",
+            "Compare what came with what was announced; when it is less, say so and end with a status that is not 0.",
+        ])
+        .by_hand("printf 'HTTP/1.1 200 OK\\r\\nContent-Length: 100\\r\\n\\r\\ncut' | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/; echo $?"),
+        Check::new(
+            "fetch_url.refuses_https",
+            "refuses https and bad URLs with a message",
+            refuses_https,
+        )
+        .needs(&["fetch_url.writes_the_body"])
+        .sheet(FETCH)
+        .hints(&[
+            "Which parts of a URL can your program not serve? Look at the scheme, the host, the port.",
+            "Refuse before you connect: one line with the reason, a status that is not 0.",
+        ])
+        .by_hand("cargo run -p fetch_url -- https://127.0.0.1:1/; echo $?"),
+        Check::new(
+            "fetch_url.reports_a_refused_connection",
+            "says when nobody listens, with a status that is not 0",
+            fetch_refused,
+        )
+        .needs(&["fetch_url.writes_the_body"])
+        .sheet(FETCH)
+        .hints(&[
+            "connect fails when nobody listens: this is an answer of the network, not a bug.",
+            "Print one line with the reason, and end with a status that is not 0.",
+        ])
+        .by_hand("cargo run -p fetch_url -- http://127.0.0.1:1/; echo $?"),
+    ]
+}
+
+/// Runs fetch_url on a path of a server that is played; returns the program, the lines of
+/// its request and the connection.
+fn fetch(
+    exam: &Exam,
+    listener: &Listener,
+    flags: &[&str],
+    path: &str,
+) -> Result<(Program, Vec<String>, Conn), Stop> {
+    let url = format!("http://{}{path}", listener.addr());
+    let mut words = flags.to_vec();
+    words.push(&url);
+    let client = exam.tool(&words)?;
+    let mut server = listener.accept()?;
+    let request = read_request(&mut server, listener.addr())?;
+    Ok((client, request, server))
+}
+
+/// Expects that stdout is this text at the end, exactly.
+fn expect_output(client: &mut Program, expected: &str) -> Verdict {
+    client.expect_exit(0)?;
+    let got = client.output();
+    if got == expected {
+        return Ok(());
+    }
+    Err(Failure::bytes(expected.as_bytes(), got.as_bytes()).into())
+}
+
+fn expect_failure(client: &mut Program) -> Verdict {
+    let exit = client.wait_exit(Duration::from_secs(20))?;
+    client.expect_no_crash()?;
+    if exit == Exit::Status(0) {
+        let expected = "an exit status that is not 0";
+        return Err(Failure::new(expected, "exit status 0").into());
+    }
+    if client.errors().trim().is_empty() && client.printed().trim().is_empty() {
+        return Err(Failure::new("a message", "it printed nothing").into());
+    }
+    Ok(())
+}
+
+fn writes_the_body(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
+    let body = format!("{}\n é & no line end", exam.word(10));
+    // The connection stays open: Content-Length is enough.
+    server.send(response_of(&body))?;
+    expect_output(&mut client, &body)
+}
+
+fn asks_for_path_and_query(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let path = format!("/{}/{}?q={}", exam.word(4), exam.word(4), exam.word(4));
+    let (mut client, request, mut server) =
+        fetch(exam, &listener, &[], &format!("{path}#part"))?;
+    let got = request.first().cloned().unwrap_or_default();
+    if !got.starts_with(&format!("GET {path} HTTP/1.")) {
+        return Err(Failure::new(format!("GET {path} HTTP/1.1"), got).into());
+    }
+    server.send(response_of("ok"))?;
+    expect_output(&mut client, "ok")
+}
+
+fn body_comes_later(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
+    let body = exam.word(50_000);
+    let (first, rest) = body.split_at(20);
+    server.send(format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    ))?;
+    for piece in [first, rest] {
+        // The pause is the point: each piece must arrive alone.
+        thread::sleep(Duration::from_millis(300));
+        server.send_anyway(piece);
+    }
+    expect_output(&mut client, &body)
+}
+
+fn reads_chunks(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
+    let words = [exam.word(3), exam.word(300), exam.word(17)];
+    let mut response = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
+    for word in &words {
+        response.push_str(&format!("{:x};note=1\r\n{word}\r\n", word.len()));
+    }
+    response.push_str("0\r\nX-Trailer: 1\r\n\r\n");
+    server.send(response)?;
+    expect_output(&mut client, &words.concat())
+}
+
+fn reads_to_the_close(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
+    let body = exam.word(5000);
+    server.send(format!(
+        "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n{body}"
+    ))?;
+    server.half_close();
+    expect_output(&mut client, &body)
+}
+
+fn skips_interim_responses(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
+    let word = exam.word(10);
+    let interim = "HTTP/1.1 100 Continue\r\n\r\n";
+    server.send(format!("{interim}{}", response_of(&word)))?;
+    expect_output(&mut client, &word)
+}
+
+fn includes_the_head(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let (mut client, _, mut server) = fetch(exam, &listener, &["-i"], "/")?;
+    let word = exam.word(10);
+    server.send(response_of(&word))?;
+    client.expect_exit(0)?;
+    for text in ["HTTP/1.1 200 OK", "Content-Type: text/plain", &word] {
+        client.wait_for_output(text)?;
+    }
+    Ok(())
+}
+
+fn writes_a_file(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let path = exam.dir().join("page.bin");
+    let name = path.display().to_string();
+    let (mut client, _, mut server) = fetch(exam, &listener, &["-o", &name], "/")?;
+    let body = exam.bytes(100_000);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    server.send([head.as_bytes(), &body].concat())?;
+    client.expect_exit(0)?;
+    let written = std::fs::read(&path).unwrap_or_default();
+    if written == body {
+        return Ok(());
+    }
+    Err(Failure::bytes(&body, &written).into())
+}
+
+fn follows_redirects(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let word = exam.word(10);
+    let moved = "HTTP/1.1 302 Found\r\nLocation: ../c?d\r\nContent-Length: 0\r\n\r\n";
+    let (mut client, _, mut server) = fetch(exam, &listener, &["-L"], "/a/b")?;
+    server.send(moved)?;
+    server.half_close();
+    let mut server = listener.accept()?;
+    let request = read_request(&mut server, listener.addr())?;
+    let got = request.first().cloned().unwrap_or_default();
+    if !got.starts_with("GET /c?d HTTP/1.") {
+        return Err(Failure::new("GET /c?d HTTP/1.1", got).into());
+    }
+    server.send(response_of(&word))?;
+    expect_output(&mut client, &word)?;
+
+    let (mut client, _, mut server) = fetch(exam, &listener, &[], "/a/b")?;
+    server.send(moved)?;
+    server.half_close();
+    client.wait_exit(Duration::from_secs(10))?;
+    match listener.accept_within(Duration::from_millis(200)) {
+        Ok(_) => Err(Failure::new("one request without -L", "a second one").into()),
+        Err(_) => Ok(()),
+    }
+}
+
+fn leaves_a_redirect_loop(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let moved = "HTTP/1.1 301 Moved\r\nLocation: /\r\nContent-Length: 0\r\n\r\n";
+    let url = format!("http://{}/", listener.addr());
+    let mut client = exam.tool(&["-L", &url])?;
+    for _ in 0..100 {
+        // No further request means that it has given up.
+        let Ok(mut server) = listener.accept_within(Duration::from_secs(3)) else {
+            return expect_failure(&mut client);
+        };
+        server.read_until(b"\r\n\r\n")?;
+        server.send_anyway(moved);
+    }
+    Err(Failure::new("it gives up after some", "100 redirects").into())
+}
+
+fn reports_a_cut_body(exam: &mut Exam) -> Verdict {
+    let word = exam.word(10);
+    for response in [
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{word}"),
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n{word}\r\n"),
+    ] {
+        let listener = exam.listener()?;
+        let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
+        server.send(response)?;
+        server.half_close();
+        expect_failure(&mut client)?;
+    }
+    Ok(())
+}
+
+fn refuses_https(exam: &mut Exam) -> Verdict {
+    for url in [
+        "https://127.0.0.1:1/",
+        "ftp://127.0.0.1:1/",
+        "http://",
+        "http://127.0.0.1:99999/",
+    ] {
+        expect_failure(&mut exam.tool(&[url])?)?;
+    }
+    Ok(())
+}
+
+fn fetch_refused(exam: &mut Exam) -> Verdict {
+    let url = format!("http://{}/", exam.unused_addr()?);
+    expect_failure(&mut exam.tool(&[&url])?)
+}

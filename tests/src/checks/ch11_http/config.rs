@@ -1,0 +1,461 @@
+//! config_server and config_client.
+
+use std::thread;
+
+use super::super::common;
+use super::*;
+
+/// The checks of config_server.
+pub fn server_checks() -> Vec<Check> {
+    vec![
+        Check::new(
+            "config_server.listens",
+            "listens on the host and port that it is given",
+            common::listens,
+        )
+        .sheet(CONFIG)
+        .hints(&[
+            "Bind the address that the arguments name, and listen there before anything else.",
+        ])
+        .by_hand("ss -tln | grep 8080"),
+        Check::new(
+            "config_server.keeps_settings",
+            "answers GET with what was SET, byte for byte",
+            keeps_settings,
+        )
+        .points(2)
+        .needs(&["config_server.listens"])
+        .sheet(CONFIG)
+        .hints(&["The value is the rest of the line after one space: do not trim it."])
+        .by_hand("printf 'SET a 1\\nGET a\\n' | nc -N 127.0.0.1 8080"),
+        Check::new(
+            "config_server.commands_in_pieces",
+            "takes commands however their bytes arrive",
+            commands_in_pieces,
+        )
+        .needs(&["config_server.keeps_settings"])
+        .sheet(CONFIG)
+        .hints(&[
+            "One read may return half a line, or three of them.",
+            "Keep what has come in a buffer of the connection, and take whole lines out of it.",
+        ])
+        .by_hand("(printf 'SET a'; sleep 1; printf ' 1\\nGET a\\n') | nc -N 127.0.0.1 8080"),
+        Check::new(
+            "config_server.deletes_and_lists",
+            "deletes settings and lists them by prefix",
+            deletes_and_lists,
+        )
+        .needs(&["config_server.keeps_settings"])
+        .sheet(CONFIG)
+        .hints(&[
+            "After DELETE a GET answers as for a key that never was.",
+            "LIST names the keys that begin with the given text, and no others.",
+        ])
+        .by_hand("printf 'SET a/1 x\\nSET b/1 y\\nLIST a/\\nDELETE a/1\\nGET a/1\\n' | nc -N 127.0.0.1 8080"),
+        Check::new(
+            "config_server.explains_errors",
+            "answers what it does not understand with ERROR, and goes on",
+            explains_errors,
+        )
+        .needs(&["config_server.keeps_settings"])
+        .sheet(CONFIG)
+        .hints(&[
+            "Each line gets an answer: an unknown command, a missing word, an unknown key.",
+            "ERROR, a code, a text; the connection stays, and the next line is read.",
+        ])
+        .by_hand("printf 'GET nothing\\nGET\\nSET key\\nNONSENSE\\n' | nc -N 127.0.0.1 8080"),
+        Check::new(
+            "config_server.quits",
+            "says OK to QUIT and closes",
+            config_quits,
+        )
+        .needs(&["config_server.keeps_settings"])
+        .sheet(CONFIG)
+        .hints(&[
+            "First the answer, then the end of the connection.",
+            "Other clients stay: only this connection closes.",
+        ])
+        .by_hand("printf 'QUIT\\n' | nc 127.0.0.1 8080"),
+        Check::new(
+            "config_server.serves_many",
+            "serves clients at the same time, with the same settings",
+            config_serves_many,
+        )
+        .deadline(Duration::from_secs(90))
+        .needs(&["config_server.keeps_settings"])
+        .sheet(CONFIG)
+        .hints(&[
+            "A client that says nothing keeps nobody else waiting.",
+            "One table of settings for all connections, locked only while it is read or changed.",
+        ])
+        .by_hand("nc 127.0.0.1 8080 & printf 'SET a 1\\nGET a\\n' | nc -N 127.0.0.1 8080"),
+        Check::new(
+            "config_server.survives_kill",
+            "has every acknowledged setting after kill -9 and a new start",
+            config_survives_kill,
+        )
+        .points(3)
+        .needs(&["config_server.keeps_settings"])
+        .deadline(Duration::from_secs(60))
+        .sheet(CONFIG)
+        .hints(&[
+            "When you answer OK, where is the setting: in your memory, or in a file?",
+            "Write first, answer then; and a half-written line is no setting.",
+        ])
+        .by_hand("printf 'SET a 1\\n' | nc -N 127.0.0.1 8080; kill -9 $(pgrep config_server)   # start it again, then: printf 'GET a\\n' | nc -N 127.0.0.1 8080"),
+        Check::new(
+            "config_server.nothing_half_written",
+            "starts again after a kill in the middle of writing, with whole settings",
+            nothing_half_written,
+        )
+        .points(2)
+        .needs(&["config_server.survives_kill"])
+        .deadline(Duration::from_secs(90))
+        .sheet(CONFIG)
+        .hints(&[
+            "Between the first and the last byte that you write, the power may go.",
+            "A file that is written anew is empty for a moment: write beside it and rename, or append.",
+            "At the start, ignore a last line without its end: it was never acknowledged.",
+        ])
+        .by_hand("while printf 'SET a %0500d\\n' 1; do :; done | nc 127.0.0.1 8080 > /dev/null & sleep 1; kill -9 $(pgrep config_server)   # start it again, then: printf 'GET a\\n' | nc -N 127.0.0.1 8080"),
+        Check::new(
+            "config_server.saves",
+            "says OK to SAVE",
+            config_saves,
+        )
+        .needs(&["config_server.keeps_settings"])
+        .sheet(CONFIG)
+        .hints(&[
+            "SAVE asks for one thing: an answer when everything so far is on the disk.",
+            "The system keeps what you write in memory for a while: which call waits for the disk?",
+            "Sync the file, then answer OK.",
+        ])
+        .by_hand("printf 'SET a 1\\nSAVE\\n' | nc -N 127.0.0.1 8080"),
+        Check::new(
+            "config_server.survives_bad_clients",
+            "lives on after resets, silence, invalid UTF-8 and endless lines",
+            config_survives,
+        )
+        .needs(&["config_server.keeps_settings"])
+        .sheet(CONFIG)
+        .hints(&[
+            "What a client sends may be no text, may have no end, and may never come.",
+            "One client's error ends that client's connection; a line has a limit.",
+        ])
+        .by_hand("head -c 1000000 /dev/urandom | nc -N 127.0.0.1 8080; printf 'GET a\\n' | nc -N 127.0.0.1 8080"),
+        Check::new(
+            "config_server.notices_the_end_of_a_client",
+            "does not spin when a client has left",
+            |exam| common::notices_the_end_of_a_client(exam, config_probe),
+        )
+        .needs(&["config_server.keeps_settings"])
+        .timing()
+        .sheet(CONFIG)
+        .hints(&[
+            "A read of 0 bytes means that the client has left: nothing will come any more.",
+            "The loop that looks for a line end must end at the end of the stream too.",
+        ])
+        .by_hand("printf 'GET a' | nc -N 127.0.0.1 8080; top -b -n 1 | grep config"),
+        Check::new(
+            "config_server.reports_a_port_in_use",
+            "says when the port is in use",
+            common::reports_a_port_in_use,
+        )
+        .needs(&["config_server.listens"])
+        .sheet(CONFIG)
+        .hints(&[
+            "bind fails when another program has the port: what does your program do then?",
+            "Print what the system said, and end with a status that is not 0.",
+        ])
+        .by_hand("nc -l 127.0.0.1 8080 & cargo run -p config_server; echo $?"),
+    ]
+}
+
+fn config_probe(server: &Program, word: &str) -> Verdict {
+    let mut client = server.connect()?;
+    config_set(&mut client, "probe", word)?;
+    config_get(&mut client, "probe", word)
+}
+
+fn config_set(client: &mut Conn, key: &str, value: &str) -> Verdict {
+    client.send(format!("SET {key} {value}\n"))?;
+    config_ok(client).map(drop)
+}
+
+fn config_get(client: &mut Conn, key: &str, value: &str) -> Verdict {
+    client.send(format!("GET {key}\n"))?;
+    client.expect(format!("OK {value}\n"))
+}
+
+/// Reads one reply line, which must begin with OK; returns what follows.
+fn config_ok(client: &mut Conn) -> Result<String, Stop> {
+    let line = client.read_until(b"\n")?;
+    let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+    match line.strip_prefix("OK") {
+        Some(text) => Ok(text.trim_start().to_owned()),
+        None => Err(Failure::new("OK …", line).into()),
+    }
+}
+
+fn config_error(client: &mut Conn) -> Verdict {
+    let line = client.read_until(b"\n")?;
+    match line.starts_with(b"ERROR ") {
+        true => Ok(()),
+        false => {
+            Err(Failure::new("ERROR code text", String::from_utf8_lossy(&line)).into())
+        }
+    }
+}
+
+fn keeps_settings(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    let word = exam.word(8);
+    for (key, value) in [
+        ("device.name", word.as_str()),
+        ("device/two", "several words: = \\ é \"x\""),
+        ("device.name", "changed"),
+    ] {
+        config_set(&mut client, key, value)?;
+        config_get(&mut client, key, value)?;
+    }
+    Ok(())
+}
+
+fn commands_in_pieces(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    let value = exam.word(8);
+    let line = format!("SET pieces {value}\n");
+    client.send_bytewise(line.as_bytes(), Duration::from_millis(2))?;
+    config_ok(&mut client)?;
+    client.send(format!("GET pieces\nSET more {value}\nGET more\n"))?;
+    client.expect(format!("OK {value}\n"))?;
+    config_ok(&mut client)?;
+    client.expect(format!("OK {value}\n"))
+}
+
+fn deletes_and_lists(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    let value = exam.word(8);
+    for key in ["a/1", "a/2", "b/1"] {
+        config_set(&mut client, key, &value)?;
+    }
+    // However a list is written, it names the keys with the prefix, and no others. The
+    // answer to the next line shows where it ends.
+    client.send("LIST a/\nGET b/1\n")?;
+    let end = format!("OK {value}\n");
+    let list = client.read_until(end.as_bytes())?;
+    let list = String::from_utf8_lossy(&list).replace(&end, "");
+    let is_right = list.starts_with("OK") && list.contains("a/1") && list.contains("a/2");
+    if !is_right || list.contains("b/1") {
+        return Err(Failure::new("OK and the keys a/1 and a/2", list).into());
+    }
+    client.send("DELETE a/1\n")?;
+    config_ok(&mut client)?;
+    client.send("GET a/1\n")?;
+    config_error(&mut client)?;
+    config_get(&mut client, "a/2", &value)
+}
+
+fn explains_errors(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    let unknown = exam.word(7);
+    for line in ["GET nothing.there", "GET", "SET key", unknown.as_str()] {
+        client.send(format!("{line}\n"))?;
+        config_error(&mut client)?;
+    }
+    config_set(&mut client, "still", "here")?;
+    config_get(&mut client, "still", "here")
+}
+
+fn config_quits(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    client.send("QUIT\n")?;
+    config_ok(&mut client)?;
+    client.expect_end()
+}
+
+fn config_serves_many(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let _silent = server.connect()?;
+    let mut first = server.connect()?;
+    let mut second = server.connect()?;
+    let value = exam.word(8);
+    config_set(&mut first, "shared", &value)?;
+    config_get(&mut second, "shared", &value)?;
+    // The next one keeps its settings in the same place.
+    drop(server);
+    common::answers_a_crowd(exam, |server, word| {
+        let mut client = server.connect()?;
+        config_set(&mut client, word, word)?;
+        config_get(&mut client, word, word)
+    })
+}
+
+fn config_survives_kill(exam: &mut Exam) -> Verdict {
+    let mut kept: Vec<(String, String)> = Vec::new();
+    for round in 0..3 {
+        let mut server = exam.server()?;
+        let mut client = server.connect()?;
+        for (key, value) in &kept {
+            config_get(&mut client, key, value)?;
+        }
+        for number in 0..20 {
+            let (key, value) = (format!("round{round}.{number}"), exam.word(10));
+            config_set(&mut client, &key, &value)?;
+            kept.push((key, value));
+        }
+        server.kill();
+    }
+    Ok(())
+}
+
+/// Writes without pause while the server is killed. Settings are large and many: whoever
+/// writes the whole file anew for each of them is nearly always within that.
+fn nothing_half_written(exam: &mut Exam) -> Verdict {
+    const KEYS: usize = 100;
+    let filler = exam.word(1000);
+    let value = |number: u64| format!("{number} {filler} end");
+    // For each key, the value that was acknowledged and the one that was sent last.
+    let mut known = vec![(0_u64, 0_u64); KEYS];
+    let mut server = exam.server()?;
+    let mut client = server.connect()?;
+    for key in 0..KEYS {
+        config_set(&mut client, &format!("key{key}"), &value(0))?;
+    }
+    for round in 1..=5_u64 {
+        let pause = Duration::from_millis(exam.rng().u64(20..120));
+        let start = exam.rng().usize(..KEYS);
+        thread::scope(|scope| {
+            let (server, client, known) = (&mut server, &mut client, &mut known);
+            scope.spawn(move || {
+                // The pause is the point: the server is killed while it writes.
+                thread::sleep(pause);
+                server.kill();
+            });
+            for (key, number) in (0..KEYS).cycle().skip(start).zip(round * 1_000_000..) {
+                let Some(entry) = known.get_mut(key) else {
+                    return;
+                };
+                entry.1 = number;
+                let line = format!("SET key{key} {}\n", value(number));
+                if client.send(line).is_err() || config_ok(client).is_err() {
+                    return;
+                }
+                entry.0 = number;
+            }
+        });
+        server = exam.server()?;
+        client = server.connect()?;
+        for (key, (acknowledged, sent)) in known.iter_mut().enumerate() {
+            client.send(format!("GET key{key}\n"))?;
+            let got = config_ok(&mut client)?;
+            let number = got.split(' ').next().and_then(|it| it.parse().ok());
+            match number {
+                Some(it) if (it == *acknowledged || it == *sent) && got == value(it) => {
+                    (*acknowledged, *sent) = (it, it);
+                }
+                _ => {
+                    let expected = format!("key{key}: value {acknowledged} or {sent}");
+                    return Err(Failure::new(expected, got)
+                        .cause("it was killed while it wrote")
+                        .into());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn config_saves(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    let value = exam.word(8);
+    config_set(&mut client, "saved", &value)?;
+    client.send("SAVE\n")?;
+    config_ok(&mut client)?;
+    config_get(&mut client, "saved", &value)
+}
+
+fn config_survives(exam: &mut Exam) -> Verdict {
+    common::survives_a_silent_visit(exam, config_probe)?;
+    common::survives_resets(exam, config_probe)?;
+    common::survives_invalid_utf8(exam, config_probe)?;
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    client.send_anyway(vec![b'a'; 1_000_000]);
+    client.read_some(Duration::from_millis(300));
+    config_probe(&server, &exam.word(8))
+}
+
+/// The checks of config_client.
+pub fn client_checks() -> Vec<Check> {
+    vec![
+        Check::new(
+            "config_client.sends_what_is_typed",
+            "sends each typed line as a command and shows the answer",
+            config_client_types,
+        )
+        .points(2)
+        .sheet(CONFIG)
+        .hints(&[
+            "The protocol has lines: the line end belongs to the command.",
+            "Read one line of the answer for each line that is sent, and print it.",
+        ])
+        .by_hand("nc -l 8080 & printf 'GET a\\n' | cargo run -p config_client"),
+        Check::new(
+            "config_client.notices_the_end_of_the_server",
+            "ends when the server closes while it waits for input",
+            config_client_notices,
+        )
+        .needs(&["config_client.sends_what_is_typed"])
+        .sheet(CONFIG)
+        .hints(&[
+            "Waiting for a line and waiting for the server are two things at once.",
+            "One thread for each of them; the one that sees the end ends the program.",
+        ])
+        .by_hand("cargo run -p config_server & cargo run -p config_client   # then end the server"),
+        Check::new(
+            "config_client.reports_a_refused_connection",
+            "says when nobody listens",
+            common::reports_a_refused_connection,
+        )
+        .sheet(CONFIG)
+        .hints(&[
+            "connect fails when nobody listens: this is an answer of the network, not a bug.",
+            "Print one line with the reason, and end with a status that is not 0.",
+        ])
+        .by_hand("cargo run -p config_client -- --port 1; echo $?"),
+    ]
+}
+
+fn config_client_types(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    let mut server = listener.accept()?;
+    for _ in 0..2 {
+        let (key, value) = (exam.word(6), exam.word(9));
+        client.type_in(&format!("GET {key}\n"))?;
+        let line = server.read_until(b"\n")?;
+        let line = String::from_utf8_lossy(&line).into_owned();
+        if line.trim_end_matches(['\r', '\n']) != format!("GET {key}") {
+            return Err(Failure::new(format!("GET {key}⏎"), line).into());
+        }
+        server.send(format!("OK {value}\n"))?;
+        client.wait_for_output(&value)?;
+    }
+    client.close_stdin();
+    client.expect_exit(0)
+}
+
+fn config_client_notices(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    drop(listener.accept()?);
+    client.wait_exit(Duration::from_secs(5))?;
+    client.expect_no_crash()
+}

@@ -1,0 +1,316 @@
+//! http_simple_server.
+
+use std::thread;
+
+use super::super::common;
+use super::*;
+
+/// The checks of http_simple_server.
+pub fn checks() -> Vec<Check> {
+    vec![
+        Check::new(
+            "http_simple_server.listens",
+            "listens on the host and port that it is given",
+            common::listens,
+        )
+        .sheet(SIMPLE)
+        .hints(&["A web server is a TCP server: bind and listen come first."])
+        .by_hand("ss -tln | grep 8000"),
+        Check::new(
+            "http_simple_server.sends_the_page",
+            "answers a request with status 200 and the page",
+            sends_the_page,
+        )
+        .points(2)
+        .needs(&["http_simple_server.listens"])
+        .sheet(SIMPLE)
+        .hints(&[
+            "A response is a status line, fields, a blank line, and then the page.",
+            "Compare what curl -i shows of your server with the sheet, line by line.",
+        ])
+        .by_hand("curl -i http://127.0.0.1:8000/"),
+        Check::new(
+            "http_simple_server.says_that_it_is_html",
+            "says that the page is text/html",
+            says_that_it_is_html,
+        )
+        .needs(&["http_simple_server.sends_the_page"])
+        .sheet(SIMPLE)
+        .hints(&["Without this field a browser has to guess: Content-Type."])
+        .by_hand("curl -i http://127.0.0.1:8000/"),
+        Check::new(
+            "http_simple_server.counts_requests",
+            "numbers its visitors, starting at 1",
+            counts_requests,
+        )
+        .needs(&["http_simple_server.sends_the_page"])
+        .sheet(SIMPLE)
+        .hints(&["Count when the request line has been read, before the page is made."])
+        .by_hand("curl http://127.0.0.1:8000/"),
+        Check::new(
+            "http_simple_server.counts_a_crowd_once_each",
+            "gives 100 visitors who come at once 100 different numbers",
+            counts_a_crowd,
+        )
+        .needs(&["http_simple_server.counts_requests"])
+        .sheet(SIMPLE)
+        .hints(&["Two threads may not read the same number before one has changed it."])
+        .by_hand("seq 100 | xargs -P 20 -I{} curl -s http://127.0.0.1:8000/"),
+        Check::new(
+            "http_simple_server.ends_the_response",
+            "lets the client know where the page ends",
+            ends_the_response,
+        )
+        .needs(&["http_simple_server.sends_the_page"])
+        .sheet(SIMPLE)
+        .hints(&["Content-Length counts the bytes of the page; or close after it."])
+        .by_hand("curl -v http://127.0.0.1:8000/"),
+        Check::new(
+            "http_simple_server.answers_any_path_and_method",
+            "answers every path, method and HTTP version",
+            answers_any_path,
+        )
+        .needs(&["http_simple_server.sends_the_page"])
+        .sheet(SIMPLE)
+        .hints(&["Do not compare the request with one fixed text."])
+        .by_hand("curl -0 -d x=1 http://127.0.0.1:8000/any/path"),
+        Check::new(
+            "http_simple_server.waits_for_the_whole_head",
+            "answers when the blank line has come, not before",
+            simple_waits_for_the_head,
+        )
+        .needs(&["http_simple_server.sends_the_page"])
+        .sheet(SIMPLE)
+        .timing()
+        .hints(&["One read returns what has arrived so far: read until the blank line."])
+        .by_hand("(printf 'GET / HTT'; sleep 1; printf 'P/1.1\\r\\nHost: x\\r\\n\\r\\n') | nc 127.0.0.1 8000"),
+        Check::new(
+            "http_simple_server.answers_a_request_of_any_length",
+            "answers a request that fills a buffer to the last byte",
+            answers_a_request_of_1024_bytes,
+        )
+        .needs(&["http_simple_server.sends_the_page"])
+        .sheet(SIMPLE)
+        .hints(&[
+            "A full buffer does not mean that more will come: look for the blank line.",
+            "Whether the head is complete is written in its bytes, not in how many one read returned.",
+        ])
+        .by_hand("(printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\nX: %0990d\\r\\n\\r\\n' 0; sleep 2) | nc 127.0.0.1 8000"),
+        Check::new(
+            "http_simple_server.head_has_no_body",
+            "sends no page to HEAD",
+            |exam| head_has_no_body(exam, "/", 200),
+        )
+        .needs(&["http_simple_server.sends_the_page"])
+        .sheet(SIMPLE)
+        .timing()
+        .hints(&["HEAD wants the same head as GET, and nothing after it."])
+        .by_hand("curl -I http://127.0.0.1:8000/"),
+        Check::new(
+            "http_simple_server.serves_beside_idle_connections",
+            "serves a visitor while eight other connections are silent",
+            serves_beside_idle_connections,
+        )
+        .needs(&["http_simple_server.sends_the_page"])
+        .sheet(SIMPLE)
+        .timing()
+        .hints(&["Browsers open connections that they may never use. Who waits for them?"])
+        .by_hand("nc 127.0.0.1 8000 & curl http://127.0.0.1:8000/"),
+        Check::new(
+            "http_simple_server.survives_malformed_requests",
+            "lives on after requests that are none",
+            survives_malformed_requests,
+        )
+        .needs(&["http_simple_server.sends_the_page"])
+        .deadline(Duration::from_secs(60))
+        .sheet(HOSTILE)
+        .hints(&["Every split and every index may fail: what then?"])
+        .by_hand("printf 'GET\\r\\n\\r\\n' | nc 127.0.0.1 8000"),
+        Check::new(
+            "http_simple_server.survives_invalid_utf8",
+            "lives on after bytes that are not UTF-8",
+            |exam| common::survives_invalid_utf8(exam, probe),
+        )
+        .needs(&["http_simple_server.sends_the_page"])
+        .sheet(HOSTILE)
+        .hints(&[
+            "What a client sends need not be text: which of your conversions fails then?",
+            "Read bytes, and turn them into text in the way that replaces what is not UTF-8, or answer 400.",
+        ])
+        .by_hand("printf 'GET /\\xff\\xfe HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | nc -N 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
+        Check::new(
+            "http_simple_server.survives_resets",
+            "lives on after clients that reset or leave",
+            |exam| {
+                common::survives_a_silent_visit(exam, probe)?;
+                common::survives_resets(exam, probe)
+            },
+        )
+        .needs(&["http_simple_server.sends_the_page"])
+        .sheet(HOSTILE)
+        .hints(&[
+            "An error of one connection is the end of that connection, not of the program.",
+            "Look at each place where an error leaves the accept loop: accept, read, write.",
+        ])
+        .by_hand("curl -m 0.001 http://127.0.0.1:8000/; nc -z 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
+        Check::new(
+            "http_simple_server.notices_the_end_of_a_client",
+            "does not spin when a client has left",
+            |exam| common::notices_the_end_of_a_client(exam, probe),
+        )
+        .needs(&["http_simple_server.sends_the_page"])
+        .sheet(HOSTILE)
+        .hints(&[
+            "A read of 0 bytes means that the client has left: nothing will come any more.",
+            "The loop that reads the head needs two ends: the blank line, and the end of the stream.",
+        ])
+        .by_hand("printf 'GET / HT' | nc -N 127.0.0.1 8000; top -b -n 1 | grep http_simple_")
+        .timing(),
+        Check::new(
+            "http_simple_server.answers_a_crowd",
+            "answers 200 clients, 20 at a time, and gives back what they used",
+            |exam| {
+                common::answers_a_crowd(exam, probe)?;
+                common::returns_what_clients_used(exam, probe)
+            },
+        )
+        .deadline(Duration::from_secs(90))
+        .needs(&["http_simple_server.sends_the_page"])
+        .sheet(SIMPLE)
+        .hints(&[
+            "What is left of a visitor when it has gone: a thread, an open socket?",
+            "Every way out of a connection closes its socket and ends its thread, also that of an error.",
+        ])
+        .by_hand("seq 200 | xargs -P 20 -I_ curl -s -o /dev/null http://127.0.0.1:8000/; ls /proc/$(pgrep http_simple_ser)/fd | wc -l"),
+        Check::new(
+            "http_simple_server.reports_a_port_in_use",
+            "says when the port is in use",
+            common::reports_a_port_in_use,
+        )
+        .needs(&["http_simple_server.listens"])
+        .sheet(SIMPLE)
+        .hints(&[
+            "bind fails when another program has the port: what does your program do then?",
+            "Print what the system said, and end with a status that is not 0.",
+        ])
+        .by_hand("nc -l 127.0.0.1 8000 & cargo run -p http_simple_server; echo $?"),
+        Check::new(
+            "http_simple_server.restarts_at_once",
+            "can be started again on the same port at once",
+            |exam| common::restarts_at_once(exam, probe),
+        )
+        .needs(&["http_simple_server.sends_the_page"])
+        .sheet(SIMPLE)
+        .hints(&[
+            "The side that closes first keeps the port for a minute in TIME_WAIT.",
+            "There is an option for a socket, set before bind, that allows the address again.",
+        ])
+        .by_hand("curl -v http://127.0.0.1:8000/; ss -tan | grep 8000   # then ^C, and start it again"),
+    ]
+}
+
+fn sends_the_page(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let response = ask(&server, get(&format!("/{}", exam.word(6))))?;
+    response.expect_status(&[200])?;
+    response.expect_text("<h1>Hello from a Socket!</h1>")?;
+    response.expect_text("You are visitor #")
+}
+
+fn says_that_it_is_html(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    expect_html(&ask(&server, get("/"))?)
+}
+
+fn visitor_number(response: &Response) -> Result<u64, Stop> {
+    let text = response.words();
+    let digits = text.split("visitor #").nth(1).unwrap_or_default();
+    let end = digits
+        .find(|char: char| !char.is_ascii_digit())
+        .unwrap_or(digits.len());
+    digits
+        .get(..end)
+        .and_then(|digits| digits.parse().ok())
+        .ok_or_else(|| Failure::new("You are visitor #N", text).into())
+}
+
+fn counts_requests(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    for number in 1..=3 {
+        let got = visitor_number(&ask(&server, get("/"))?)?;
+        if got != number {
+            let expected = format!("visitor #{number}");
+            return Err(Failure::new(expected, format!("visitor #{got}")).into());
+        }
+    }
+    Ok(())
+}
+
+fn counts_a_crowd(exam: &mut Exam) -> Verdict {
+    let server = &exam.server()?;
+    let numbers = thread::scope(|scope| {
+        let visitors: Vec<_> = (0..20)
+            .map(|_| {
+                scope.spawn(|| {
+                    let visit = |_| visitor_number(&ask(server, get("/"))?);
+                    (0..5).map(visit).collect::<Result<Vec<u64>, Stop>>()
+                })
+            })
+            .collect();
+        let mut numbers = Vec::new();
+        for visitor in visitors {
+            match visitor.join() {
+                Ok(visits) => numbers.extend(visits?),
+                Err(_) => {
+                    return Err(Stop::Error("a thread of the check panicked".into()));
+                }
+            }
+        }
+        Ok(numbers)
+    });
+    let mut numbers = numbers?;
+    numbers.sort_unstable();
+    if numbers.iter().copied().eq(1..=100) {
+        return Ok(());
+    }
+    let got = format!("{numbers:?}");
+    Err(Failure::new("each of the numbers 1 to 100 once", got).into())
+}
+
+fn ends_the_response(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    client.patience(Duration::from_secs(10));
+    client.send(get("/"))?;
+    read_response(&mut client, false)?;
+    expect_nothing_more(&mut client)
+}
+
+fn answers_any_path(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let path = format!("/{}/{}?q={}", exam.word(5), exam.word(5), exam.word(5));
+    let requests = [
+        get(&path),
+        format!("GET {path} HTTP/1.0\r\n\r\n"),
+        format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na=b"),
+        format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"),
+    ];
+    for request in requests {
+        let response = ask(&server, request)?;
+        response.expect_status(&[200])?;
+        response.expect_text("<h1>Hello from a Socket!</h1>")?;
+    }
+    Ok(())
+}
+
+fn simple_waits_for_the_head(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    client.send("GET /hel")?;
+    client.expect_silence(Duration::from_millis(300))?;
+    client.send("lo HTTP/1.1\r\nHost: x\r\n\r\n")?;
+    read_response(&mut client, false)?.expect_status(&[200])?;
+    let mut client = server.connect()?;
+    client.send_bytewise(get("/").as_bytes(), Duration::from_millis(1))?;
+    read_response(&mut client, false)?.expect_status(&[200])
+}
