@@ -4,19 +4,24 @@
 //! Terminal 1:  cargo run -p chat_server
 //! Terminal 2:  cargo run -p chat_client      (and the same in terminal 3)
 //! Lab sheet:   labs/08_client_server.md
+//!
+//! The parts: `lines` finds lines in what the server sends, `screen` is where the user
+//! types and reads.
 
+mod lines;
 mod screen;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::ExitCode;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use labkit::{Console, Endpoint, printable};
+use labkit::{Console, Endpoint};
 
+use lines::Lines;
 use screen::Screen;
 
 /// How long the server has for its answer before the prompt comes back.
@@ -25,10 +30,10 @@ const ANSWER_TIME: Duration = Duration::from_millis(300);
 const ANSWER_PAUSE: Duration = Duration::from_millis(30);
 /// How long the server has to close after we said good-bye.
 const GOODBYE_TIME: Duration = Duration::from_secs(2);
+/// How many events may wait. Who floods us waits as long as the screen is slower.
+const WAITING: usize = 64;
 /// A text without a newline is shown when nothing follows for this long.
 const PAUSE: Duration = Duration::from_millis(50);
-/// A line that is longer is shown in pieces, in bytes.
-const MAX_LINE: usize = 64 * 1024;
 
 /// Talk with everybody who is in the chat room.
 #[derive(clap::Parser)]
@@ -63,13 +68,14 @@ fn chat(args: Args) -> anyhow::Result<()> {
     let stream = TcpStream::connect(&args.endpoint.addrs()?[..])
         .inspect_err(|_| println!("Could not connect to server. Is it running?"))
         .with_context(|| format!("cannot connect to {}", args.endpoint))?;
-    args.console.line(format_args!(
-        "Connected to server at {}",
-        stream.peer_addr()?
-    ));
+    let addr = stream
+        .peer_addr()
+        .context("the server broke the connection at once")?;
+    args.console
+        .line(format_args!("Connected to server at {addr}"));
 
     // Two threads wait, one for each side, and tell this one what happens.
-    let (sender, events) = mpsc::channel();
+    let (sender, events) = mpsc::sync_channel(WAITING);
     let server = stream.try_clone()?;
     let events_of_server = sender.clone();
     thread::spawn(move || watch_server(server, &events_of_server));
@@ -159,44 +165,34 @@ fn say_goodbye(
 /// Reads what the server sends, line by line, until it closes.
 ///
 /// A newline ends a line where there is one; else a pause does.
-fn watch_server(mut server: TcpStream, events: &Sender<Event>) {
-    let mut pending = Vec::new();
+fn watch_server(mut server: TcpStream, events: &SyncSender<Event>) {
+    let mut lines = Lines::default();
     let mut buf = [0; 4096];
     let end = loop {
         // While a line is incomplete we wait for its rest, but not for long.
-        let timeout = (!pending.is_empty()).then_some(PAUSE);
+        let timeout = (!lines.is_empty()).then_some(PAUSE);
         if let Err(error) = server.set_read_timeout(timeout) {
             break Err(error);
         }
-        match server.read(&mut buf) {
+        let has_paused = match server.read(&mut buf) {
             Ok(0) => break Ok(()),
-            Ok(len) => pending.extend_from_slice(buf.get(..len).unwrap_or_default()),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if is_timeout(&error) => show_rest(&mut pending, events),
-            Err(error) => break Err(error),
-        }
-        while let Some(end) = pending.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = pending.drain(..=end).collect();
-            let text = line.strip_suffix(b"\n").unwrap_or(&line);
-            let _ = events.send(Event::Text(printable(text)));
-        }
-        if pending.len() > MAX_LINE {
-            show_rest(&mut pending, events);
+            Ok(len) => {
+                lines.push(buf.get(..len).unwrap_or_default());
+                false
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::Interrupted => false,
+                // Unix says "would block", Windows "timed out".
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => true,
+                _ => break Err(error),
+            },
+        };
+        while let Some(line) = lines.next(has_paused) {
+            let _ = events.send(Event::Text(line)); // Fails only at the program's end.
         }
     };
-    show_rest(&mut pending, events);
-    let _ = events.send(Event::Closed(end)); // Fails only if the program already ends.
-}
-
-/// Shows what has come of a line.
-fn show_rest(pending: &mut Vec<u8>, events: &Sender<Event>) {
-    if !pending.is_empty() {
-        let _ = events.send(Event::Text(printable(pending)));
-        pending.clear();
+    while let Some(line) = lines.next(true) {
+        let _ = events.send(Event::Text(line));
     }
-}
-
-/// Unix says "would block", Windows "timed out".
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+    let _ = events.send(Event::Closed(end));
 }

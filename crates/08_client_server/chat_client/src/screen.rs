@@ -4,7 +4,7 @@
 //! printed above it. Where input or output is a file or a pipe, plain lines do.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread;
 
 use anyhow::Context;
@@ -32,7 +32,7 @@ impl Screen {
     /// # Errors
     ///
     /// When the terminal cannot be used.
-    pub fn start(events: Sender<Event>) -> anyhow::Result<Self> {
+    pub fn start(events: SyncSender<Event>) -> anyhow::Result<Self> {
         let mode = TerminalMode::now();
         let (ask, asked) = mpsc::channel();
         let mut printer: Option<Box<dyn ExternalPrinter + Send>> = None;
@@ -105,7 +105,11 @@ impl Screen {
 }
 
 /// Reads lines with the editor, each when it is asked for.
-fn edit_lines(editor: &mut DefaultEditor, asked: &Receiver<()>, events: &Sender<Event>) {
+fn edit_lines(
+    editor: &mut DefaultEditor,
+    asked: &Receiver<()>,
+    events: &SyncSender<Event>,
+) {
     while asked.recv().is_ok() {
         let event = match editor.readline(PROMPT) {
             Ok(line) => {
@@ -122,7 +126,7 @@ fn edit_lines(editor: &mut DefaultEditor, asked: &Receiver<()>, events: &Sender<
 }
 
 /// Reads plain lines, each when it is asked for.
-fn read_lines(asked: &Receiver<()>, events: &Sender<Event>) {
+fn read_lines(asked: &Receiver<()>, events: &SyncSender<Event>) {
     let mut lines = io::stdin().lines();
     while asked.recv().is_ok() {
         let event = match lines.next() {
