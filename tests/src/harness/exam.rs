@@ -132,6 +132,7 @@ impl Exam {
             args: Vec::new(),
             env: self.env.clone(),
             open_files: None,
+            file_mib: None,
         }
     }
 
@@ -298,6 +299,7 @@ pub struct Launch<'a> {
     args: Vec<String>,
     env: Vec<(String, String)>,
     open_files: Option<u32>,
+    file_mib: Option<u32>,
 }
 
 impl Launch<'_> {
@@ -334,6 +336,12 @@ impl Launch<'_> {
     /// Limits the number of open files (`ulimit -n`).
     pub fn open_files(mut self, limit: u32) -> Self {
         self.open_files = Some(limit);
+        self
+    }
+
+    /// Allows files of this size, in MiB (`ulimit -f`).
+    pub fn file_size(mut self, mib: u32) -> Self {
+        self.file_mib = Some(mib);
         self
     }
 
@@ -436,6 +444,7 @@ impl Launch<'_> {
             dir: exam.dir.path(),
             env: &self.env,
             open_files: self.open_files,
+            file_mib: self.file_mib,
             kept: if addr.is_some() { KEPT } else { KEPT_OF_A_TOOL },
             addr: addr.unwrap_or(SocketAddr::new(self.ip(), 0)),
             deadline: exam.deadline,

@@ -23,8 +23,9 @@ pub(super) const KEPT_OF_A_TOOL: usize = 4 * 1024 * 1024;
 const MEMORY_LIMIT: u64 = 1024 * 1024 * 1024;
 /// Private writable memory of one process, in KiB (`ulimit -d`).
 const DATA_LIMIT_KIB: u64 = 4 * 1024 * 1024;
-/// The largest file that a program may write, in blocks of 512 bytes (`ulimit -f`).
-const FILE_LIMIT_BLOCKS: u64 = 256 * 1024 * 1024 / 512;
+/// The largest file that a program may write, in MiB, unless a test allows more
+/// (`ulimit -f`, in blocks of 512 bytes).
+const FILE_LIMIT_MIB: u32 = 256;
 /// Open files, unless a check sets another limit (`ulimit -n`).
 const OPEN_FILES: u32 = 4096;
 
@@ -195,6 +196,7 @@ pub(super) struct Start<'a> {
     pub dir: &'a Path,
     pub env: &'a [(String, String)],
     pub open_files: Option<u32>,
+    pub file_mib: Option<u32>,
     /// How much of each output stream is kept from its beginning and from its end.
     pub kept: usize,
     pub addr: SocketAddr,
@@ -223,7 +225,11 @@ impl Program {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let mark = format!("{}-{number}", std::process::id());
 
-        let mut command = limited(start.words, start.open_files.unwrap_or(OPEN_FILES));
+        let mut command = limited(
+            start.words,
+            start.open_files.unwrap_or(OPEN_FILES),
+            start.file_mib.unwrap_or(FILE_LIMIT_MIB),
+        );
         command.current_dir(start.dir).env_clear();
         for name in ["PATH", "SystemRoot", "LD_LIBRARY_PATH", "PYENV_VERSION"] {
             if let Some(value) = std::env::var_os(name) {
@@ -743,11 +749,12 @@ impl Drop for Program {
 /// Returns a command that runs `words` under limits of memory, files and core dumps.
 ///
 /// The shell sets them and is replaced by the program, so the process id stays.
-fn limited(words: &[std::ffi::OsString], open_files: u32) -> Command {
+fn limited(words: &[std::ffi::OsString], open_files: u32, file_mib: u32) -> Command {
     if cfg!(unix) {
+        let file_blocks = u64::from(file_mib) * 1024 * 1024 / 512;
         let script = format!(
             "ulimit -c 0; ulimit -n {open_files}; ulimit -d {DATA_LIMIT_KIB} 2>/dev/null; \
-             ulimit -f {FILE_LIMIT_BLOCKS}; exec \"$@\""
+             ulimit -f {file_blocks}; exec \"$@\""
         );
         let mut command = Command::new("sh");
         command.args(["-c", &script, "sh"]).args(words);

@@ -438,7 +438,8 @@ fn without_descriptors_it_sheds_clients_and_recovers() {
 fn a_large_file_passes_in_little_memory() {
     let megabytes = if in_full() { 1024 } else { 48 };
     let exam = exam("file_server");
-    let server = exam.launch().args(&["--quiet"]).server().ok().unwrap();
+    let launch = exam.launch().args(&["--quiet"]).file_size(2048);
+    let server = launch.server().ok().unwrap();
     let block: Vec<u8> = (0..1024 * 1024_u32)
         .map(|i| u8::try_from(i.wrapping_mul(2_654_435_761) >> 24).unwrap_or(0))
         .collect();
