@@ -41,6 +41,7 @@ mod markdown;
 mod needs;
 #[cfg(unix)]
 mod terminal;
+mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -54,6 +55,7 @@ pub use markdown::{ConsoleBlock, Excerpt, Heading, Link, Sheet};
 pub use needs::unmet;
 #[cfg(unix)]
 pub use terminal::run_script;
+pub use words::check_words;
 
 /// Something on a sheet that is not as it says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -42,6 +42,11 @@ pub fn trials() -> Vec<Trial> {
     for page in &pages {
         trials.extend(trials_for(&root, page, &isolation));
     }
+    let (at, sheets) = (root.clone(), pages.clone());
+    trials.push(Trial::test(
+        "glossary::explains_every_new_word",
+        move || report(&sheets::check_words(&at, &sheets)?),
+    ));
     trials.push(Trial::test("SUMMARY::lists_every_sheet", move || {
         report(&sheets::check_summary(&root, &pages))
     }));
