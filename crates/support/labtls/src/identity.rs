@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{anyhow, ensure};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -33,18 +33,27 @@ impl Identity {
         let chain = read_certs(cert)?;
         let pem = read(key)?;
         let private_key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
+            if is_encrypted(&pem) {
+                return encrypted(key);
+            }
             anyhow!("there is no private key in PEM form in {}", key.display())
         })?;
         let identity = Identity {
             chain,
             key: private_key,
         };
-        identity.check_key().with_context(|| {
-            format!(
+        identity.check_key().map_err(|error| match error {
+            // rustls says so of a key of a kind or a length that it does not sign with.
+            rustls::Error::General(_) => anyhow!(
+                "the key in {} is of a kind that is not supported: ECDSA on P-256 or P-384, \
+                 Ed25519, and RSA of 2048 bits or more are",
+                key.display()
+            ),
+            error => anyhow::Error::new(error).context(format!(
                 "the key in {} does not belong to the certificate in {}",
                 key.display(),
                 cert.display()
-            )
+            )),
         })?;
         Ok(identity)
     }
@@ -55,6 +64,21 @@ impl Identity {
         CertifiedKey::from_der(self.chain.clone(), key, &ring::default_provider())?;
         Ok(())
     }
+}
+
+/// Tells whether a PEM file holds a key that a passphrase protects, in either form in use
+/// (`ENCRYPTED PRIVATE KEY`, or the header `Proc-Type: 4,ENCRYPTED`).
+fn is_encrypted(pem: &[u8]) -> bool {
+    let word = b"ENCRYPTED";
+    pem.windows(word.len()).any(|window| window == word)
+}
+
+fn encrypted(key: &Path) -> anyhow::Error {
+    let key = key.display();
+    anyhow!(
+        "the key in {key} is encrypted, and a server that starts by itself has nobody to ask \
+         for the passphrase. Decrypt it: openssl pkey -in {key} -out plain-key.pem"
+    )
 }
 
 /// Reads all certificates of a PEM file, at least one.

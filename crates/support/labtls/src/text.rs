@@ -51,6 +51,10 @@ fn words_for(error: &Error) -> String {
         }
         Error::InvalidCertificate(why) => certificate_words(why),
         Error::InvalidMessage(_) => "the peer does not speak TLS".to_owned(),
+        Error::PeerIncompatible(what) => format!(
+            "the peer offers no version, cipher suite or key exchange that we accept \
+             ({what:?})"
+        ),
         Error::NoCertificatesPresented => "the client has sent no certificate".to_owned(),
         Error::AlertReceived(alert) => alert_words(*alert),
         other => other.to_string(),
@@ -71,13 +75,37 @@ fn certificate_words(error: &CertificateError) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "its certificate is not valid yet: is a clock wrong?".to_owned()
         }
-        CertificateError::NotValidForName
-        | CertificateError::NotValidForNameContext { .. } => {
-            // The names are the peer's words: they may hold anything.
-            labkit::printable(format!("its {error}").as_bytes())
+        CertificateError::NotValidForNameContext {
+            expected,
+            presented,
+        } => name_words(&expected.to_str(), presented),
+        CertificateError::NotValidForName => {
+            "its certificate is for another host".to_owned()
+        }
+        CertificateError::InvalidPurpose
+        | CertificateError::InvalidPurposeContext { .. } => {
+            "its certificate is made for another purpose (extendedKeyUsage)".to_owned()
         }
         other => format!("its certificate is invalid: {other}"),
     }
+}
+
+/// Says for whom the certificate is: rustls has `DnsName("other.example")` for it.
+fn name_words(expected: &str, presented: &[String]) -> String {
+    let names: Vec<&str> = presented
+        .iter()
+        .filter(|name| !name.starts_with("Unsupported"))
+        .filter_map(|name| name.split_once('(')?.1.strip_suffix(')'))
+        .map(|name| name.trim_matches('"'))
+        .collect();
+    if names.is_empty() {
+        return format!(
+            "its certificate names no host (subjectAltName), so not {expected}"
+        );
+    }
+    // The names are the peer's words: they may hold anything.
+    let names = labkit::printable(names.join(", ").as_bytes());
+    format!("its certificate is for {names}, not for {expected}")
 }
 
 fn alert_words(alert: AlertDescription) -> String {
@@ -103,5 +131,27 @@ fn alert_words(alert: AlertDescription) -> String {
                 .to_owned()
         }
         other => format!("the peer ended it with the alert {other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_name_is_told_with_the_names_that_would_be_right() {
+        let presented = |names: &[&str]| names.iter().map(|&name| name.into()).collect();
+        let names: Vec<String> = presented(&["DnsName(\"a.example\")", "IpAddress(::1)"]);
+        assert_eq!(
+            name_words("localhost", &names),
+            "its certificate is for a.example, ::1, not for localhost"
+        );
+        let none: Vec<String> = presented(&["Unsupported(0x01)"]);
+        assert_eq!(
+            name_words("localhost", &none),
+            "its certificate names no host (subjectAltName), so not localhost"
+        );
+        let forged: Vec<String> = presented(&["DnsName(\"a\x1b[2J\")"]);
+        assert!(!name_words("localhost", &forged).contains('\x1b'));
     }
 }
