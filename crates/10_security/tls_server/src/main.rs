@@ -121,7 +121,10 @@ fn accept_loop(server: &Arc<Server>) {
         }
         if let Err(error) = talk(server, stream, peer_addr) {
             // One client's failure never ends the server.
-            eprintln!("{peer_addr}: {}", labtls::reason(&error));
+            let reason = labtls::reason(&error);
+            server
+                .console
+                .failure(format_args!("{peer_addr}: {reason}"));
         }
         // There are enough without this one.
         if server.waiting.fetch_add(1, Ordering::AcqRel) >= WAITING_THREADS {

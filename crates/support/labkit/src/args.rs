@@ -63,6 +63,15 @@ impl Console {
             println!("{line}");
         }
     }
+
+    /// Prints one line about a client's failure on stderr, unless the program was started
+    /// with `--quiet`. stderr has no buffer: as one piece, the line is one system call and
+    /// not one for each word of it.
+    pub fn failure(self, line: fmt::Arguments<'_>) {
+        if !self.quiet {
+            eprint!("{}", format!("{line}\n"));
+        }
+    }
 }
 
 #[cfg(test)]
