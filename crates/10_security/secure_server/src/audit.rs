@@ -1,7 +1,7 @@
 //! The security log: who did what and when, one line each, for the day after.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use anyhow::Context;
@@ -33,13 +33,41 @@ pub fn open() -> anyhow::Result<()> {
     env_logger::Builder::new()
         // Our own events only, not what libraries have to say.
         .filter_module("security", LevelFilter::Info)
-        .target(Target::Pipe(Box::new(file)))
+        .target(Target::Pipe(Box::new(LogFile { file, full: false })))
         .format(|line, record| {
             let now = line.timestamp_seconds();
             writeln!(line, "{now} {:5} {}", record.level(), record.args())
         })
         .try_init()
         .context("cannot set up the log")
+}
+
+/// The open log, which says so when it cannot be written: a full disk must not silence
+/// the log without anybody noticing.
+struct LogFile {
+    file: File,
+    /// The last line was lost, and that has been said.
+    full: bool,
+}
+
+impl Write for LogFile {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let written = self.file.write_all(line);
+        if let Err(error) = &written
+            && !self.full
+        {
+            let reason = labkit::reason(error);
+            eprintln!(
+                "cannot write {LOG_FILE}: {reason}. Events are lost until it can be"
+            );
+        }
+        self.full = written.is_err();
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Writes one event. Whatever the detail holds, it stays on its line: a client that could
