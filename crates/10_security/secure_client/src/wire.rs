@@ -18,6 +18,9 @@ const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// The longest reply that is waited for, in bytes.
 const MAX_REPLY: usize = 8 * 1024;
 
+/// How the answer of a TLS server to plain text begins (RFC 8446 §5.1): type and version.
+const TLS_ALERT: [u8; 2] = [21, 3];
+
 /// Our end of the connection.
 pub struct Wire {
     stream: TcpStream,
@@ -131,6 +134,9 @@ impl Reader {
                 Some(_) => self.decrypt(bytes, events)?,
                 None => self.split(bytes, events)?,
             };
+            if len == 0 && self.tls.is_none() && self.line.starts_with(&TLS_ALERT) {
+                return Err(io::Error::other("the server speaks TLS: add --tls"));
+            }
             if len == 0 || !open {
                 return Ok(());
             }
