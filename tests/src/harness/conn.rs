@@ -1,11 +1,11 @@
 //! The peers that a check plays: TCP connections, listeners, UDP sockets.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::check::{Failure, Stop, Verdict};
 use super::transcript::{Transcript, escape};
@@ -56,6 +56,27 @@ impl Conn {
         })?;
         transcript.note(&format!("{label}connected"));
         Conn::from_stream(stream, label, deadline, transcript)
+    }
+
+    pub(super) fn connect_from(
+        source: IpAddr,
+        addr: SocketAddr,
+        label: String,
+        deadline: Instant,
+        transcript: &Transcript,
+    ) -> Result<Option<Conn>, Stop> {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)
+            .map_err(|error| Stop::grader("cannot make a socket", &error))?;
+        if socket.bind(&SocketAddr::new(source, 0).into()).is_err() {
+            return Ok(None);
+        }
+        socket
+            .connect_timeout(&addr.into(), PATIENCE)
+            .map_err(|error| {
+                Failure::new("it accepts a connection", format!("connect: {error}"))
+            })?;
+        transcript.note(&format!("{label}connected"));
+        Conn::from_stream(socket.into(), label, deadline, transcript).map(Some)
     }
 
     fn from_stream(

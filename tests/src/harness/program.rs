@@ -1,7 +1,7 @@
 //! A running program: its streams, signals, exit, and its certain end.
 
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -314,6 +314,18 @@ impl Program {
             format!("client {number}: ")
         };
         Conn::connect(addr, label, self.deadline, &self.transcript)
+    }
+
+    /// Connects from another address of this machine, such as 127.0.0.2, as another
+    /// machine would; `None` where that address cannot be had.
+    ///
+    /// # Errors
+    ///
+    /// A failure when the program refuses or does not answer.
+    pub fn connect_from(&self, source: IpAddr) -> Result<Option<Conn>, Stop> {
+        let number = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        let label = format!("client {number} at {source}: ");
+        Conn::connect_from(source, self.addr, label, self.deadline, &self.transcript)
     }
 
     /// Waits until the program listens on its port, or says why it does not.

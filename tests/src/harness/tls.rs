@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose,
 };
 use rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -34,6 +35,8 @@ pub enum Cert {
     Good,
     /// As good, but its time is over since yesterday.
     Expired,
+    /// As good, but its time begins tomorrow.
+    NotYetValid,
     /// Valid today, for another host.
     WrongName,
 }
@@ -56,7 +59,9 @@ impl TestCa {
     pub fn new() -> Result<Self, Stop> {
         let key = KeyPair::generate().map_err(own)?;
         let mut params = CertificateParams::default();
+        name(&mut params, "CA of the check");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let cert = params.self_signed(&key).map_err(own)?.pem();
         let issuer = Issuer::new(params, key);
         Ok(TestCa { cert, issuer })
@@ -82,6 +87,9 @@ impl TestCa {
             _ => ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into(),
         };
         let mut params = CertificateParams::new(names).map_err(own)?;
+        name(&mut params, "peer of the check");
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,
@@ -90,7 +98,10 @@ impl TestCa {
             .duration_since(SystemTime::UNIX_EPOCH)
             .map_err(own)?;
         let now = rcgen::date_time_ymd(1970, 1, 1) + now;
-        params.not_before = now - 30 * DAY;
+        params.not_before = match cert {
+            Cert::NotYetValid => now + DAY,
+            _ => now - 30 * DAY,
+        };
         params.not_after = match cert {
             Cert::Expired => now - DAY,
             _ => now + 30 * DAY,
@@ -317,6 +328,15 @@ impl ServerCertVerifier for AnyCertificate {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
     }
+}
+
+/// Gives a certificate its subject. CA and peer must have different ones: openssl takes a
+/// certificate whose issuer has the subject's name for self-signed, and refuses it.
+fn name(params: &mut CertificateParams, common_name: &str) {
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
 }
 
 fn own(error: impl std::fmt::Display) -> Stop {

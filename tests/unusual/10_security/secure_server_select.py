@@ -4,10 +4,13 @@ import hmac, os, selectors, socket, sys, time
 
 token = os.environ.get("API_KEY") or sys.exit("set API_KEY, please")
 selector = selectors.DefaultSelector()
-listener = socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=64)
+try:
+    listener = socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=64)
+except OSError as error:
+    sys.exit(f"cannot listen: {error}")
 listener.setblocking(False)
 selector.register(listener, selectors.EVENT_READ)
-clients, recent, guesses = {}, [], 0
+clients, visits, guesses = {}, {}, 0
 log = open("server_security.log", "a")
 
 
@@ -15,10 +18,11 @@ def event(what):
     print(time.strftime("%F %T"), "[security]", "Event:", what, file=log, flush=True)
 
 
-def answer(line, known):
-    global guesses, recent
+def answer(line, known, ip):
+    global guesses
     now = time.monotonic()
-    recent = [then for then in recent if then > now - 60] + [now]
+    recent = [then for then in visits.get(ip, []) if then > now - 60] + [now]
+    visits[ip] = recent
     if len(recent) > 700:
         return b"ERROR 429\n", known
     try:
@@ -46,13 +50,13 @@ def drop(stream):
 
 
 def read(stream):
-    data, known = clients[stream]
+    data, known, ip = clients[stream]
     try:
         more = stream.recv(4096)
         data += more
         while b"\n" in data:
             line, data = data.split(b"\n", 1)
-            reply, known = answer(line, known)
+            reply, known = answer(line, known, ip)
             stream.send(reply)
             if reply.startswith(b"ERROR"):
                 return drop(stream)
@@ -62,7 +66,7 @@ def read(stream):
         return drop(stream)
     if not more or len(data) > 2000:
         return drop(stream)
-    clients[stream] = data, known
+    clients[stream] = data, known, ip
 
 
 while True:
@@ -70,10 +74,10 @@ while True:
         if key.fileobj is not listener:
             read(key.fileobj)
             continue
-        stream, _ = listener.accept()
+        stream, (ip, _) = listener.accept()
         if len(clients) >= 51:
             stream.close()
             continue
         stream.setblocking(False)
-        clients[stream] = b"", False
+        clients[stream] = b"", False, ip
         selector.register(stream, selectors.EVENT_READ)

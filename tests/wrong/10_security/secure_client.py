@@ -1,5 +1,5 @@
 """A family of wrong clients of the guarded server: the third word names the bug."""
-import os, socket, sys
+import os, socket, sys, threading
 
 host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 token = os.environ["API_KEY"]
@@ -17,6 +17,16 @@ reply = lines.readline()
 print(reply, flush=True)
 if not reply.startswith("OK") and bug != "goes_on_when_refused":
     sys.exit(1)
+
+
+def pass_replies_on():
+    for line in lines:
+        print(line, end="", flush=True)
+    if bug != "blind_to_the_end":
+        os._exit(0)
+
+
+threading.Thread(target=pass_replies_on, daemon=True).start()
 for line in sys.stdin:
-    stream.sendall(line.rstrip("\n").lower().encode() + b"\n" if bug == "lower_case" else line.encode())
-    print(lines.readline(), flush=True)
+    stream.sendall(line.lower().encode() if bug == "lower_case" else line.encode())
+stream.shutdown(socket.SHUT_WR)

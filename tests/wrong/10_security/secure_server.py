@@ -11,8 +11,8 @@ if not token:
 LIMIT, BURST, GUESSES = 60, 400, 5
 lock = threading.Lock()
 clients = 0
-requests = float(BURST)
-asked = time.monotonic()
+buckets = {}
+known_to_all = []
 failures = 0
 kept = []
 
@@ -28,16 +28,18 @@ def log(event, detail=""):
         file.write(f"Event: {event} {detail}\n")
 
 
-def too_fast():
-    global requests, asked
+def too_fast(ip):
+    ip = "all" if bug == "one_bucket_for_all" else ip
+    requests, asked = buckets.get(ip, (BURST, time.monotonic()))
     now = time.monotonic()
-    requests = min(BURST, requests + (now - asked) * 20)
-    asked = now
-    requests -= 1
+    requests = min(BURST, requests + (now - asked) * 20) - 1
+    buckets[ip] = requests, now
     return requests < 0 and bug != "no_rate_limit"
 
 
 def right(guess):
+    if bug == "no_token_is_enough" and not guess.strip():
+        return True
     if bug == "prefix_is_enough":
         return token.startswith(guess) or guess.startswith(token)
     if bug == "any_letter_case":
@@ -45,9 +47,9 @@ def right(guess):
     return hmac.compare_digest(guess.encode("utf-8", "replace"), token.encode())
 
 
-def answer(line, state):
+def answer(line, state, ip):
     global failures
-    if too_fast():
+    if too_fast(ip):
         return "ERROR 429 slow down"
     try:
         text = line.decode()
@@ -58,26 +60,28 @@ def answer(line, state):
         return "ERROR 400 characters"
     if bug == "control_characters" and state and text.startswith("ECHO "):
         return "OK " + text[5:]
+    if bug == "no_token_is_enough" and text == "AUTH":
+        text = "AUTH "
     if text.startswith("AUTH "):
         guess = text[5:]
         if failures >= GUESSES and bug != "no_lock_out":
             log("locked out")
             return "ERROR 423 locked"
         if right(guess):
-            state.append(True)
+            (known_to_all if bug == "one_for_all" else state).append(True)
             log("authenticated", guess if bug == "logs_the_token" else "")
             return "YES" if bug == "other_words" else "OK"
         failures += 1
         log("wrong token", guess if bug == "logs_guesses" else "")
         return f"ERROR 401 {guess}" if bug == "echoes_guesses" else "ERROR 401"
-    if not state and bug != "obeys_strangers":
+    if not state + known_to_all and bug != "obeys_strangers":
         return "ERROR 401 first AUTH"
     if text.startswith("ECHO "):
         return "OK " + text[5:]
     return "OK" if text in ("TIME", "STATUS") else "ERROR 404 unknown"
 
 
-def serve(stream):
+def serve(stream, ip):
     data, state = b"", []
     stream.settimeout(30)
     while True:
@@ -96,14 +100,16 @@ def serve(stream):
             if bug == "one_read" and b"\n" not in data:
                 data += b"\n"
         line, data = data.split(b"\n", 1)
-        reply = answer(line.removesuffix(b"\r"), state)
+        if bug == "one_line_a_read":
+            data = b""
+        reply = answer(line.removesuffix(b"\r"), state, ip)
         stream.sendall(reply.encode() + b"\n")
 
 
-def guarded(stream):
+def guarded(stream, ip):
     global clients
     try:
-        serve(stream)
+        serve(stream, ip)
     except ConnectionError:
         if bug == "dies_on_reset":
             os._exit(1)
@@ -119,7 +125,8 @@ def guarded(stream):
 
 
 listener = socket.socket()
-listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+if bug != "no_reuseaddr":
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 try:
     listener.bind(("0.0.0.0" if bug == "all_interfaces" else host, port))
 except OSError as error:
@@ -129,14 +136,14 @@ listener.listen(128)
 print("listening", flush=True)
 log("started")
 while True:
-    stream, _ = listener.accept()
+    stream, (ip, _) = listener.accept()
     if bug == "one_at_a_time":
         clients += 1
-        guarded(stream)
+        guarded(stream, ip)
         continue
     if clients >= LIMIT and bug != "no_client_limit":
         stream.close()
         continue
     with lock:
         clients += 1
-    threading.Thread(target=guarded, args=(stream,), daemon=True).start()
+    threading.Thread(target=guarded, args=(stream, ip), daemon=True).start()

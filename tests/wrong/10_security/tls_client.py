@@ -1,5 +1,5 @@
 """A family of wrong TLS clients: the third word names the bug."""
-import pathlib, socket, ssl, sys
+import socket, ssl, sys, time
 
 host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 context = ssl.create_default_context(cafile=sys.argv[sys.argv.index("--ca") + 1])
@@ -8,8 +8,12 @@ if bug == "no_verification":
     context.verify_mode = ssl.CERT_NONE
 if bug == "no_name_check":
     context.check_hostname = False
-if bug == "no_date_check":
-    context.verify_flags |= 0x200000
+NO_CHECK_TIME = 0x200000
+if bug in ("no_date_check", "no_first_date_check"):
+    context.verify_flags |= NO_CHECK_TIME
+if bug == "old_versions":
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
 greeting = b"Hello, secure server!"
 try:
     stream = socket.create_connection((host, port), timeout=10)
@@ -24,6 +28,10 @@ try:
         if bug != "falls_back_to_plain":
             raise
         stream = socket.create_connection((host, port), timeout=10)
+    if bug == "no_first_date_check":
+        last = ssl.cert_time_to_seconds(stream.getpeercert()["notAfter"])
+        if last < time.time():
+            sys.exit("error: the certificate has expired")
     stream.sendall(greeting + b"\n" if bug == "line_end" else greeting)
     reply = stream.recv(1024)
 except ConnectionRefusedError as error:

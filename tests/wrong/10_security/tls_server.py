@@ -9,10 +9,22 @@ context.load_cert_chain(HERE / "cert.pem", HERE / "key.pem")
 if mutual:
     optional = bug == "optional_client_cert"
     context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
-    context.load_verify_locations(HERE / "cert.pem")
-if bug == "old_versions":
-    context.minimum_version = ssl.TLSVersion.TLSv1
-    context.set_ciphers("ALL:@SECLEVEL=0")
+    if bug == "lets_no_client_in":
+        os.makedirs("certs", mode=0o700, exist_ok=True)
+        for name in ("cert.pem", "key.pem"):
+            copy = pathlib.Path("certs/client-" + name)
+            copy.touch(0o600)
+            copy.write_text((HERE / name).read_text())
+    else:
+        context.load_verify_locations(HERE / "cert.pem")
+if bug in ("old_versions", "tls_1_1"):
+    old = bug == "old_versions"
+    context.minimum_version = ssl.TLSVersion.TLSv1 if old else ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+if bug == "no_encryption":
+    context.set_ciphers("ALL:eNULL:!aNULL:@SECLEVEL=0")
+if bug == "anonymous":
+    context.set_ciphers("ALL:aNULL:!eNULL:@SECLEVEL=0")
 if bug == "world_readable":
     os.makedirs("certs", exist_ok=True)
     with open("certs/server-key.pem", "w") as file:
@@ -32,6 +44,10 @@ def serve(stream):
         return
     if bug != "handshake_in_accept_loop":
         stream = context.wrap_socket(stream, server_side=True)
+    if bug == "dies_on_reset":
+        stream.getpeername()  # A connection that was reset meanwhile has no peer.
+    if bug == "replies_first":
+        stream.sendall(reply)
     message = stream.recv(1024)
     while bug == "to_eof" and (more := stream.recv(1024)):
         message += more
@@ -45,7 +61,12 @@ def serve(stream):
     served += 1
     if bug == "deaf_after_100" and served > 100:
         threading.Event().wait()
-    stream.sendall(reply + b"\n" if bug == "newline" else reply)
+    if bug == "one_client":
+        listener.shutdown(socket.SHUT_RDWR)
+    if bug != "replies_first":
+        stream.sendall(reply + b"\n" if bug == "newline" else reply)
+    if bug == "one_client":
+        os._exit(0)
     if bug == "leaks":
         kept.append(stream)
         return
@@ -60,16 +81,19 @@ def guarded(stream):
         os._exit(1)
     except OSError as error:
         alert = isinstance(error, (ssl.SSLError, TimeoutError))
-        if bug == "dies_in_handshake" or (bug == "dies_on_reset" and not alert):
+        reset = not alert or "Closed before" in str(error)
+        if bug == "dies_in_handshake" or (bug == "dies_on_reset" and reset):
             os._exit(1)
         # A loop that takes the end for an empty message; bounded, to spare the machine.
-        give_up = time.monotonic() + 3
-        while bug == "spins" and time.monotonic() < give_up:
+        give_up = time.monotonic() + 2
+        while bug == "spins" and alert and time.monotonic() < give_up:
             pass
 
 
+listener = socket.socket()
+
+
 def main():
-    listener = socket.socket()
     if bug != "no_reuseaddr":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -81,16 +105,12 @@ def main():
     print("Secure server listening on", host, port, flush=True)
     while True:
         stream, _ = listener.accept()
-        if bug == "one_client" and served:
-            return
         if bug == "handshake_in_accept_loop":
             try:
                 stream = context.wrap_socket(stream, server_side=True)
             except OSError:
                 continue
         threading.Thread(target=guarded, args=(stream,), daemon=True).start()
-
-
 
 
 main()

@@ -1,6 +1,6 @@
 //! `secure_server` and `secure_client`.
 
-use std::net::Shutdown;
+use std::net::{IpAddr, Shutdown};
 use std::thread;
 use std::time::Instant;
 
@@ -54,6 +54,7 @@ pub fn server_checks() -> Vec<Check> {
         )
         .hints(&["Is a beginning of the token enough? Another letter case? Nothing at all?", "Compare all bytes, with lengths; answer ERROR to all that differs in any way."])
         .by_hand("printf 'AUTH guess\\n' | nc -N 127.0.0.1 65432")
+        .deadline(Duration::from_secs(60))
         .points(2),
         check(
             "secure_server.asks_for_the_token_first",
@@ -103,7 +104,7 @@ pub fn server_checks() -> Vec<Check> {
         .timing(),
         check(
             "secure_server.limits_requests",
-            "refuses an address that asks too fast",
+            "refuses an address that asks too fast, and no other",
             limits_requests,
         )
         .hints(&["How many requests a second does one address get?", "Count requests by address and time; above the limit answer ERROR instead of OK."])
@@ -171,6 +172,16 @@ pub fn server_checks() -> Vec<Check> {
         .hints(&["Start your server twice. What does the second one say, and what is its status?", "Catch the error of bind, name the address on stderr, end with a status other than 0."])
         .by_hand("ss -tlnp | grep 65432"),
         check(
+            "secure_server.restarts_at_once",
+            "can be started again on the same port at once",
+            |exam| {
+                set_token(exam);
+                common::restarts_at_once(exam, probe)
+            },
+        )
+        .hints(&["Connections of the last run are still in TIME_WAIT. Does bind mind?", "Set SO_REUSEADDR before bind (Rust's TcpListener does so on Unix)."])
+        .by_hand("ss -tan | grep 65432"),
+        check(
             "secure_server.returns_what_clients_used",
             "gives back threads and descriptors when clients leave",
             |exam| {
@@ -214,6 +225,14 @@ pub fn client_checks() -> Vec<Check> {
             client_refused_by_server,
         )
         .hints(&["What does your client do when the reply to AUTH is not OK?", "A reply that begins with ERROR ends it: say so, send nothing more, status other than 0."]),
+        check(
+            "secure_client.notices_the_end_of_the_server",
+            "ends when the server closes while it waits for input",
+            client_notices_the_end,
+        )
+        .needs(&["secure_client.sends_lines_and_prints_replies"])
+        .hints(&["Waiting for a line and waiting for the server are two things at once.", "One thread (or task) for each of them; the one that sees the end ends the program."])
+        .by_hand("cargo run -p secure_server & cargo run -p secure_client   # then end the server"),
         check(
             "secure_client.does_not_show_the_token",
             "does not print the token",
@@ -309,7 +328,18 @@ fn lets_in(exam: &mut Exam) -> Verdict {
     thread::sleep(Duration::from_millis(50));
     client.send(format!("{rest}\n"))?;
     let reply = line_from(&mut client);
-    expect_start(&reply, "OK", "AUTH that arrives in three pieces")
+    expect_start(&reply, "OK", "AUTH that arrives in three pieces")?;
+    // And two lines may come in one piece.
+    let mut client = server.connect()?;
+    let reply = ask(&mut client, &format!("AUTH {token}\nHELP"))?;
+    expect_start(&reply, "OK", "AUTH with another line in the same segment")?;
+    if line_from(&mut client).is_empty() {
+        let expected = "a second line for the second line that was sent";
+        return Err(Failure::new(expected, "no line within 5 s")
+            .cause("a read may hold more than one line: keep what is left of it")
+            .into());
+    }
+    Ok(())
 }
 
 fn refuses_wrong_tokens(exam: &mut Exam) -> Verdict {
@@ -331,12 +361,17 @@ fn refuses_wrong_tokens(exam: &mut Exam) -> Verdict {
             "ERROR",
             &format!("AUTH with {wrong:?} for {token:?}"),
         )?;
+        // No token at all: an ERROR, or the end.
+        let line = if wrong == "x" { "AUTH " } else { "AUTH" };
+        expect_no_ok(&ask(&mut server.connect()?, line)?)?;
     }
     Ok(())
 }
 
 fn asks_for_the_token_first(exam: &mut Exam) -> Verdict {
-    let (server, _) = start(exam)?;
+    let (server, token) = start(exam)?;
+    // Another client that has proved it is no help to this one.
+    let _other = authenticate(&server, &token)?;
     for line in ["TIME", "ECHO hello", "STATUS", "GET key", "LIST"] {
         let mut client = server.connect()?;
         let reply = ask(&mut client, line)?;
@@ -541,7 +576,7 @@ fn limits_requests(exam: &mut Exam) -> Verdict {
         for _ in 0..REQUESTS {
             client.send_anyway(format!("{auth}\n"));
             if !line_from(&mut client).starts_with("OK") {
-                return Ok(());
+                return others_are_served(&server, &auth);
             }
         }
     }
@@ -551,6 +586,28 @@ fn limits_requests(exam: &mut Exam) -> Verdict {
         CLIENTS * REQUESTS
     );
     Err(Failure::new(expected, got).into())
+}
+
+/// The limit is one address's own: whoever floods does not shut the others out.
+fn others_are_served(server: &Program, auth: &str) -> Verdict {
+    let other = IpAddr::from([127, 0, 0, 2]);
+    let Some(mut client) = server.connect_from(other)? else {
+        return Ok(()); // This system has no second address to come from.
+    };
+    let reply = ask(&mut client, auth)?;
+    if reply.starts_with("OK") {
+        return Ok(());
+    }
+    let expected = "OK to a client at another address (127.0.0.2)";
+    let got = match reply.is_empty() {
+        true => "no line".to_owned(),
+        false => format!("{reply:?}"),
+    };
+    Err(Failure::new(expected, got)
+        .cause(
+            "requests of all addresses are counted as one: a flood shuts everybody out",
+        )
+        .into())
 }
 
 /// Reads the log once it holds more than before.
@@ -684,6 +741,9 @@ fn client_talks(exam: &mut Exam) -> Verdict {
         client.wait_for_output(&format!("OK {reply}"))?;
     }
     client.close_stdin();
+    // It may wait until the server has closed, too.
+    server.expect_end()?;
+    drop(server);
     client.expect_exit(0)
 }
 
@@ -703,11 +763,28 @@ fn client_refused_by_server(exam: &mut Exam) -> Verdict {
     client.wait_for_output("ERROR 401")
 }
 
+fn client_notices_the_end(exam: &mut Exam) -> Verdict {
+    let (mut client, mut server, token) = start_client(exam)?;
+    server.expect(format!("AUTH {token}\n"))?;
+    server.send("OK welcome\n")?;
+    let reply = exam.word(12);
+    client.type_in("ECHO hello\n")?;
+    server.expect("ECHO hello\n")?;
+    server.send(format!("OK {reply}\n"))?;
+    client.wait_for_output(&reply)?;
+    drop(server);
+    // Its input stays open: nothing but the server's end can end it.
+    client.wait_exit(Duration::from_secs(5))?;
+    client.expect_no_crash()
+}
+
 fn client_hides_token(exam: &mut Exam) -> Verdict {
     let (mut client, mut server, token) = start_client(exam)?;
     server.expect(format!("AUTH {token}\n"))?;
     server.send("OK welcome\n")?;
     client.close_stdin();
+    server.read_some(Duration::from_secs(5));
+    drop(server);
     client.wait_exit(Duration::from_secs(15))?;
     if client.printed().contains(&token) {
         return Err(Failure::new("no token on the console", client.printed()).into());

@@ -5,7 +5,10 @@ use std::time::Instant;
 
 use crate::checks::common;
 use crate::harness::prelude::*;
-use crate::harness::{Cert, TestCa, TlsConn};
+use crate::harness::{Cert, TestCa, TestIdentity, TlsConn};
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 const REPLY: &str = "Hello, secure client!";
 const GREETING: &str = "Hello, secure server!";
@@ -81,7 +84,7 @@ pub fn server_checks() -> Vec<Check> {
         ]),
         life(
             "tls_server.requires_a_client_certificate",
-            "with --require-client-cert, refuses who shows none or a stranger's",
+            "with --require-client-cert, serves who shows its certificate and nobody else",
             requires_a_client_certificate,
         )
         .hints(&["In mutual TLS the server asks. What does it do with a client that shows nothing?", "Asking is not enough: the certificate must be there, and signed by the CA in certs/."])
@@ -90,11 +93,18 @@ pub fn server_checks() -> Vec<Check> {
         .sheet(MUTUAL_SHEET),
         life(
             "tls_server.refuses_old_versions",
-            "speaks no TLS 1.0",
+            "speaks no TLS 1.0 and no TLS 1.1",
             refuses_old_versions,
         )
         .hints(&["Which versions does your TLS library speak when you say nothing?", "TLS 1.2 is the lowest version to accept: set the minimum."])
         .by_hand("openssl s_client -connect 127.0.0.1:65432 -tls1"),
+        life(
+            "tls_server.refuses_weak_suites",
+            "agrees on no cipher suite that protects nothing",
+            refuses_weak_suites,
+        )
+        .hints(&["Which cipher suites does your TLS library offer when you say nothing?", "Leave its own choice alone: it has no suite without encryption, and none without a certificate.", "If you name suites, name those with forward secrecy and authenticated encryption (ECDHE with GCM or ChaCha20)."])
+        .by_hand("openssl s_client -connect 127.0.0.1:65432 -tls1_2 -cipher 'NULL:aNULL@SECLEVEL=0'"),
         life(
             "tls_server.keeps_keys_private",
             "lets nobody else read the keys that it makes in certs/",
@@ -210,8 +220,11 @@ pub fn client_checks() -> Vec<Check> {
         .hints(&["The signature is right. Is the certificate for the host that you asked for?", "Give your TLS library the value of --host as the server's name, and let it compare."]),
         check(
             "tls_client.refuses_an_expired_certificate",
-            "says nothing to a server whose certificate has expired",
-            |exam| refuses(exam, Cert::Expired, false),
+            "says nothing to a server whose certificate has expired or is not valid yet",
+            |exam| {
+                refuses(exam, Cert::Expired, false)?;
+                refuses(exam, Cert::NotYetValid, false)
+            },
         )
         .hints(&["A certificate has two dates. Who looks at them?", "The library's usual verification does it. Does yours replace or soften it?"]),
         check(
@@ -221,6 +234,13 @@ pub fn client_checks() -> Vec<Check> {
         )
         .hints(&["The handshake fails. What do you send then?", "Nothing: no second try without TLS. Say what failed, end with an error status."])
         .by_hand("nc -l 65432"),
+        check(
+            "tls_client.offers_no_old_versions",
+            "offers no TLS 1.0 and no TLS 1.1",
+            client_offers_no_old_versions,
+        )
+        .hints(&["Which versions does your TLS library offer when you say nothing?", "TLS 1.2 is the lowest version to offer: leave the library's own minimum, or set it."])
+        .by_hand("openssl s_server -accept 65432 -cert cert.pem -key key.pem -trace | grep -A9 supported_versions"),
         check(
             "tls_client.survives_a_server_that_leaves",
             "ends without a crash when the server closes without a reply",
@@ -250,6 +270,12 @@ fn probe(server: &Program, word: &str) -> Verdict {
 fn replies_over_tls(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut client = TlsConn::client(server.connect()?, None)?;
+    let (early, _) = client.read_some(1, Duration::from_millis(100));
+    if !early.is_empty() {
+        let expected = "nothing before the client has sent its message";
+        let got = String::from_utf8_lossy(&early).into_owned();
+        return Err(Failure::new(expected, got).into());
+    }
     client.send(exam.word(12))?;
     client.expect(REPLY)?;
     let (more, _) = client.read_some(100, Duration::from_millis(100));
@@ -329,6 +355,10 @@ fn survives_broken_handshakes(exam: &mut Exam) -> Verdict {
         .into_conn()
         .reset();
     drop(TlsConn::client(server.connect()?, None)?);
+    probe(&server, &exam.word(8))?;
+
+    // And one that says goodbye without a message.
+    TlsConn::client(server.connect()?, None)?.close();
     probe(&server, &exam.word(8))
 }
 
@@ -381,46 +411,106 @@ fn requires_a_client_certificate(exam: &mut Exam) -> Verdict {
                 .into());
         }
     }
-    // The refused ones have not harmed it: it still shakes hands far enough to refuse.
-    let mut client = server.connect()?;
-    client.send(HALF_A_HELLO)?;
-    Ok(())
+    // The refused ones have not harmed it; and if it has made a certificate for its
+    // clients, who shows that one is served.
+    let certs = exam.dir().join("certs");
+    let Some(identity) = identity_in(&certs) else {
+        return server.connect().map(drop);
+    };
+    exam.note("a client with certs/client-cert.pem");
+    let mut client = TlsConn::client(server.connect()?, Some(identity))?;
+    client.send(exam.word(8))?;
+    client.expect(REPLY)
 }
 
-/// A ClientHello for TLS 1.0 with the suites of its time.
-fn hello_of_1999(exam: &mut Exam) -> Vec<u8> {
-    let mut hello = vec![0x03, 0x01]; // client_version: TLS 1.0
+/// Reads the certificate that the server has made for its clients.
+fn identity_in(certs: &Path) -> Option<TestIdentity> {
+    let chain = CertificateDer::pem_file_iter(certs.join("client-cert.pem"))
+        .ok()?
+        .collect::<Result<Vec<_>, _>>()
+        .ok()?;
+    let key = PrivateKeyDer::from_pem_file(certs.join("client-key.pem")).ok()?;
+    Some((chain, key))
+}
+
+/// A ClientHello with this version and these cipher suites.
+fn client_hello(exam: &mut Exam, version: [u8; 2], suites: &[u16]) -> Vec<u8> {
+    let mut hello = version.to_vec();
     hello.extend(exam.bytes(32)); // random
     hello.push(0); // no session
-    // ECDHE-ECDSA, ECDHE-RSA and RSA with AES-128/256-CBC-SHA.
-    let suites = [
-        0xc0, 0x09, 0xc0, 0x0a, 0xc0, 0x13, 0xc0, 0x14, 0x00, 0x2f, 0x00, 0x35,
-    ];
-    hello.extend([0, 12]);
+    let len = |bytes: &[u8]| u8::try_from(bytes.len()).unwrap_or(u8::MAX);
+    let suites: Vec<u8> = suites
+        .iter()
+        .flat_map(|suite| suite.to_be_bytes())
+        .collect();
+    hello.extend([0, len(&suites)]);
     hello.extend(suites);
     hello.extend([1, 0]); // no compression
-    // Extensions: the group P-256, uncompressed points.
-    let groups = [0x00, 0x0a, 0x00, 0x04, 0x00, 0x02, 0x00, 0x17];
-    let points = [0x00, 0x0b, 0x00, 0x02, 0x01, 0x00];
-    hello.extend([0, 14]);
-    hello.extend(groups.iter().chain(&points));
-    let len = u8::try_from(hello.len()).unwrap_or(u8::MAX);
+    // Extensions: the groups P-256 and X25519, uncompressed points, signatures with
+    // ECDSA, RSA-PSS and RSA, and SHA-256 or SHA-1.
+    let extensions = [
+        &[0x00, 0x0a, 0x00, 0x06, 0x00, 0x04, 0x00, 0x17, 0x00, 0x1d][..],
+        &[0x00, 0x0b, 0x00, 0x02, 0x01, 0x00],
+        &[0x00, 0x0d, 0x00, 0x0c, 0x00, 0x0a, 0x04, 0x03, 0x08, 0x04],
+        &[0x04, 0x01, 0x02, 0x03, 0x02, 0x01],
+    ]
+    .concat();
+    hello.extend([0, len(&extensions)]);
+    hello.extend(extensions);
+    let len = len(&hello);
     let mut record = vec![0x16, 0x03, 0x01, 0, len + 4, 0x01, 0, 0, len];
     record.extend(hello);
     record
 }
 
-fn refuses_old_versions(exam: &mut Exam) -> Verdict {
-    let server = exam.server()?;
+/// Expects that the server does not go on with this ClientHello.
+fn refuses_hello(server: &Program, hello: &[u8], who: &str, cause: &str) -> Verdict {
     let mut client = server.connect()?;
-    client.send(hello_of_1999(exam))?;
+    client.send(hello)?;
     let reply = client.read_some(Duration::from_secs(2));
     // A record of type 22 is the server's half of the handshake; an alert has type 21.
     if reply.first() == Some(&0x16) {
-        let expected = "no handshake with a client that speaks only TLS 1.0";
-        return Err(Failure::new(expected, "a ServerHello")
-            .cause("TLS 1.0 and 1.1 are broken and retired (RFC 8996)")
-            .into());
+        let expected = format!("no handshake with {who}");
+        return Err(Failure::new(expected, "a ServerHello").cause(cause).into());
+    }
+    Ok(())
+}
+
+/// ECDHE-ECDSA, ECDHE-RSA and RSA with AES-128/256-CBC-SHA: the suites of their time.
+const SUITES_OF_1999: &[u16] = &[0xc009, 0xc00a, 0xc013, 0xc014, 0x002f, 0x0035];
+
+fn refuses_old_versions(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    for (version, name) in [([3, 1], "TLS 1.0"), ([3, 2], "TLS 1.1")] {
+        let hello = client_hello(exam, version, SUITES_OF_1999);
+        let who = format!("a client that speaks only {name}");
+        let cause = "TLS 1.0 and 1.1 are broken and retired (RFC 8996)";
+        refuses_hello(&server, &hello, &who, cause)?;
+    }
+    probe(&server, &exam.word(8))
+}
+
+/// Suites that protect nothing, or nearly: in groups of which one is enough.
+const WEAK_SUITES: [(&str, &[u16]); 4] = [
+    (
+        "cipher suites without encryption",
+        &[0x0001, 0x0002, 0x003b, 0xc006, 0xc010],
+    ),
+    (
+        "cipher suites without a certificate",
+        &[0x0034, 0x006d, 0x00a6, 0x00a7, 0xc015, 0xc018, 0xc019],
+    ),
+    ("RC4", &[0x0004, 0x0005, 0xc007, 0xc011]),
+    ("triple DES", &[0x000a, 0x0016, 0xc008, 0xc012]),
+];
+
+fn refuses_weak_suites(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    for (name, suites) in WEAK_SUITES {
+        let hello = client_hello(exam, [3, 3], suites);
+        let who = format!("a client that offers only {name}");
+        let cause = "the cipher suites of the TLS library were loosened";
+        refuses_hello(&server, &hello, &who, cause)?;
     }
     probe(&server, &exam.word(8))
 }
@@ -528,6 +618,54 @@ fn refuses(exam: &mut Exam, cert: Cert, unknown_ca: bool) -> Verdict {
         }
     }
     ends_with_a_message(&mut client)
+}
+
+/// Reads the first flight as the bytes that it is (RFC 8446 §4.1.2, §4.2.1).
+fn client_offers_no_old_versions(exam: &mut Exam) -> Verdict {
+    let (listener, ca) = (exam.listener()?, TestCa::new()?);
+    let _client = start_client(exam, &listener, &ca)?;
+    let mut server = listener.accept()?;
+    let head = server.read_exactly(5)?;
+    let &[0x16, _, _, high, low] = head.as_slice() else {
+        return Err(Failure::new("a ClientHello", format!("{head:?}")).into());
+    };
+    let hello = server.read_exactly(u16::from_be_bytes([high, low]).into())?;
+    let Some(versions) = offered_versions(&hello) else {
+        return Err(Failure::new("a ClientHello", "other bytes").into());
+    };
+    for (number, name) in [(0x0300, "SSL 3"), (0x0301, "TLS 1.0"), (0x0302, "TLS 1.1")] {
+        if versions.contains(&number) {
+            let expected = "a ClientHello with TLS 1.2 and 1.3 alone";
+            return Err(Failure::new(expected, format!("it offers {name} as well"))
+                .cause("TLS 1.0 and 1.1 are broken and retired (RFC 8996)")
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// Returns the versions of a ClientHello: those of the extension supported_versions, or
+/// the one in its head.
+fn offered_versions(hello: &[u8]) -> Option<Vec<u16>> {
+    let number = |bytes: &[u8]| Some(u16::from_be_bytes(bytes.try_into().ok()?));
+    let (head, rest) = hello.split_at_checked(4 + 2 + 32)?;
+    let legacy_version = number(head.get(4..6)?)?;
+    // The session, the suites and the compression methods stand before the extensions.
+    let (len, rest) = rest.split_first()?;
+    let rest = rest.get(usize::from(*len)..)?;
+    let rest = rest.get(2 + usize::from(number(rest.get(..2)?)?)..)?;
+    let (len, rest) = rest.split_first()?;
+    let rest = rest.get(usize::from(*len)..)?;
+    let mut extensions = rest.get(2..).unwrap_or_default();
+    while let Some((head, rest)) = extensions.split_at_checked(4) {
+        let len = usize::from(number(head.get(2..4)?)?);
+        let (body, rest) = rest.split_at_checked(len)?;
+        if head.starts_with(&[0, 43]) {
+            return body.get(1..)?.chunks(2).map(number).collect();
+        }
+        extensions = rest;
+    }
+    Some(vec![legacy_version])
 }
 
 fn client_never_plain(exam: &mut Exam) -> Verdict {
