@@ -104,7 +104,10 @@ def main():
     listener.listen(128)
     print("Secure server listening on", host, port, flush=True)
     while True:
-        stream, _ = listener.accept()
+        try:
+            stream, _ = listener.accept()
+        except OSError:
+            threading.Event().wait()  # one_client: its thread ends the program.
         if bug == "handshake_in_accept_loop":
             try:
                 stream = context.wrap_socket(stream, server_side=True)
