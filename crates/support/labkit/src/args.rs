@@ -69,7 +69,8 @@ impl Console {
     /// not one for each word of it.
     pub fn failure(self, line: fmt::Arguments<'_>) {
         if !self.quiet {
-            eprint!("{}", format!("{line}\n"));
+            let line = format!("{line}\n");
+            eprint!("{line}");
         }
     }
 }
