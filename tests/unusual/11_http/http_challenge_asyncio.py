@@ -63,7 +63,7 @@ async def exchange(reader, writer):
     data = page.encode()
     first = f"HTTP/1.{0 if HOW == 'http10' else 1} {status}\r\n"
     out = first + f"SERVER: odd\r\nx-more: yes\r\ncontent-type: Text/HTML;charset=UTF-8\r\n{more}"
-    if HOW == "chunked" and method != "HEAD":
+    if HOW == "chunked" and method != "HEAD" and version == "HTTP/1.1":
         out += "transfer-encoding: chunked\r\n\r\n"
         half = len(data) // 2
         parts = [out.encode()] + [
@@ -82,7 +82,8 @@ async def exchange(reader, writer):
         await writer.drain()
         if HOW == "slow_writes":
             await asyncio.sleep(0.01)  # F2
-    return HOW in ("chunked", "slow_writes") and version == "HTTP/1.1"
+    stays = version == "HTTP/1.1" and fields.get("connection", "").lower() != "close"
+    return stays and HOW in ("chunked", "slow_writes")
 
 
 async def main():
