@@ -20,6 +20,10 @@ use super::{Problem, needs};
 const DEADLINE: Duration = Duration::from_secs(60);
 /// How often a wait looks whether the program still runs.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// How often in a row a program must be seen asleep to be at rest.
+const ASLEEP: usize = 3;
+/// A program that never rests, a flood for example, is not waited for any longer.
+const RESTLESS: Duration = Duration::from_secs(5);
 /// How long the output of a program that has ended may lag behind.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
 /// More output than this is kept from no program, in bytes.
@@ -155,12 +159,16 @@ impl Terminal<'_> {
                     // A program that has ended does not read: what it shows will tell.
                     let _ = stdin.write_all(typed.as_bytes());
                 }
+                program.wait_until_at_rest();
             }
             Action::Press { prompt, key } => {
                 self.wait_for(prompt)?;
                 self.press(prompt, *key)?;
             }
-            Action::BlockEnds => self.wait_for("")?,
+            Action::BlockEnds => {
+                self.wait_for("")?;
+                self.program()?.wait_until_at_rest();
+            }
         }
         Ok(())
     }
@@ -337,6 +345,36 @@ impl Program {
     fn wait_for_change(&self) {
         let content = self.screen.lock();
         drop(self.screen.changed.wait_timeout(content, LOOK_AGAIN));
+    }
+
+    /// Waits until the program has done all that it does by itself: until it and what it
+    /// has started sleep, as `nc` does when it listens. Whoever goes to another terminal
+    /// takes longer, but a test does not.
+    fn wait_until_at_rest(&self) {
+        let give_up = Instant::now() + RESTLESS;
+        let mut asleep = 0;
+        while asleep < ASLEEP && Instant::now() < give_up {
+            thread::sleep(LOOK_AGAIN);
+            asleep = if self.is_asleep() { asleep + 1 } else { 0 };
+        }
+    }
+
+    /// Whether no process of the program's group is running or ready to run.
+    #[cfg(target_os = "linux")]
+    fn is_asleep(&self) -> bool {
+        let group = i32::try_from(self.child.id()).unwrap_or_default();
+        let stats = procfs::process::all_processes().into_iter().flatten();
+        stats
+            .flatten()
+            .filter_map(|process| process.stat().ok())
+            .filter(|stat| stat.pgrp == group)
+            .all(|stat| !matches!(stat.state, 'R' | 'D'))
+    }
+
+    /// Nothing is known of processes here.
+    #[cfg(not(target_os = "linux"))]
+    fn is_asleep(&self) -> bool {
+        true
     }
 
     /// Waits for the output that is still on its way when a program has ended.
