@@ -237,7 +237,7 @@ def scan():
         except OSError:
             pass
     ours = []
-    for number in range(20):
+    for number in range(20 if "SOCKET_LABS_ALL" in os.environ else 3):
         began = time.monotonic()
         output = run(programs[0], "127.0.0.1", "--ports", "1-65535")
         ours.append(time.monotonic() - began)

@@ -873,7 +873,7 @@ fn port_in_use(exam: &mut Exam) -> Verdict {
         let expected = "an exit status that is not 0, since the port is in use";
         return Err(Failure::new(expected, "exit status 0").into());
     }
-    server.expect_no_crash()?;
+    server.expect_no_panic()?;
     if server.printed().trim().is_empty() {
         let expected = "a message that the port is in use";
         return Err(Failure::new(expected, "it printed nothing").into());

@@ -676,14 +676,28 @@ impl Program {
         }
     }
 
+    /// Fails when the program has printed a panic.
+    ///
+    /// # Errors
+    ///
+    /// A failure that names it.
+    pub fn expect_no_panic(&self) -> Verdict {
+        self.expect_no_sign_of_a_crash(&["panicked at"])
+    }
+
     /// Fails when the program has printed a panic or a traceback.
     ///
     /// # Errors
     ///
     /// A failure that names it.
     pub fn expect_no_crash(&self) -> Verdict {
+        let signs = ["panicked at", "Traceback (most recent call last)"];
+        self.expect_no_sign_of_a_crash(&signs)
+    }
+
+    fn expect_no_sign_of_a_crash(&self, signs: &[&str]) -> Verdict {
         let printed = self.printed();
-        for sign in ["panicked at", "Traceback (most recent call last)"] {
+        for sign in signs {
             if printed.contains(sign) {
                 let expected = "an error message of one line";
                 return Err(Failure::new(expected, self.printed_for_failure())

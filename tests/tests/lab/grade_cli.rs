@@ -211,7 +211,7 @@ fn odd_folders_are_answered_with_what_is_wrong() {
         &format!("[programs]\ntcp_server = {command}"),
     );
     let source = fs::read_to_string(all.join("in_background/server.py")).unwrap();
-    let fork = "import os, time\nif os.fork(): time.sleep(1); os._exit(0)\nos.setsid()\n";
+    let fork = "import os, time\nif os.fork(): time.sleep(1); os._exit(0)\nos.setsid()\ntime.sleep(5)\n";
     fs::write(
         all.join("in_background/server.py"),
         format!("{fork}{source}"),
@@ -507,6 +507,7 @@ tcp_server listens on the host and port that it is given
 
 expected: it listens on 127.0.0.1:PORT
 got:      it ended before that: exit status 1
+likely:   its last words: no idea
 
 "#]]
     );

@@ -7,6 +7,7 @@ mod lab_cli;
 mod reports;
 mod support;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use grading::harness::kill_strays;
@@ -16,6 +17,11 @@ use libtest_mimic::{Arguments, Completion, Trial};
 const AT_ONCE: usize = 4;
 
 fn main() -> ExitCode {
+    // The grader tries isolation with its own program, which is this one here.
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(status) = grading::grade::inner_command(&words) {
+        std::process::exit(status);
+    }
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
     let files = [grade_cli::trials(), lab_cli::trials(), reports::trials()];

@@ -161,11 +161,6 @@ for size in (0, 1, 1023, 1024, 1025, 3000000):
 print('all the same')
 ";
 
-/// Whether the full numbers are wanted.
-fn in_full() -> bool {
-    std::env::var_os("SOCKET_LABS_ALL").is_some()
-}
-
 fn exam(step: &str) -> Exam {
     Exam::reference(step).unwrap()
 }
@@ -337,7 +332,11 @@ fn who_says_nothing_is_let_go() {
 }
 
 fn every_line_reaches_all_others_in_the_order_of_its_sender() {
-    let (clients, lines) = if in_full() { (500, 10) } else { (100, 10) };
+    let (clients, lines) = if crate::in_full() {
+        (500, 10)
+    } else {
+        (100, 10)
+    };
     let exam = exam("chat_server");
     let server = exam.launch().args(&["--quiet"]).server().ok().unwrap();
     let room: Vec<_> = (0..clients).map(|_| enter(&server)).collect();
@@ -377,7 +376,7 @@ fn every_line_reaches_all_others_in_the_order_of_its_sender() {
 }
 
 fn idle_clients_cost_little_and_come_back_as_nothing() {
-    let count = if in_full() { 1000 } else { 400 };
+    let count = if crate::in_full() { 1000 } else { 400 };
     let exam = exam("chat_server");
     let server = exam.launch().args(&["--quiet"]).server().ok().unwrap();
     drop(enter(&server));
@@ -394,7 +393,7 @@ fn idle_clients_cost_little_and_come_back_as_nothing() {
 }
 
 fn a_crowd_comes_and_goes_and_leaves_nothing() {
-    let each = if in_full() { 200 } else { 20 };
+    let each = if crate::in_full() { 200 } else { 20 };
     let exam = exam("chat_server");
     let server = exam.launch().args(&["--quiet"]).server().ok().unwrap();
     drop(enter(&server));
@@ -436,7 +435,7 @@ fn without_descriptors_it_sheds_clients_and_recovers() {
 }
 
 fn a_large_file_passes_in_little_memory() {
-    let megabytes = if in_full() { 1024 } else { 48 };
+    let megabytes = if crate::in_full() { 1024 } else { 48 };
     let exam = exam("file_server");
     let launch = exam.launch().args(&["--quiet"]).file_size(2048);
     let server = launch.server().ok().unwrap();

@@ -426,8 +426,7 @@ fn explains_keys() -> Tried {
 /// 50 at a time; afterwards, threads and descriptors are back where they began.
 fn loses_no_client() -> Tried {
     const AT_A_TIME: usize = 50;
-    let all = std::env::var_os("SOCKET_LABS_ALL").is_some();
-    let clients = if all { 10_000 } else { 1_000 };
+    let clients = if crate::in_full() { 10_000 } else { 1_000 };
     let exam = exam("tls_server")?;
     let server = exam.launch().arg("--quiet").server()?;
     let visit = |server: &Program| -> Tried {

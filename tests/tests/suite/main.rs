@@ -30,6 +30,11 @@ use libtest_mimic::Arguments;
 /// How many tests run at once, however few cores there are.
 const AT_ONCE: usize = 8;
 
+/// Whether everything is to be done, with the full numbers, however long that takes.
+fn in_full() -> bool {
+    std::env::var_os("SOCKET_LABS_ALL").is_some()
+}
+
 fn main() -> ExitCode {
     if let Some(end) = sheets::within_namespace() {
         return end;

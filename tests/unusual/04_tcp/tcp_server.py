@@ -33,6 +33,8 @@ host, port = os.environ["HOST"], int(os.environ["PORT"])
 try:
     listener = socket.create_server((host, port), backlog=5 if mode == "answers_silence" else 200)
 except OSError as error:
+    if mode == "logs_on_stderr":
+        raise
     print(f"cannot start: {error}")
     sys.exit(98)
 if mode != "late":

@@ -108,8 +108,6 @@ except OSError as error:
     if bug == "in_use_status_0":
         print("Error:", error)
         sys.exit(0)
-    if bug == "in_use_traceback":
-        raise
     if bug == "in_use_silent":
         sys.exit(1)
     sys.exit(f"Error: {error}")

@@ -101,8 +101,6 @@ def serve(stream, mask):
 try:
     listener = socket.create_server((host, 0 if bug == "any_port" else port), backlog=128)
 except OSError as error:
-    if bug == "in_use_traceback":
-        raise
     print(f"Socket error on start: {error}")
     sys.exit(0 if bug == "in_use_status_0" else 1)
 print(f"Server started on {host}:{port}")

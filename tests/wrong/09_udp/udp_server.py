@@ -46,9 +46,7 @@ except OSError as error:
     if bug == "in_use_zero":
         print(error)
         sys.exit(0)
-    if bug != "in_use_traceback":
-        sys.exit(f"cannot listen: {error}")
-    raise
+    sys.exit(f"cannot listen: {error}")
 if bug == "tcp":
     sock.listen()
     while True:
