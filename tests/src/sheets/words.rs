@@ -146,7 +146,7 @@ mod tests {
     fn bold_terms_are_found_and_sentences_are_not() {
         let sheet = "A **new\nword** and **This is a sentence.**\n\n```\n**code**\n```\n\n**ACK**";
         let words = new_words(sheet);
-        assert_eq!(words, [(1, "new word".to_owned()), (7, "ack".to_owned())]);
+        assert_eq!(words, [(1, "new word".to_owned()), (8, "ack".to_owned())]);
     }
 
     #[test]
