@@ -211,7 +211,9 @@ fn odd_folders_are_answered_with_what_is_wrong() {
         &format!("[programs]\ntcp_server = {command}"),
     );
     let source = fs::read_to_string(all.join("in_background/server.py")).unwrap();
-    let fork = "import os, time\nif os.fork(): time.sleep(1); os._exit(0)\nos.setsid()\ntime.sleep(5)\n";
+    // A child's child: nobody's descendant any more when it listens.
+    let fork = "import os, time\nif os.fork(): os.wait(); time.sleep(1); os._exit(0)\n\
+                if os.fork(): os._exit(0)\nos.setsid()\n";
     fs::write(
         all.join("in_background/server.py"),
         format!("{fork}{source}"),
