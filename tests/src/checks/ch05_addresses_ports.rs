@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAdd
 use std::thread;
 use std::time::Instant;
 
+use super::common;
 use super::facts::{self, expect, expect_line, expect_no_line};
 use crate::harness::prelude::*;
 
@@ -319,7 +320,7 @@ fn port_scanner() -> Vec<Check> {
             "port_scanner.ends_on_filtered_ports",
             "calls a port that does not answer filtered, and ends in time",
             |exam| {
-                let Some(silent) = silent_ports(6)? else {
+                let Some(silent) = common::silent_ports(6)? else {
                     exam.note("this system answers also for a full backlog");
                     return Ok(());
                 };
@@ -384,11 +385,12 @@ fn port_scanner() -> Vec<Check> {
                 let output = facts::run(exam, &[&host, "--ports", &port])?;
                 let line = output
                     .lines()
+                    .map(str::to_lowercase)
                     .find(|line| line.contains(&port) && line.contains("open"));
                 match line {
-                    Some(line) if line.to_lowercase().contains(name) => Ok(()),
+                    Some(line) if line.contains(name) => Ok(()),
                     line => {
-                        let got = line.unwrap_or("no such line");
+                        let got = line.unwrap_or_else(|| "no such line".to_owned());
                         Err(Failure::new(format!("{port} … open … {name}"), got).into())
                     }
                 }
@@ -494,38 +496,11 @@ fn port_of(listener: &TcpListener) -> Result<u16, Stop> {
         .port())
 }
 
-/// Listeners whose backlog is full: Linux drops what comes then, without a word, as a
-/// firewall does. `None` where the system does otherwise.
-fn silent_ports(count: usize) -> Result<Option<Vec<(socket2::Socket, u16)>>, Stop> {
-    use socket2::{Domain, Socket, Type};
-
-    let error = |error| Stop::grader("cannot make a silent port", &error);
-    let mut silent = Vec::new();
-    for _ in 0..count {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(error)?;
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        socket.bind(&any.into()).map_err(error)?;
-        socket.listen(0).map_err(error)?;
-        let addr = socket.local_addr().map_err(error)?.as_socket();
-        let addr = addr.unwrap_or(any);
-        // The one that has room; it stays in the queue after its end.
-        drop(TcpStream::connect(addr).map_err(error)?);
-        silent.push((socket, addr.port()));
-    }
-    let probe = silent
-        .first()
-        .map(|(_, port)| SocketAddr::from(([127, 0, 0, 1], *port)));
-    let answers = probe.is_some_and(|addr| {
-        TcpStream::connect_timeout(&addr, Duration::from_millis(200)).is_ok()
-    });
-    Ok((!answers).then_some(silent))
-}
-
 fn is_bounded(exam: &mut Exam) -> Verdict {
     const SILENT: usize = 600;
     const LIMIT: usize = 512 + 30;
     // Not enough descriptors here, or another kind of system: nothing can be said.
-    let Ok(Some(silent)) = silent_ports(SILENT) else {
+    let Ok(Some(silent)) = common::silent_ports(SILENT) else {
         exam.note("no 600 silent ports can be made here");
         return Ok(());
     };
@@ -537,13 +512,14 @@ fn is_bounded(exam: &mut Exam) -> Verdict {
     let mut ports = vec![port_of(&door)?.to_string()];
     ports.extend(silent.iter().map(|(_, port)| port.to_string()));
     let list = ports.join(",");
-    let args = ["127.0.0.1", "--ports", &list, "--timeout", "5000"];
+    let args = ["127.0.0.1", "--ports", &list, "--timeout", "2000"];
     let mut program = exam.tool(&args)?;
     let mut give_up = Instant::now() + Duration::from_secs(25);
     let (mut threads, mut files) = (0, 0);
     while program.runs()? && Instant::now() < give_up && threads.max(files) <= LIMIT {
         if door.accept().is_ok() {
-            give_up = give_up.min(Instant::now() + Duration::from_secs(4));
+            // Long enough for one that got no more threads to end with that error.
+            give_up = give_up.min(Instant::now() + Duration::from_secs(6));
         }
         threads = threads.max(program.threads().unwrap_or(0));
         files = files.max(program.open_files().unwrap_or(0));

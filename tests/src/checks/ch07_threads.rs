@@ -131,7 +131,10 @@ fn threaded_server() -> Vec<Check> {
             "has as many threads and open descriptors after 300 clients as before",
             |exam| common::returns_what_clients_used(exam, echoed),
         )
-        .needs(at_once)
+        .needs(&[
+            "threaded_server.serves_many_at_once",
+            "threaded_server.answers_a_crowd",
+        ])
         .deadline(Duration::from_secs(60))
         .sheet(LEFT)
         .hints(HINTS_LEFT)

@@ -1,6 +1,7 @@
 //! Chapter 9: what the UDP programs must do.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::process::Command;
 use std::time::Instant;
 
 use socket2::{Domain, SockRef, Socket, Type};
@@ -700,6 +701,18 @@ fn discovery() -> Vec<Check> {
         .hints(HINTS_PROBE)
         .by_hand("cargo run -p discovery_responder"),
         Check::new(
+            "discovery_probe.leaves_the_loop_on",
+            "is heard on its own machine too",
+            leaves_the_loop_on,
+        )
+        .needs(&["discovery_probe.asks_the_group"])
+        .sheet(DISCOVERY)
+        .hints(&[
+            "Does a copy of what is sent to the group come back to this machine?",
+            "The option IP_MULTICAST_LOOP is on unless a program switches it off.",
+        ])
+        .by_hand("ss -uan --inet-sockopt (while it waits: mc_loop)"),
+        Check::new(
             "discovery_probe.lists_who_answers",
             "lists everybody who answers within 2 s, and ends",
             lists_who_answers,
@@ -832,8 +845,9 @@ fn listens(exam: &mut Exam) -> Verdict {
 /// A datagram that is not UTF-8 harms nobody (C1); what its sender gets is free (F14).
 fn survives_bytes(exam: &mut Exam, reply: fn(u32, &str) -> String) -> Verdict {
     let server = exam.udp_server()?;
-    exam.udp_named("noise")?
-        .send_to(b"\xff\xfe\x80", server.addr())?;
+    // It lives on: whether an answer that finds nobody does harm is another check.
+    let noise = exam.udp_named("noise")?;
+    noise.send_to(b"\xff\xfe\x80", server.addr())?;
     answers_with_some_number(exam, &server, reply)
 }
 
@@ -984,6 +998,33 @@ fn next_question(group: &UdpSocket) -> Result<(Vec<u8>, SocketAddr), Stop> {
         Ok((len, from)) => Ok((buf.get(..len).unwrap_or_default().to_vec(), from)),
         Err(_) => {
             Err(Failure::new("a question to the group", "nothing within 5 s").into())
+        }
+    }
+}
+
+/// The loopback interface gives everything back, whatever the option says, so only the
+/// kernel's table shows it: `ss` of iproute2 prints it, from Linux 5.10.
+fn leaves_the_loop_on(exam: &mut Exam) -> Verdict {
+    let addr = exam.unused_addr()?;
+    let group = group_member(addr.port())?;
+    let _probe = exam.client(addr)?;
+    let (_, asker) = next_question(&group)?;
+    let filter = format!("sport = :{}", asker.port());
+    let output = Command::new("ss")
+        .args(["-uan", "--inet-sockopt", &filter])
+        .output();
+    let table = output.map_or(String::new(), |output| {
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    });
+    match table.split_once("inet-sockopt:") {
+        Some((_, options)) if !options.contains("mc_loop") => {
+            let got = format!("its socket has the options {}", options.trim());
+            Err(Failure::new("its socket has the option mc_loop", got).into())
+        }
+        Some(_) => Ok(()),
+        None => {
+            exam.note("ss does not show the options of its socket here");
+            Ok(())
         }
     }
 }

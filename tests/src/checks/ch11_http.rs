@@ -308,11 +308,11 @@ fn answers_a_request_of_1024_bytes(exam: &mut Exam) -> Verdict {
     Ok(())
 }
 
-fn head_has_no_body(exam: &mut Exam, path: &str, status: u16) -> Verdict {
+fn head_has_no_body(exam: &mut Exam, path: &str, statuses: &[u16]) -> Verdict {
     let server = exam.server()?;
     let mut client = server.connect()?;
     client.send(get(path).replacen("GET", "HEAD", 1))?;
-    read_response(&mut client, true)?.expect_status(&[status])?;
+    read_response(&mut client, true)?.expect_status(statuses)?;
     let more = client.read_some(Duration::from_millis(300));
     if more.is_empty() {
         return Ok(());

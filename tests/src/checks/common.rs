@@ -3,9 +3,11 @@
 //! A [`Probe`] plays one well-behaved client of the program and fails when it is not
 //! served as it should be; the functions here do harm and then probe.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
 
 use crate::harness::prelude::*;
 
@@ -136,8 +138,9 @@ pub fn restarts_at_once(exam: &mut Exam, probe: Probe) -> Verdict {
     // The side that closes first keeps the port in TIME_WAIT; here that is the server.
     probe(&server, &exam.word(8))?;
     let mut open = server.connect()?;
-    // Who is answered has been accepted: the others the kernel would reset.
-    open.send(exam.word(8))?;
+    // Who is answered has been accepted: the others the kernel would reset. So few bytes
+    // that a TLS server reads them all: it would reset, too, with some unread.
+    open.send(exam.word(4))?;
     open.read_some(Duration::from_millis(500));
     server.kill();
     drop(open);
@@ -329,4 +332,33 @@ pub fn reports_a_refused_connection(exam: &mut Exam) -> Verdict {
         return Err(Failure::new(expected, "it printed nothing").into());
     }
     Ok(())
+}
+
+/// Listeners whose backlog is full: Linux drops what comes then, without a word, as a
+/// firewall does. `None` where the system does otherwise.
+///
+/// # Errors
+///
+/// The grader's own.
+pub fn silent_ports(count: usize) -> Result<Option<Vec<(Socket, u16)>>, Stop> {
+    let error = |error| Stop::grader("cannot make a silent port", &error);
+    let mut silent = Vec::new();
+    for _ in 0..count {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(error)?;
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        socket.bind(&any.into()).map_err(error)?;
+        socket.listen(0).map_err(error)?;
+        let addr = socket.local_addr().map_err(error)?.as_socket();
+        let addr = addr.unwrap_or(any);
+        // The one that has room; it stays in the queue after its end.
+        drop(TcpStream::connect(addr).map_err(error)?);
+        silent.push((socket, addr.port()));
+    }
+    let probe = silent
+        .first()
+        .map(|(_, port)| SocketAddr::from(([127, 0, 0, 1], *port)));
+    let answers = probe.is_some_and(|addr| {
+        TcpStream::connect_timeout(&addr, Duration::from_millis(200)).is_ok()
+    });
+    Ok((!answers).then_some(silent))
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -778,9 +778,10 @@ impl Drop for Program {
 fn limited(words: &[std::ffi::OsString], open_files: u32, file_mib: u32) -> Command {
     if cfg!(unix) {
         let file_blocks = u64::from(file_mib) * 1024 * 1024 / 512;
+        let leash = if *HAS_LEASH { LEASH } else { "" };
         let script = format!(
             "ulimit -c 0; ulimit -n {open_files}; ulimit -d {DATA_LIMIT_KIB} 2>/dev/null; \
-             ulimit -f {file_blocks}; exec \"$@\""
+             ulimit -f {file_blocks}; exec {leash} \"$@\""
         );
         let mut command = Command::new("sh");
         command.args(["-c", &script, "sh"]).args(words);
@@ -792,3 +793,20 @@ fn limited(words: &[std::ffi::OsString], open_files: u32, file_mib: u32) -> Comm
         command
     }
 }
+
+/// Runs a command that the kernel kills when its parent dies: a grader that is itself
+/// killed leaves no program behind (`prctl(2)`, PR_SET_PDEATHSIG; util-linux).
+const LEASH: &str = "setpriv --pdeathsig KILL";
+
+/// Whether this machine's `setpriv` knows that option.
+static HAS_LEASH: LazyLock<bool> = LazyLock::new(|| {
+    let mut words = LEASH.split(' ');
+    Command::new(words.next().unwrap_or_default())
+        .args(words)
+        .arg("true")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+});

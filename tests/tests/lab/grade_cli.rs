@@ -39,6 +39,11 @@ pub fn trials() -> Vec<Trial> {
             "a_killed_run_leaves_a_valid_report_and_resumes_to_the_same",
             a_killed_run_leaves_a_valid_report_and_resumes_to_the_same,
         ),
+        #[cfg(target_os = "linux")]
+        (
+            "a_killed_grader_leaves_no_program_behind",
+            a_killed_grader_leaves_no_program_behind,
+        ),
         ("shards_merge_to_the_whole", shards_merge_to_the_whole),
         (
             "a_submission_is_never_written_to",
@@ -313,6 +318,44 @@ fn a_killed_run_leaves_a_valid_report_and_resumes_to_the_same() {
     let text =
         |report: &Report| without_times(&serde_json::to_string_pretty(report).unwrap());
     assert_eq!(text(&resumed), text(&whole));
+}
+
+#[cfg(target_os = "linux")]
+fn a_killed_grader_leaves_no_program_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = dir.path().join("started");
+    let submission = dir.path().join("handed_in");
+    python_submission(&submission, |source| {
+        let line = format!("print(os.getpid(), file=open({started:?}, 'a'), flush=True)");
+        source.replace("listener.listen", &format!("{line}\nlistener.listen"))
+    });
+    // Where there are namespaces, the kernel sees to it.
+    let mut child = lab()
+        .args(["grade", "--no-isolation", "--out"])
+        .arg(dir.path().join("out"))
+        .arg(&submission)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let give_up = Instant::now() + Duration::from_secs(60);
+    let pids = || fs::read_to_string(&started).unwrap_or_default();
+    while pids().is_empty() && Instant::now() < give_up {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap(); // SIGKILL
+    child.wait().unwrap();
+    assert!(!pids().is_empty(), "no program was started");
+    let left = || -> Vec<String> {
+        let pids = pids();
+        let pids = pids.lines().map(str::to_owned);
+        pids.filter(|pid| Path::new("/proc").join(pid).exists())
+            .collect()
+    };
+    while !left().is_empty() && Instant::now() < give_up {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(left(), [""; 0]);
 }
 
 /// A course's worth of submissions: good, wrong, hostile, not compiling. The grader is

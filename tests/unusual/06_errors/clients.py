@@ -28,14 +28,17 @@ def safe():
 
 
 def robust():
+    connected = False
     try:
         with socket.create_connection((host, port), 10) as stream:
+            connected = True
             print("Connected to the server", flush=True)
             stream.settimeout(5)
             stream.sendall(b"Hello, Server!")
             print("Received from server:", stream.recv(1024).decode())
     except TimeoutError:
-        print("Timeout error: No response from server")
+        print("Timeout error: No response from server" if connected
+              else "Connection attempt timed out")
         sys.exit(1)
     except OSError as error:
         print("Socket error:", error)

@@ -7,7 +7,15 @@ host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 sys.stdout.reconfigure(line_buffering=True)
 status = 1
 try:
-    stream = socket.create_connection((host, port), timeout=10)
+    limit = {"connect_no_timeout": None, "connect_impatient": 2}.get(bug, 10)
+    try:
+        stream = socket.create_connection((host, port), timeout=limit)
+    except socket.timeout:
+        if bug == "connect_traceback":
+            raise RuntimeError("not connected")
+        if bug != "connect_text":
+            print("Connection attempt timed out")
+        sys.exit(1)
     print("Connected to the server")
     stream.settimeout({"no_timeout": None, "impatient": 0.5}.get(bug, 5))
     message = b"Hello, server!" if bug == "small_letter" else b"Hello, Server!"

@@ -10,6 +10,7 @@ import time
 host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 sys.stdout.reconfigure(line_buffering=True)
 selector = selectors.DefaultSelector()
+both = selectors.EVENT_READ | selectors.EVENT_WRITE
 unsent = {}
 kept = []
 
@@ -23,7 +24,6 @@ def admit():
         return threading.Thread(target=echo_all, args=(stream,), daemon=True).start()
     stream.setblocking(bug in ("blocking", "blocking_read"))
     unsent[stream] = b""
-    both = selectors.EVENT_READ | selectors.EVENT_WRITE
     selector.register(stream, both if bug == "always_writable" else selectors.EVENT_READ)
 
 
@@ -87,7 +87,8 @@ def serve(stream, mask):
     except BlockingIOError:
         if bug != "partial":
             unsent[stream] = data
-            selector.modify(stream, selectors.EVENT_WRITE)
+            write = selectors.EVENT_WRITE
+            selector.modify(stream, both if bug == "always_writable" else write)
     except UnicodeDecodeError:
         os._exit(1)
     except OSError:

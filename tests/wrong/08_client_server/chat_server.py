@@ -17,6 +17,7 @@ POOL = threading.Semaphore(100 if BUG == "exhausts_its_pool" else 10**6)
 NAMES = set()
 lock = threading.Lock()
 clients = []
+ever = []
 
 
 class Client:
@@ -51,10 +52,11 @@ class Client:
 def tell_others(client, line):
     if BUG == "tells_nobody":
         return
-    if BUG == "tells_in_threads":
+    if BUG == "tells_in_threads" and line[0] != "*":
         threading.Thread(target=tell_later, args=(client, line)).start()
         return
-    if BUG == "loses_lines_in_a_rush" and time.monotonic() - client.told < 0.001:
+    in_a_rush = time.monotonic() - client.told < 0.001
+    if BUG == "loses_lines_in_a_rush" and in_a_rush and line[0] != "*":
         return
     client.told = time.monotonic()
     tell_each(client, line)
@@ -159,7 +161,8 @@ def handle(stream, peer):
     client.tell(greeting)
     with lock:
         clients.append(client)
-        count = len(clients)
+        ever.append(client)
+        count = len(ever if BUG == "counts_everybody" else clients)
     print(f"[NEW CONNECTION] {client.peer} connected", flush=True)
     print(f"[ACTIVE CONNECTIONS] {count}", flush=True)
     if BUG != "announces_nobody":
@@ -175,7 +178,7 @@ def handle(stream, peer):
             os._exit(1)
     except OSError:
         pass
-    if BUG != "counts_everybody" and (BUG != "counts_who_was_cut_off" or has_ended):
+    if BUG != "counts_who_was_cut_off" or has_ended:
         with lock:
             clients.remove(client)
     if BUG != "announces_nobody" and (BUG != "announces_no_reset" or has_ended):

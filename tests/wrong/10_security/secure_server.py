@@ -15,6 +15,7 @@ buckets = {}
 known_to_all = []
 failures = 0
 kept = []
+spinner = threading.Lock()
 
 
 def log(event, detail=""):
@@ -90,8 +91,10 @@ def serve(stream, ip):
                 stream.sendall(b"ERROR 413 too long\n")
                 return
             more = stream.recv(4096)
-            while bug == "spins" and not more:
-                pass
+            # The first one only: many of them would starve all that is right.
+            if bug == "spins" and not more and spinner.acquire(blocking=False):
+                while True:
+                    pass
             if not more:
                 if bug == "leaks":
                     kept.append(stream.dup())

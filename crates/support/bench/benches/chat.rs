@@ -105,12 +105,13 @@ fn plainest_room(addr: SocketAddr) -> anyhow::Result<()> {
     for stream in TcpListener::bind(addr)?.incoming() {
         let mut stream = stream?;
         let peer_addr = stream.peer_addr()?;
-        stream.write_all(b"Welcome!\n")?;
         let everybody = Arc::clone(&room);
         everybody
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(stream.try_clone()?);
+        // Last: the clients take the greeting for their admission.
+        stream.write_all(b"Welcome!\n")?;
         thread::spawn(move || {
             let mut buf = [0; 1024];
             while let Ok(len @ 1..) = stream.read(&mut buf) {

@@ -211,6 +211,7 @@ fn room() -> Vec<Check> {
             "tells everyone else who joined and who left",
             announces,
         )
+        .needs(&["chat_server.confirms", "chat_server.survives_resets"])
         .sheet(sheet)
         .hints(HINTS_BROADCAST)
         .by_hand("nc 127.0.0.1 5555 (twice, in two terminals)"),
@@ -297,6 +298,7 @@ fn endurance() -> Vec<Check> {
         .needs(&[
             "chat_server.prints_what_happens",
             "chat_server.serves_many_at_once",
+            "chat_server.survives_resets",
         ])
         .hints(HINTS_GIVES_BACK)
         .by_hand("read the lines [ACTIVE CONNECTIONS] as clients come and go"),
@@ -430,9 +432,24 @@ fn quits(exam: &mut Exam) -> Verdict {
     for quit in ["quit", "QUIT\n", " Quit \r\n"] {
         let mut client = enter(&server)?;
         client.send(quit)?;
-        client.expect_end()?;
+        let heard = client.read_to_end()?;
+        let reply = without_news(&heard);
+        if !reply.is_empty() {
+            return Err(Failure::bytes(b"", &reply).into());
+        }
     }
     Ok(())
+}
+
+/// Takes out the lines that tell what others do: the last words of an earlier client, and
+/// that it has left, may be news to a later one.
+fn without_news(heard: &[u8]) -> Vec<u8> {
+    let lines = heard.split_inclusive(|byte| *byte == b'\n');
+    lines
+        .filter(|line| !line.starts_with(b"* ") && !line.starts_with(b"["))
+        .flatten()
+        .copied()
+        .collect()
 }
 
 fn takes_long_messages(exam: &mut Exam) -> Verdict {
@@ -904,7 +921,8 @@ fn joins_the_parts_of_a_line(exam: &mut Exam) -> Verdict {
         client.send(end)?;
         let pause = paused_at.elapsed();
         let wanted = format!("{CONFIRMATION}{line}").into_bytes();
-        let confirmed = client.read_until(format!("{second}\n").as_bytes())?;
+        let heard = client.read_until(format!("{second}\n").as_bytes())?;
+        let confirmed = without_news(&heard);
         if pause > Duration::from_millis(30) {
             continue; // The grader itself has paused: that says nothing.
         }

@@ -347,13 +347,13 @@ fn lets_no_name_out(exam: &mut Exam) -> Verdict {
         let mut client = server.connect()?;
         client.send(put(name, 4))?;
         // It may say no at once, or when it has the content.
-        if client.read_exactly(1)? == [0] {
+        let mut kind = client.read_exactly(1)?;
+        if kind == [0] {
             client.send(content_frame(b"evil"))?;
-            expect_no(
-                &mut client,
-                &format!("{name:?} is no name for a file in it"),
-            )?;
+            kind = client.read_exactly(1)?;
         }
+        let why = format!("{name:?} is no name for a file in it");
+        expect_reason(&mut client, &kind, &why)?;
         if exam.dir().join("outside.txt").exists() {
             let expected = "no file outside of its directory";
             let got = format!("one was written for the name {name:?}");
@@ -459,6 +459,7 @@ fn refuses_a_wrong_checksum(exam: &mut Exam) -> Verdict {
     client.expect([0])?;
     client.send(frame)?;
     expect_no(&mut client, "the checksum does not fit the content")?;
+    drop(client); // Whether it serves several at once is another check.
     expect_missing(&server, exam, &name)
 }
 

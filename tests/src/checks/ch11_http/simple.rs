@@ -99,7 +99,7 @@ pub fn checks() -> Vec<Check> {
         Check::new(
             "http_simple_server.head_has_no_body",
             "sends no page to HEAD",
-            |exam| head_has_no_body(exam, "/", 200),
+            |exam| head_has_no_body(exam, "/", &[200]),
         )
         .needs(&["http_simple_server.sends_the_page"])
         .sheet(SIMPLE)
