@@ -117,7 +117,7 @@ fn udp_server() -> Vec<Check> {
             |exam| {
                 let server = exam.udp_server()?;
                 let client = exam.udp()?;
-                for number in 1..=3 {
+                for number in 1..=12 {
                     ask(&client, &server, exam.word(8), numbered(number))?;
                 }
                 Ok(())

@@ -247,7 +247,7 @@ mod linux {
     /// a fork bomb would slow the whole machine down before it is ended. Before Linux 6.14
     /// the setting is the machine's, and is left alone.
     fn limit_processes() {
-        const MOST: &str = "2500";
+        const MOST: &str = "1000";
         let name = rustix::system::uname();
         let release = name.release().to_string_lossy().into_owned();
         let mut numbers = release.split(['.', '-']).map(str::parse::<u32>);

@@ -795,7 +795,8 @@ fn limited(words: &[std::ffi::OsString], open_files: u32, file_mib: u32) -> Comm
 }
 
 /// Runs a command that the kernel kills when its parent dies: a grader that is itself
-/// killed leaves no program behind (`prctl(2)`, PR_SET_PDEATHSIG; util-linux).
+/// killed leaves no program behind (`prctl(2)`, PR_SET_PDEATHSIG; util-linux). The parent
+/// is the thread that started the program, so that thread has to outlive it.
 const LEASH: &str = "setpriv --pdeathsig KILL";
 
 /// Whether this machine's `setpriv` knows that option.

@@ -646,7 +646,8 @@ fn hostile(isolation: Isolation, args: &[&str], leave_out: &[&str]) {
         assert_eq!(one.state, State::Graded, "{}: {:?}", one.name, one.problem);
         for check in &one.checks {
             let deadline = 30_000 + 3_000;
-            assert!(check.millis < deadline, "{}: {} ms", one.name, check.millis);
+            let (name, id) = (&one.name, &check.id);
+            assert!(check.millis < deadline, "{name}, {id}: {} ms", check.millis);
         }
     }
     let all_points = report.submissions[0].totals.max_score;

@@ -12,8 +12,10 @@ LOCK = threading.Lock()
 visitors = 0
 
 
-def next_number():
+def next_number(target):
     global visitors
+    if BUG == "counts_no_icon" and target == b"/favicon.ico":
+        return visitors
     if BUG == "race":
         number = visitors + 1
         time.sleep(0.002)
@@ -56,9 +58,10 @@ def serve(conn):
             return
         if BUG == "http11_only" and not words[-1].endswith(b"1.1"):
             return
+        number = next_number(words[1] if len(words) > 1 else b"")
         page = (
             "<html><h1>Hello from a Socket!</h1>\n"
-            f"<p>You are visitor #{next_number()}</p></html>"
+            f"<p>You are visitor #{number}</p></html>"
         )
         if BUG == "other_text":
             page = page.replace("Hello from a Socket", "Hello, World")

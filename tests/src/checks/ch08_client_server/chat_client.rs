@@ -124,6 +124,7 @@ pub fn checks() -> Vec<Check> {
                 client.type_in(&format!("{word}\n"))?;
                 client.close_stdin();
                 confirm(&mut server, &word)?;
+                part(server)?;
                 client.wait_exit(Duration::from_secs(8))?;
                 client.expect_no_crash()
             },
@@ -200,11 +201,18 @@ fn survives_invalid_utf8(exam: &mut Exam) -> Verdict {
     server.expect(format!("{word}\n"))
 }
 
+/// Closes once the client has closed, or its sending side, as chat_server does: it may
+/// wait for that.
+fn part(mut server: Conn) -> Verdict {
+    server.read_to_end().map(drop)
+}
+
 fn quits(exam: &mut Exam) -> Verdict {
     for quit in ["quit", "QUIT"] {
         let (mut client, mut server) = connected(exam)?;
         client.type_in(&format!("{quit}\n"))?;
         server.expect(quit)?;
+        part(server)?;
         let exit = client.wait_exit(Duration::from_secs(6))?;
         if exit != Exit::Status(0) {
             return Err(Failure::new("exit status 0", exit.to_string()).into());
