@@ -75,6 +75,11 @@ pub fn trials() -> Vec<Trial> {
         ("", "few_descriptors_shed_and_recover", few_descriptors),
         ("", "config_server_survives_kills", survives_kills),
         ("", "a_full_config_line_is_refused", a_long_config_line),
+        (
+            "",
+            "settings_in_use_or_damaged_are_refused",
+            refuses_other_files,
+        ),
     ];
     let trials = tests.iter().map(|&(tool, name, function)| {
         let is_missing = !tool.is_empty() && !is_installed(tool);
@@ -879,4 +884,22 @@ fn a_long_config_line() -> Outcome {
         true => Ok(()),
         false => Err(reply.into()),
     }
+}
+
+fn refuses_other_files() -> Outcome {
+    let exam = Exam::reference("config_server")?;
+    let server = exam.server()?;
+    let mut second = exam.launch().unready()?;
+    second.expect_exit(1)?;
+    expect(&second.errors(), "another server has it open")?;
+    expect(&exchange(server.addr(), b"SET a b\nQUIT\n")?, "OK")?;
+    drop(server);
+
+    std::fs::write(exam.dir().join("config_server.redb"), [b'?'; 5000])?;
+    let mut third = exam.launch().unready()?;
+    third.expect_exit(1)?;
+    expect(
+        &third.errors(),
+        "cannot open the settings config_server.redb",
+    )
 }

@@ -38,8 +38,11 @@ fn main() -> ExitCode {
 fn talk(args: Args) -> anyhow::Result<()> {
     let mut stream = TcpStream::connect(&args.endpoint.addrs()?[..])
         .with_context(|| format!("cannot connect to {}", args.endpoint))?;
+    let server_addr = stream
+        .peer_addr()
+        .context("the server reset the connection at once")?;
     args.console
-        .line(format_args!("Connected to {}", stream.peer_addr()?));
+        .line(format_args!("Connected to {server_addr}"));
     stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
 
     stream

@@ -89,7 +89,9 @@ fn connect(args: &Args) -> anyhow::Result<Wire> {
     let tls = if args.tls { Some(tls(args)?) } else { None };
     let stream = TcpStream::connect(&args.endpoint.addrs()?[..])
         .with_context(|| format!("cannot connect to {}", args.endpoint))?;
-    let peer_addr = stream.peer_addr()?;
+    let peer_addr = stream
+        .peer_addr()
+        .context("the server reset the connection at once")?;
     let Some(tls) = tls else {
         args.console
             .line(format_args!("Connected to {peer_addr}, not encrypted"));

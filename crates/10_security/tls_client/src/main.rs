@@ -61,7 +61,9 @@ fn talk(args: Args) -> anyhow::Result<()> {
         .with_context(|| format!("cannot connect to {}", args.endpoint))?;
     // Only now: a server that runs has made the CA that we trust by default.
     let config = client_config(&args)?;
-    let peer_addr = stream.peer_addr()?;
+    let peer_addr = stream
+        .peer_addr()
+        .context("the server reset the connection at once")?;
     let mut stream = Deadline::new(stream, HANDSHAKE_TIME);
     let mut tls = ClientConnection::new(Arc::new(config), name)?;
 

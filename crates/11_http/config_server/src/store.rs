@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use redb::{
-    Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata,
+    Database, DatabaseError, Durability, ReadableDatabase, ReadableTable,
+    ReadableTableMetadata,
 };
 use redb::{ReadOnlyTable, Table, TableDefinition};
 
@@ -68,8 +69,13 @@ impl Store {
     /// When the file cannot be opened, is no store, or is in use by another server.
     pub fn open(path: &Path, sync_always: bool) -> anyhow::Result<Self> {
         let cannot = || format!("cannot open the settings {}", path.display());
-        // A damaged file is reported in redb's own words.
-        let database = Database::create(path).map_err(|error| anyhow!("{error}"));
+        let database = Database::create(path).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => {
+                anyhow!("another server has it open. Choose another file with --data")
+            }
+            // A damaged file is reported in redb's own words.
+            error => anyhow!("{error}"),
+        });
         let database = Arc::new(database.with_context(cannot)?);
         let mut journal_path = path.as_os_str().to_owned();
         journal_path.push(".journal");

@@ -53,7 +53,10 @@ fn talk(args: Args) -> anyhow::Result<()> {
     };
     let mut stream = TcpStream::connect(&endpoint.addrs()?[..])
         .with_context(|| format!("cannot connect to {endpoint}"))?;
-    println!("Connected to {}", stream.peer_addr()?);
+    let server_addr = stream
+        .peer_addr()
+        .context("the server reset the connection at once")?;
+    println!("Connected to {server_addr}");
     stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
 
     // RFC 9112 §3.2: Host is the one field that a request must have. Without the last

@@ -211,7 +211,7 @@ fn room() -> Vec<Check> {
             "tells everyone else who joined and who left",
             announces,
         )
-        .needs(&["chat_server.confirms", "chat_server.survives_resets"])
+        .needs(&["chat_server.tells_others", "chat_server.survives_resets"])
         .sheet(sheet)
         .hints(HINTS_BROADCAST)
         .by_hand("nc 127.0.0.1 5555 (twice, in two terminals)"),
