@@ -19,6 +19,8 @@ def receive():
         sys.exit(1 if bug == "in_use_silent" else f"cannot listen: {error}")
     while True:
         data, peer = sock.recvfrom(512 if bug == "small" else 65535)
+        if bug == "first_peer_only":
+            sock.connect(peer)
         if not data and bug == "empty_ends":
             return
         text = data.decode(errors="strict" if bug == "strict" else "replace")
@@ -29,8 +31,6 @@ def receive():
             sock.sendto(b"ok", peer)
         if bug == "one_only":
             return
-        if bug == "first_peer_only":
-            sock.connect(peer)
 
 
 def send():
