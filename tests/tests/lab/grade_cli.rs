@@ -17,6 +17,8 @@ use crate::support::{
     lab, python_submission, run, stderr, stdout, tests_dir, without_times,
 };
 use grading::grade::Isolation;
+#[cfg(target_os = "linux")]
+use grading::harness::Exam;
 use grading::report::{CheckStatus, Report, State};
 use libtest_mimic::Trial;
 
@@ -43,6 +45,11 @@ pub fn trials() -> Vec<Trial> {
         (
             "a_killed_grader_leaves_no_program_behind",
             a_killed_grader_leaves_no_program_behind,
+        ),
+        #[cfg(target_os = "linux")]
+        (
+            "a_program_ends_with_who_has_started_it",
+            a_program_ends_with_who_has_started_it,
         ),
         ("shards_merge_to_the_whole", shards_merge_to_the_whole),
         (
@@ -356,6 +363,30 @@ fn a_killed_grader_leaves_no_program_behind() {
         std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(left(), [""; 0]);
+}
+
+/// `cargo test` and `cargo lab check` where there are no lanes to clean up.
+#[cfg(target_os = "linux")]
+fn a_program_ends_with_who_has_started_it() {
+    let start = || {
+        let exam = Exam::reference("tcp_server").unwrap();
+        let server = exam
+            .server()
+            .unwrap_or_else(|_| panic!("it does not listen"));
+        let pid = server.pid();
+        std::mem::forget(server); // Who is killed ends nothing.
+        pid
+    };
+    let pid = std::thread::spawn(start).join().unwrap();
+    let has_ended = || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+        stat.map_or(true, |stat| stat.contains(") Z "))
+    };
+    let give_up = Instant::now() + Duration::from_secs(10);
+    while !has_ended() && Instant::now() < give_up {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(has_ended(), "process {pid} runs on");
 }
 
 /// A course's worth of submissions: good, wrong, hostile, not compiling. The grader is
