@@ -74,6 +74,7 @@ pub(super) fn with_cargo(
     command.args(["build", "--workspace", "--bins", "--keep-going"]);
     command.arg("--message-format=json");
     command.current_dir(dir).stdin(Stdio::null());
+    forget_package(&mut command);
     if options.offline {
         command.arg("--offline");
     }
@@ -98,6 +99,18 @@ pub(super) fn with_cargo(
         BuildEnd::Failed => stderr,
         BuildEnd::TimeUp => time_up(options),
     })
+}
+
+/// Takes from a command's environment what cargo tells a program that it runs: of which
+/// package it is. A build script that looks at that (ring's does) would run again, and all
+/// that depends on it be compiled again, whenever cargo is called from within.
+pub fn forget_package(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
 }
 
 /// Leaves of the environment what cargo and the compiler need.

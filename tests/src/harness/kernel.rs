@@ -35,11 +35,13 @@ pub(super) enum Holder {
 #[cfg(target_os = "linux")]
 mod linux {
     use std::collections::HashSet;
-    use std::io::Read;
+    use std::fs::File;
+    use std::io::{BufRead, BufReader, Read};
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    use procfs::net::{self, TcpNetEntries};
     use procfs::process::{FDTarget, Process, all_processes};
-    use procfs::{Current, net};
+    use procfs::{Current, FromBufReadSI};
 
     use super::*;
 
@@ -125,11 +127,12 @@ mod linux {
         let mut entries = Vec::new();
         match protocol {
             Protocol::Tcp => {
-                let tables = [net::tcp().ok()?, net::tcp6().unwrap_or_default()];
+                let tables = [
+                    listeners("/proc/net/tcp")?,
+                    listeners("/proc/net/tcp6").unwrap_or_default(),
+                ];
                 for entry in tables.into_iter().flatten() {
-                    if entry.state == net::TcpState::Listen {
-                        entries.push((entry.local_address, entry.inode));
-                    }
+                    entries.push((entry.local_address, entry.inode));
                 }
             }
             Protocol::Udp => {
@@ -140,6 +143,26 @@ mod linux {
             }
         }
         Some(entries)
+    }
+
+    /// Reads the listening sockets of a TCP table. The kernel names them first: what
+    /// follows, thousands of connections in TIME_WAIT after a load test, need not even be
+    /// written out by it.
+    fn listeners(path: &str) -> Option<Vec<net::TcpNetEntry>> {
+        const LISTEN: &str = "0A";
+        let mut lines = BufReader::new(File::open(path).ok()?).lines();
+        let mut text = lines.next()?.ok()? + "\n"; // the names of the columns
+        for line in lines {
+            let line = line.ok()?;
+            if line.split_whitespace().nth(3) != Some(LISTEN) {
+                break;
+            }
+            text.push_str(&line);
+            text.push('\n');
+        }
+        let system = procfs::current_system_info();
+        let entries = TcpNetEntries::from_buf_read(text.as_bytes(), system);
+        entries.ok().map(|entries| entries.0)
     }
 
     /// Returns where the process or a descendant listens, or `None` where unknown.
@@ -328,33 +351,27 @@ mod linux {
     /// Returns the processes that carry a mark of ours: `value`, or any when `None`.
     pub(in super::super) fn marked(value: Option<&str>) -> Vec<i32> {
         let me = i32::try_from(std::process::id()).unwrap_or_default();
-        let needle = match value {
-            Some(value) => format!("{MARK}={value}\0"),
-            None => format!("{MARK}={me}-"),
+        let (variable, rest) = match value {
+            Some(value) => (format!("{MARK}={value}"), 0),
+            None => (format!("{MARK}={me}-"), usize::MAX),
+        };
+        let is_mark = |entry: Vec<u8>| {
+            entry
+                .strip_prefix(variable.as_bytes())
+                .is_some_and(|end| end.len() <= rest)
         };
         let mut pids = Vec::new();
-        let Ok(processes) = all_processes() else {
-            return pids;
-        };
-        for process in processes.flatten() {
-            if process.pid() == me {
-                continue;
-            }
-            let path = format!("/proc/{}/environ", process.pid());
-            let mut environ = Vec::new();
-            let Ok(file) = std::fs::File::open(path) else {
+        for pid in others() {
+            let Ok(file) = File::open(format!("/proc/{pid}/environ")) else {
                 continue;
             };
-            if file.take(64 * 1024).read_to_end(&mut environ).is_err() {
+            let environ = BufReader::new(file.take(64 * 1024)).split(0);
+            if !environ.map_while(Result::ok).any(is_mark) {
                 continue;
             }
-            environ.push(0);
-            let found = environ
-                .windows(needle.len())
-                .any(|part| part == needle.as_bytes());
-            let zombie = process.stat().map_or(true, |stat| stat.state == 'Z');
-            if found && !zombie {
-                pids.push(process.pid());
+            let state = Process::new(pid).and_then(|process| process.stat());
+            if state.is_ok_and(|stat| stat.state != 'Z') {
+                pids.push(pid);
             }
         }
         pids

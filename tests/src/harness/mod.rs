@@ -27,7 +27,7 @@ mod target;
 mod tls;
 mod transcript;
 
-pub use build::BuildOptions;
+pub use build::{BuildOptions, forget_package};
 pub use check::{Check, Failure, Outcome, Status, Stop, Verdict};
 pub use conn::{Conn, Listener, Udp};
 pub use exam::{Exam, Launch};

@@ -362,7 +362,10 @@ impl Program {
             let out_of_time = Instant::now() >= give_up;
             if exit.is_none() && !out_of_time {
                 thread::sleep(pause);
-                pause = (pause * 2).min(Duration::from_millis(20));
+                // Who listens elsewhere will hardly come here any more, and the kernel
+                // works for milliseconds to write its table of sockets.
+                let longest = if elsewhere.is_empty() { 20 } else { 200 };
+                pause = (pause * 2).min(Duration::from_millis(longest));
                 continue;
             }
             let holder = kernel::holder(self.addr.port(), protocol, &self.mark);

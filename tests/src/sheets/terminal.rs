@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::compare::{self, Progress};
 use super::console::{Action, Key, Script, Step};
 use super::{Problem, needs};
+use crate::harness::forget_package;
 
 /// How long something that a sheet shows may take to appear. A command may have to
 /// compile first.
@@ -435,6 +436,7 @@ fn shell(command: &str, last_status: i32) -> Command {
         .env_remove("PORT")
         .env_remove("RUST_BACKTRACE")
         .env_remove("RUST_LOG");
+    forget_package(&mut shell);
     shell
 }
 

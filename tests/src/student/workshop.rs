@@ -12,6 +12,7 @@ use similar::TextDiff;
 use super::course::{Course, Step};
 use super::languages::NewProgram;
 use super::progress::{Progress, StepProgress};
+use crate::harness::forget_package;
 use crate::report::replace;
 
 /// What every package in `work/` builds with: one target folder for all.
@@ -203,6 +204,7 @@ impl Workshop {
             let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
             let mut command = Command::new(cargo);
             command.args(["run", "--quiet", "--"]).args(args);
+            forget_package(&mut command);
             command
         } else {
             let prepared = crate::harness::Target::Submission(folder.clone());

@@ -13,6 +13,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::{course, lab, python_submission, stderr, stdout};
+use grading::harness::forget_package;
 use grading::student::Course;
 use libtest_mimic::Trial;
 
@@ -342,7 +343,9 @@ fn gradescope_s_script_writes_its_results() {
         source.replace("number = 0", "number = 4")
     });
     let script = course().join("tests/autograder/gradescope/run_autograder");
-    let status = Command::new("bash")
+    let mut command = Command::new("bash");
+    forget_package(&mut command);
+    let status = command
         .arg(script)
         .env("AUTOGRADER_ROOT", root.path())
         .env("LAB_COURSE", course())

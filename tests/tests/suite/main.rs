@@ -28,7 +28,7 @@ use grading::harness::kill_strays;
 use libtest_mimic::Arguments;
 
 /// How many tests run at once, however few cores there are.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
 
 /// Whether everything is to be done, with the full numbers, however long that takes.
 fn in_full() -> bool {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use grading::harness::Target;
+use grading::harness::{Target, forget_package};
 use grading::sheets::{self, Problem, Script, Sheet};
 use libtest_mimic::{Completion, Failed, Trial};
 
@@ -241,7 +241,9 @@ exec "{cargo}" "$@"
 /// is how `cargo run -p` selects features.
 fn build(root: &Path, script: &Script) -> Result<(), Failed> {
     for package in script.packages() {
-        let output = Command::new(env!("CARGO"))
+        let mut cargo = Command::new(env!("CARGO"));
+        forget_package(&mut cargo);
+        let output = cargo
             .args(["build", "--quiet", "-p", &package])
             .current_dir(root)
             .output()?;
