@@ -84,27 +84,32 @@ fn main() -> ExitCode {
         let is_sample = chapters.insert(entry.dir.clone());
         let name = format!("wrong::{}::{}", entry.step, stem(&entry));
         let snapshots = Arc::clone(&snapshots);
-        let trial = Trial::test(name, move || match snapshots.mode {
-            Mode::Write => until_right(|| write_snapshots(&entry, &snapshots)),
-            // In a run of everything, which may be on a busy machine, the samples are
-            // enough: what a message says does not depend on how many programs run.
-            Mode::Compare if !is_sample && !asked => {
-                until_right(|| fails_as_declared(&entry, &snapshots.ignored()))
-            }
-            _ => until_right(|| fails_as_declared(&entry, &snapshots)),
+        let trial = Trial::test(name.clone(), move || {
+            until_right(&name, TRIES_OF_WRONG, || match snapshots.mode {
+                Mode::Write => write_snapshots(&entry, &snapshots),
+                // In a run of everything, which may be on a busy machine, the samples are
+                // enough: what a message says does not depend on how many programs run.
+                Mode::Compare if !is_sample && !asked => {
+                    fails_as_declared(&entry, &snapshots.ignored())
+                }
+                _ => fails_as_declared(&entry, &snapshots),
+            })
         });
         trials.push(trial.with_ignored_flag(!is_sample && !everything));
     }
     for entry in unusual {
         let is_sample = chapters.insert(entry.dir.clone());
         let name = format!("unusual::{}::{}", entry.step, stem(&entry));
-        let trial = Trial::test(name, move || until_right(|| passes_everything(&entry)));
+        let trial = Trial::test(name.clone(), move || {
+            until_right(&name, TRIES_OF_RIGHT, || passes_everything(&entry))
+        });
         trials.push(trial.with_ignored_flag(!is_sample && !everything));
     }
     for (step, dir) in starters(&root.join("starters")) {
         let name = format!("starter::{step}");
-        let trial =
-            Trial::test(name, move || until_right(|| scores_nothing(&step, &dir)));
+        let trial = Trial::test(name.clone(), move || {
+            until_right(&name, TRIES_OF_RIGHT, || scores_nothing(&step, &dir))
+        });
         trials.push(trial.with_ignored_flag(!everything));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -334,18 +339,39 @@ fn outcomes(
 /// Held by each program under test with others, and alone by one that gets a last try.
 static MACHINE: RwLock<()> = RwLock::new(());
 
-/// Runs a program until it shows exactly what is declared: twice beside others, which may
-/// take the time that a check measures, and twice more alone, since some bugs are races.
-fn until_right(verdict: impl Fn() -> Result<(), Failed>) -> Result<(), Failed> {
-    for _ in 0..2 {
+/// Runs a program until it shows exactly what is declared: `tries` times beside others,
+/// which may take the time that a check measures, and as often alone. What was different
+/// before is printed.
+fn until_right(
+    name: &str,
+    tries: usize,
+    verdict: impl Fn() -> Result<(), Failed>,
+) -> Result<(), Failed> {
+    let again = |failed: Failed| {
+        let what = failed.message().unwrap_or_default().trim();
+        eprintln!("{name} is tried again: {what}");
+    };
+    for _ in 0..tries {
         let _with_others = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
-        if verdict().is_ok() {
-            return Ok(());
+        match verdict() {
+            Ok(()) => return Ok(()),
+            Err(failed) => again(failed),
         }
     }
     let _alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
-    verdict().or_else(|_| verdict())
+    for _ in 1..tries {
+        match verdict() {
+            Ok(()) => return Ok(()),
+            Err(failed) => again(failed),
+        }
+    }
+    verdict()
 }
+
+/// Some bugs are races, and do not show each time.
+const TRIES_OF_WRONG: usize = 2;
+/// What is right is right each time.
+const TRIES_OF_RIGHT: usize = 1;
 
 /// Runs a wrong program, writing the snapshots that come from it, and once more for the
 /// wildcards.

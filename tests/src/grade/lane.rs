@@ -220,6 +220,10 @@ pub(super) fn serve() -> anyhow::Result<i32> {
         .name("limits".into())
         .spawn(move || watch_limits(own_table, &watched))?;
 
+    // The two threads above keep it, so that they can end what this one starts.
+    #[cfg(target_os = "linux")]
+    super::isolate::give_up_head_start();
+
     let all = checks::all();
     let prepared = Arc::new(setup.prepared);
     for question in questions {

@@ -43,10 +43,11 @@ fn main() -> ExitCode {
         return end;
     }
     let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(AT_ONCE);
     if soak::is_one_run() {
+        arguments.test_threads.get_or_insert(AT_ONCE / 2);
         return libtest_mimic::run(&arguments, reference::trials()).exit_code();
     }
+    arguments.test_threads.get_or_insert(AT_ONCE);
     // Those that take longest begin first.
     let files = [
         sheets::trials(),

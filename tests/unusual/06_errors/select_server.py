@@ -1,4 +1,4 @@
-"""A correct event loop with selectors, level-triggered."""
+"""A correct event loop with selectors, level-triggered; without Nagle if asked for."""
 
 import selectors
 import socket
@@ -46,6 +46,8 @@ try:
             stream, peer = listener.accept()
             print("Connected by", peer, flush=True)
             stream.setblocking(False)
+            if len(sys.argv) > 3:
+                stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             unsent[stream] = b""
             selector.register(stream, selectors.EVENT_READ, peer)
 except KeyboardInterrupt:

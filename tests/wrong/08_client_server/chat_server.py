@@ -1,4 +1,4 @@
-"""A right chat_server with one bug, named by the third argument."""
+"""A right chat_server with one bug, or one oddity, named by the third argument."""
 
 import os
 import queue
@@ -149,6 +149,10 @@ def hear(client, message):
         client.tell(f"* {len(here)} here: {', '.join(here)}\n".encode())
         return True
     line = text.removesuffix("\n")
+    if BUG == "splits_lines":
+        for part in line.splitlines():
+            tell_others(client, f"[{client.name}] {part}\n")
+        return True
     if BUG != "passes_everything_on":
         line = "".join(c if c.isprintable() else "?" for c in line)
     tell_others(client, f"[{client.name}] {line}\n")

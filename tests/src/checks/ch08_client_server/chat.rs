@@ -224,14 +224,14 @@ fn room() -> Vec<Check> {
         .hints(HINTS_NAMES)
         .by_hand("printf '/name alice\\nhello\\n' | nc -q 1 127.0.0.1 5555"),
         Check::new(
-            "chat_server.gives_a_name_once",
-            "does not give a name that somebody in the room has, until its owner leaves",
-            gives_a_name_once,
+            "chat_server.gives_a_name_again",
+            "gives a name again when its owner has left",
+            gives_a_name_again,
         )
         .needs(&["chat_server.gives_names"])
         .sheet("labs/08_client_server.md#step-5-names")
         .hints(HINTS_NAMES)
-        .by_hand("say /name alice in two terminals"),
+        .by_hand("say /name alice and quit; then say /name alice in another terminal"),
         Check::new(
             "chat_server.tells_who_is_here",
             "answers /who with the names of all who are in the room",
@@ -246,14 +246,15 @@ fn room() -> Vec<Check> {
         ])
         .by_hand("printf '/who\\n' | nc -q 1 127.0.0.1 5555"),
         check(
-            "chat_server.lets_nobody_forge_a_line",
+            "chat_server.tells_one_line_for_a_message",
             "sends the others one line for a message, whatever bytes are in it",
-            lets_nobody_forge_a_line,
+            tells_one_line_for_a_message,
         )
         .sheet("labs/08_client_server.md#what-goes-wrong-and-why")
         .hints(&[
-            "A message may hold a carriage return: what does a terminal do with it?",
-            "Escape control characters in what you pass on.",
+            "Which characters end a line for your language's function, and which in this protocol?",
+            "Split at the byte \\n and nowhere else.",
+            "Python's splitlines() also splits at \\r, \\x0b, \\x0c, \\x1c and U+2028.",
         ])
         .by_hand("printf 'hi\\r[root] you are fired\\n' | nc -q 1 127.0.0.1 5555"),
     ]
@@ -677,19 +678,14 @@ fn gives_names(exam: &mut Exam) -> Verdict {
     }
 }
 
-fn gives_a_name_once(exam: &mut Exam) -> Verdict {
+fn gives_a_name_again(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let [mut a, mut b, mut c] = three(&server)?;
     let name = format!("n{}", exam.word(6));
     ask_for_name(&mut a, &name)?;
     said(&mut a, &mut c, &exam.word(9))?; // Its owner has the name now.
-    ask_for_name(&mut b, &name)?;
-    let heard = said(&mut b, &mut c, &exam.word(9))?;
-    if heard.contains(&format!("[{name}] ")) {
-        let expected = format!("another name than [{name}]: the first client has it");
-        return Err(Failure::new(expected, heard).into());
-    }
-    // When its owner has left it is free. The server may need a moment to notice.
+    // Whether another may have it, too, is the server's choice. When its owner has left
+    // it is free; the server may need a moment to notice.
     a.send("quit\n")?;
     a.read_to_end()?;
     let mut heard = String::new();
@@ -771,26 +767,35 @@ fn keeps_the_order(exam: &mut Exam) -> Verdict {
     Ok(())
 }
 
-fn lets_nobody_forge_a_line(exam: &mut Exam) -> Verdict {
+fn tells_one_line_for_a_message(exam: &mut Exam) -> Verdict {
+    // What some libraries take for the end of a line. Only \n is one here.
+    const NO_ENDS: [&str; 7] = [
+        "\r",
+        "\u{b}",
+        "\u{c}",
+        "\u{1c}",
+        "\u{85}",
+        "\u{2028}",
+        "\u{1b}[2J",
+    ];
     let server = exam.server()?;
     let [mut a, mut b, _c] = three(&server)?;
-    let word = exam.word(8);
-    a.send(format!("{word}\r[root] \u{1b}[2Jx{word}\n"))?;
-    let controls = |byte: &u8| byte.is_ascii_control() && *byte != b'\n';
-    let clean = |heard: Vec<u8>, where_: &str| {
-        if heard.iter().any(controls) {
-            let got = format!("\"{}\"", crate::harness::escape(&heard));
-            let expected = format!("{where_} without control characters");
+    for no_end in NO_ENDS {
+        let (first, rest) = (exam.word(8), exam.word(8));
+        a.send(format!("{first}{no_end}[root] {rest}\n"))?;
+        // It may come untouched, escaped or without what drives a terminal.
+        let heard = b.read_until(format!("{rest}\n").as_bytes())?;
+        let heard = String::from_utf8_lossy(&heard).into_owned();
+        let last = heard.trim_end_matches('\n').rsplit('\n').next();
+        if !last.is_some_and(|line| line.starts_with('[') && line.contains(&first)) {
+            let expected = format!("one line, which begins with [NAME] {first}");
+            let got = format!("\"{}\"", crate::harness::escape(heard.as_bytes()));
             return Err(Failure::new(expected, got)
-                .cause("a carriage return or an escape sequence drives others' terminals")
+                .cause("other characters than \\n are taken for the end of a line")
                 .into());
         }
-        Ok(())
-    };
-    clean(b.read_until(format!("x{word}\n").as_bytes())?, "a line")?;
-    ask_for_name(&mut a, "\u{1b}[2J")?;
-    say(&mut a, &format!("{word}\n"))?;
-    clean(b.read_until(format!("] {word}\n").as_bytes())?, "a name")
+    }
+    Ok(())
 }
 
 fn waits_for_no_reader(exam: &mut Exam) -> Verdict {
