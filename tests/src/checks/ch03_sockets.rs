@@ -473,7 +473,7 @@ fn message_client() -> Vec<Check> {
             "message_client.reports_a_refused_connection",
             "says Error: and Connection to server closed when nobody listens",
             |exam| {
-                let addr = exam.unused_addr()?;
+                let addr = exam.refusing_addr()?;
                 let mut client = exam.client(addr)?;
                 client.close_stdin();
                 client.wait_exit(Duration::from_secs(15))?;

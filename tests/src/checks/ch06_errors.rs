@@ -1,7 +1,7 @@
 //! Chapter 6: what programs must do when something goes wrong.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
@@ -9,6 +9,7 @@ use std::time::Instant;
 use socket2::SockRef;
 
 use super::common;
+use crate::harness::bound_socket;
 use crate::harness::prelude::*;
 
 /// The checks of chapter 6.
@@ -91,7 +92,7 @@ fn safe_tcp_client() -> Vec<Check> {
             "safe_tcp_client.says_refused",
             "says Connection refused - is server running? and ends with status 1",
             |exam| {
-                let mut client = exam.client(exam.unused_addr()?)?;
+                let mut client = exam.client(exam.refusing_addr()?)?;
                 client.wait_exit(Duration::from_secs(15))?;
                 client.expect_no_crash()?;
                 client.wait_for_output("Connection refused - is server running?")?;
@@ -436,7 +437,7 @@ fn robust_client() -> Vec<Check> {
             "robust_client.reports_a_refused_connection",
             "says Socket error: when nobody listens, and ends with status 1",
             |exam| {
-                let mut client = exam.client(exam.unused_addr()?)?;
+                let mut client = exam.client(exam.refusing_addr()?)?;
                 client.wait_exit(Duration::from_secs(15))?;
                 client.expect_no_crash()?;
                 client.wait_for_output("Socket error:")?;
@@ -917,7 +918,7 @@ fn echoes_long_messages(exam: &mut Exam) -> Verdict {
 
 fn gives_up_after_three(exam: &mut Exam) -> Verdict {
     let start = Instant::now();
-    let mut client = exam.client(exam.unused_addr()?)?;
+    let mut client = exam.client(exam.refusing_addr()?)?;
     let exit = client.wait_exit(Duration::from_secs(20))?;
     let time = start.elapsed();
     client.expect_no_crash()?;
@@ -944,12 +945,13 @@ fn gives_up_after_three(exam: &mut Exam) -> Verdict {
 }
 
 fn connects_to_a_late_server(exam: &mut Exam) -> Verdict {
-    let addr = exam.unused_addr()?;
+    let (server, addr) = bound_socket()?;
     let mut client = exam.client(addr)?;
     client.wait_for_output("Connection attempt 1 failed, retrying...")?;
     // Between the second attempt and the third, or early for a slow starter.
     thread::sleep(Duration::from_secs(3));
-    let _late = TcpListener::bind(addr)
+    server
+        .listen(8)
         .map_err(|error| Stop::grader(format_args!("cannot listen on {addr}"), &error))?;
     client.wait_for_output("Connected to the server")?;
     client.expect_exit(0)

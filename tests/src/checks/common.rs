@@ -3,12 +3,13 @@
 //! A [`Probe`] plays one well-behaved client of the program and fails when it is not
 //! served as it should be; the functions here do harm and then probe.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
+use crate::harness::bound_socket;
 use crate::harness::prelude::*;
 
 /// Plays one well-behaved client that sends, where the protocol has a place for it,
@@ -110,8 +111,9 @@ pub fn reports_a_port_in_use_as(exam: &mut Exam, text: &str) -> Verdict {
 }
 
 fn port_in_use(exam: &mut Exam, text: Option<&str>) -> Verdict {
-    let addr = exam.unused_addr()?;
-    let _occupied = TcpListener::bind(addr)
+    let (occupied, addr) = bound_socket()?;
+    occupied
+        .listen(8)
         .map_err(|error| Stop::grader(format_args!("cannot listen on {addr}"), &error))?;
     let mut server = exam.launch().port(addr.port()).unready()?;
     let exit = server.wait_exit(Duration::from_secs(20))?;
@@ -322,7 +324,7 @@ pub fn shuts_down_on_ctrl_c(exam: &mut Exam, text: &str) -> Verdict {
 /// A client whose server is not there says so without a panic (C14); its status is 1, or
 /// 0 where it has told the user what happened (F19).
 pub fn reports_a_refused_connection(exam: &mut Exam) -> Verdict {
-    let addr = exam.unused_addr()?;
+    let addr = exam.refusing_addr()?;
     let mut client = exam.client(addr)?;
     client.close_stdin();
     client.wait_exit(Duration::from_secs(15))?;

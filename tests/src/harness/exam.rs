@@ -32,6 +32,8 @@ pub struct Exam {
     dir: TempDir,
     env: Vec<(String, String)>,
     ports: Mutex<Vec<u16>>,
+    /// Sockets that have a port and do nothing with it.
+    held: Mutex<Vec<socket2::Socket>>,
 }
 
 impl Exam {
@@ -54,6 +56,7 @@ impl Exam {
             dir,
             env: Vec::new(),
             ports: Mutex::default(),
+            held: Mutex::default(),
         })
     }
 
@@ -212,6 +215,18 @@ impl Exam {
     pub fn unused_addr(&self) -> Result<SocketAddr, Stop> {
         let ip = IpAddr::from([127, 0, 0, 1]);
         Ok(SocketAddr::new(ip, free_port(ip, Protocol::Tcp)?))
+    }
+
+    /// An address of 127.0.0.1 that refuses TCP connections until the end of the check: its
+    /// port is bound, so that nobody else gets it, and nobody listens.
+    ///
+    /// # Errors
+    ///
+    /// The grader's own, when there is none.
+    pub fn refusing_addr(&self) -> Result<SocketAddr, Stop> {
+        let (socket, addr) = bound_socket()?;
+        lock(&self.held).push(socket);
+        Ok(addr)
     }
 
     /// The end of the check's time.
@@ -451,6 +466,27 @@ impl Launch<'_> {
             transcript: &exam.transcript,
         })
     }
+}
+
+/// Returns a TCP socket with a port of 127.0.0.1: until it listens, or is dropped, whoever
+/// connects to it is refused, and nobody else gets the port.
+///
+/// # Errors
+///
+/// The grader's own, when there is none.
+pub(crate) fn bound_socket() -> Result<(socket2::Socket, SocketAddr), Stop> {
+    let localhost = SocketAddr::from(([127, 0, 0, 1], 0));
+    let bound = || {
+        let socket = socket2::Socket::new(
+            socket2::Domain::IPV4,
+            socket2::Type::STREAM,
+            Some(socket2::Protocol::TCP),
+        )?;
+        socket.bind(&localhost.into())?;
+        let addr = socket.local_addr()?.as_socket();
+        Ok((socket, addr.unwrap_or(localhost)))
+    };
+    bound().map_err(|error: std::io::Error| Stop::grader("cannot get a port", &error))
 }
 
 /// Returns a port that is free on all addresses and not given out twice by this process.

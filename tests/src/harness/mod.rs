@@ -30,6 +30,7 @@ mod transcript;
 pub use build::{BuildOptions, forget_package};
 pub use check::{Check, Failure, Outcome, Status, Stop, Verdict};
 pub use conn::{Conn, Listener, Udp};
+pub(crate) use exam::bound_socket;
 pub use exam::{Exam, Launch};
 pub use folders::declared_steps;
 pub(crate) use folders::project_folders;

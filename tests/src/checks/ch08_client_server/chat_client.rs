@@ -137,7 +137,7 @@ pub fn checks() -> Vec<Check> {
             "says Could not connect to server. Is it running?",
             |exam| {
                 common::reports_a_refused_connection(exam)?;
-                let addr = exam.unused_addr()?;
+                let addr = exam.refusing_addr()?;
                 let mut client = exam.client(addr)?;
                 client.close_stdin();
                 client.wait_for_output("Could not connect to server. Is it running?")

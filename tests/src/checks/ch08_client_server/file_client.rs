@@ -85,7 +85,7 @@ pub fn checks() -> Vec<Check> {
             "file_client.reports_a_refused_connection",
             "says that nobody listens there, without a panic, and fails",
             |exam| {
-                let addr = exam.unused_addr()?;
+                let addr = exam.refusing_addr()?;
                 let mut client = exam.launch().args(&["list"]).client(addr)?;
                 fails(&mut client)?;
                 common::reports_a_refused_connection(exam)

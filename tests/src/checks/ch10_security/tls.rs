@@ -697,7 +697,7 @@ fn client_without_reply(exam: &mut Exam) -> Verdict {
 }
 
 fn client_refused(exam: &mut Exam) -> Verdict {
-    let (addr, ca) = (exam.unused_addr()?, TestCa::new()?);
+    let (addr, ca) = (exam.refusing_addr()?, TestCa::new()?);
     let path = exam.dir().join("ca-of-the-check.pem");
     ca.write(&path)?;
     let ca = path.display().to_string();

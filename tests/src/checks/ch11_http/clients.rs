@@ -520,6 +520,6 @@ fn refuses_https(exam: &mut Exam) -> Verdict {
 }
 
 fn fetch_refused(exam: &mut Exam) -> Verdict {
-    let url = format!("http://{}/", exam.unused_addr()?);
+    let url = format!("http://{}/", exam.refusing_addr()?);
     expect_failure(&mut exam.tool(&[&url])?)
 }
