@@ -58,20 +58,25 @@ fn without_colours(text: &str) -> String {
 
 /// Requires a line with this name and, behind it, this value as a word of its own.
 /// Letter case, spacing and punctuation around the words are free, and so is the mark
-/// between thousands.
-pub fn expect(output: &str, name: &str, value: &str) -> Verdict {
-    let values = values(output, name);
-    let wanted = words(value);
-    let is_there = |rest: &str| {
-        let rest = words(rest);
+/// between thousands. Both may have other forms, which stand behind a `|`: the first one
+/// is that of the sheet.
+pub fn expect(output: &str, names: &str, forms: &str) -> Verdict {
+    let values: Vec<String> = names
+        .split('|')
+        .flat_map(|name| values(output, name))
+        .collect();
+    let is_there = |rest: &str, form: &str| {
+        let (rest, wanted) = (words(rest), words(form));
         rest.windows(wanted.len()).any(|some| some == wanted)
     };
-    let found = values
-        .iter()
-        .any(|rest| is_there(rest) || is_there(&ungrouped(rest)));
-    if found {
-        return Ok(());
+    for form in forms.split('|') {
+        let has =
+            |rest: &String| is_there(rest, form) || is_there(&ungrouped(rest), form);
+        if values.iter().any(has) {
+            return Ok(());
+        }
     }
+    let [name, value] = [names, forms].map(|all| all.split('|').next().unwrap_or(all));
     let got = match values.len() {
         0 => format!("no line with {name}; it printed {}", short(output)),
         _ => values
@@ -213,6 +218,10 @@ mod tests {
         assert!(expect(long, "Network", "2001:db8::/32").is_ok());
         assert!(expect(long, "Network", "2001:db8::/33").is_err());
         assert!(expect("│ first_host │ 10.0.0.1 │", "First host", "10.0.0.1").is_ok());
+        let mask = "  mask 255.0.0.0";
+        assert!(expect(mask, "Netmask|mask", "255.0.0.0|/8").is_ok());
+        assert!(expect("netmask: /8", "Netmask|mask", "255.0.0.0|/8").is_ok());
+        assert!(expect(mask, "Netmask|mask", "255.255.0.0|/16").is_err());
     }
 
     #[test]

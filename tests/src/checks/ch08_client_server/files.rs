@@ -1,13 +1,14 @@
 //! file_server: the frames of the sheet, and what must never happen to a file.
 
 use std::fs;
+use std::path::PathBuf;
 use std::thread;
 
 use super::super::common;
 use super::*;
 use crate::harness::prelude::*;
 
-/// Where a file server keeps its files when it is told nothing else.
+/// Where a file server keeps its files when it does not say so.
 const DIR: &str = "files";
 
 const HINTS_FRAMES: &[&str] = &[
@@ -262,14 +263,26 @@ fn probe(server: &Program, word: &str) -> Verdict {
     download(&mut client, word, word.as_bytes())
 }
 
+/// Where the server keeps its files: its start line says so, `Serving DIR on h:p`.
+fn dir_of(server: &Program, exam: &Exam) -> PathBuf {
+    let printed = server.printed();
+    let named = printed.lines().find_map(|line| {
+        let (_, rest) = line.split_once("Serving ")?;
+        rest.rsplit_once(" on ")
+    });
+    exam.dir().join(named.map_or(DIR, |(dir, _)| dir))
+}
+
 fn round_trips(exam: &mut Exam, sizes: &[usize]) -> Verdict {
     let server = exam.server()?;
     for &size in sizes {
         let (name, content) = (format!("{}.bin", exam.word(6)), exam.bytes(size));
         upload(&mut server.connect()?, &name, &content)?;
-        let kept = fs::read(exam.dir().join(DIR).join(&name)).unwrap_or_default();
+        let dir = dir_of(&server, exam);
+        let kept = fs::read(dir.join(&name)).unwrap_or_default();
         if kept != content {
-            let expected = format!("{DIR}/{name} holds the {size} bytes that were sent");
+            let dir = dir.strip_prefix(exam.dir()).unwrap_or(&dir).display();
+            let expected = format!("{dir}/{name} holds the {size} bytes that were sent");
             let got = format!("it is missing, or has other {} bytes", kept.len());
             return Err(Failure::new(expected, got).into());
         }
@@ -330,7 +343,9 @@ fn lets_no_name_out(exam: &mut Exam) -> Verdict {
     };
     write("secret.txt")?;
     let absolute = exam.dir().join("secret.txt").display().to_string();
-    let down = format!("./../{DIR}/../secret.txt");
+    let dir = dir_of(&server, exam);
+    let dir = dir.file_name().unwrap_or_default().display();
+    let down = format!("./../{dir}/../secret.txt");
     for name in ["../secret.txt", &absolute, &down, "..", "."] {
         let mut client = server.connect()?;
         client.send(get(name))?;
@@ -367,7 +382,7 @@ fn follows_no_link_outside(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     probe(&server, &exam.word(6))?; // Its directory exists now.
     let secret = exam.dir().join("secret.txt");
-    let link = exam.dir().join(DIR).join("link.txt");
+    let link = dir_of(&server, exam).join("link.txt");
     let made = fs::write(&secret, exam.word(12)).and_then(|()| {
         #[cfg(unix)]
         std::os::unix::fs::symlink(&secret, &link)?;
@@ -387,8 +402,8 @@ fn expect_missing(server: &Program, exam: &Exam, name: &str) -> Verdict {
     let mut client = server.connect()?;
     client.send(get(name))?;
     expect_no(&mut client, "nothing is kept of that upload")?;
-    if exam.dir().join(DIR).join(name).exists() {
-        let expected = format!("no file {DIR}/{name}");
+    if dir_of(server, exam).join(name).exists() {
+        let expected = format!("no file {name} in its directory");
         return Err(Failure::new(expected, "it is there").into());
     }
     Ok(())
