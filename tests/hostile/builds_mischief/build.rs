@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 fn main() {
-    let _ = Command::new("setsid").args(["sleep", "98765"]).spawn();
+    // With pipes of its own: cargo would wait for the end of its output.
+    let mut sleeper = Command::new("setsid");
+    sleeper.args(["sleep", "98765"]);
+    let _ = sleeper.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let here = std::env::current_dir().unwrap_or_default();
     let home = std::env::var("HOME").unwrap_or_default();
     let places = here.ancestors().skip(3).chain([Path::new(&home), Path::new("/usr")]);
