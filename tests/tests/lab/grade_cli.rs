@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
+#[cfg(target_os = "linux")]
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::support::{
@@ -389,6 +391,11 @@ fn a_program_ends_with_who_has_started_it() {
     assert!(has_ended(), "process {pid} runs on");
 }
 
+/// Held by a test whose programs take on the whole machine: two at once would take the
+/// time that the other one measures.
+#[cfg(target_os = "linux")]
+static WHOLE_MACHINE: Mutex<()> = Mutex::new(());
+
 /// A course's worth of submissions: good, wrong, hostile, not compiling. The grader is
 /// killed in the middle of them and started again.
 ///
@@ -396,6 +403,7 @@ fn a_program_ends_with_who_has_started_it() {
 /// says, and prints how long each run took.
 #[cfg(target_os = "linux")]
 fn a_large_batch_killed_in_the_middle_ends_the_same() {
+    let _alone = WHOLE_MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
     let number = std::env::var("SOCKET_LABS_SUBMISSIONS").ok();
     let number: usize = number.and_then(|n| n.parse().ok()).unwrap_or(20);
     let dir = tempfile::tempdir().unwrap();
@@ -622,6 +630,7 @@ fn repeated_checks_must_pass_each_time() {
     assert_eq!(report.totals.score, report.totals.max_score);
 }
 
+#[cfg(target_os = "linux")]
 fn copy_hostile(name: &str, to: &Path) {
     for part in ["", "src"] {
         let from = tests_dir().join("hostile").join(name).join(part);
@@ -638,7 +647,9 @@ fn copy_hostile(name: &str, to: &Path) {
 /// Grades all hostile programs between two good ones and looks at what they leave.
 ///
 /// Without `SOCKET_LABS_ALL`, a few of them.
+#[cfg(target_os = "linux")]
 fn hostile(isolation: Isolation, args: &[&str], leave_out: &[&str]) {
+    let _alone = WHOLE_MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
     const A_FEW: [&str; 4] = [
         "does_not_compile",
         "endless_output",
@@ -723,6 +734,7 @@ fn hostile(isolation: Isolation, args: &[&str], leave_out: &[&str]) {
 }
 
 /// How many processes of `leaves_children` there are.
+#[cfg(target_os = "linux")]
 fn sleepers() -> usize {
     let mut count = 0;
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
