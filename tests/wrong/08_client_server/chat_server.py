@@ -95,7 +95,7 @@ def messages(stream):
             yield data
             continue
         if BUG == "takes_the_end_of_a_read_for_a_line_end":
-            yield from data.splitlines(keepends=True)
+            yield from (line for line in re.split(rb"(?<=\n)", data) if line)
             continue
         buf += data
         while b"\n" in buf[:MAX] or len(buf) >= MAX:

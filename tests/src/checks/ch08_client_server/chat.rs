@@ -781,6 +781,7 @@ fn tells_one_line_for_a_message(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let [mut a, mut b, _c] = three(&server)?;
     for no_end in NO_ENDS {
+        thread::sleep(Duration::from_millis(5)); // Who speaks in a rush has another check.
         let (first, rest) = (exam.word(8), exam.word(8));
         a.send(format!("{first}{no_end}[root] {rest}\n"))?;
         // It may come untouched, escaped or without what drives a terminal.
