@@ -29,7 +29,7 @@ const HINTS_BROADCAST: &[&str] = &[
 ];
 const HINTS_NAMES: &[&str] = &[
     "Where does your server keep what a client is called?",
-    "A name is taken as long as anybody in the room has it: look before you give it.",
+    "Whose names do you look through before you give one? Who has left has none.",
 ];
 const HINTS_SLOW: &[&str] = &[
     "Where does your server wait when one client does not read?",
