@@ -226,8 +226,9 @@ fn odd_folders_are_answered_with_what_is_wrong() {
     );
     let source = fs::read_to_string(all.join("in_background/server.py")).unwrap();
     // A child's child: nobody's descendant any more when it listens.
-    let fork = "import os, time\nif os.fork(): os.wait(); time.sleep(1); os._exit(0)\n\
-                if os.fork(): os._exit(0)\nos.setsid()\n";
+    let fork = "import os, time\nif os.fork(): os.wait(); time.sleep(3); os._exit(0)\n\
+                parent = os.getpid()\nif os.fork(): os._exit(0)\n\
+                while os.getppid() == parent: time.sleep(0.01)\nos.setsid()\n";
     fs::write(
         all.join("in_background/server.py"),
         format!("{fork}{source}"),
