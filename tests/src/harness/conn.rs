@@ -12,10 +12,22 @@ use super::transcript::{Transcript, escape};
 
 /// How long a reply may take; far longer than any correct program needs.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one attempt to connect is given. A system that has room in the backlog answers
+/// at once, whatever the program does. Linux drops a call that it has no room for and lets
+/// its client call again after 1, 3, 7 s; a new call now and then waits less.
+const TURNED_AWAY: Duration = Duration::from_millis(500);
 /// How long a peer is watched for bytes that should not come.
 const SILENCE: Duration = Duration::from_millis(150);
 /// The most bytes that are read from a peer that never ends.
 const MOST: usize = 64 * 1024 * 1024;
+
+fn is_turned_away(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::TimedOut
+}
+
+fn not_accepted(error: &io::Error) -> Stop {
+    Failure::new("it accepts a connection", format!("connect: {error}")).into()
+}
 
 /// How a stream of bytes ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +63,34 @@ impl Conn {
         deadline: Instant,
         transcript: &Transcript,
     ) -> Result<Conn, Stop> {
-        let stream = TcpStream::connect_timeout(&addr, PATIENCE).map_err(|error| {
-            Failure::new("it accepts a connection", format!("connect: {error}"))
-        })?;
-        transcript.note(&format!("{label}connected"));
-        Conn::from_stream(stream, label, deadline, transcript)
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            match TcpStream::connect_timeout(&addr, TURNED_AWAY) {
+                Ok(stream) => {
+                    transcript.note(&format!("{label}connected"));
+                    return Conn::from_stream(stream, label, deadline, transcript);
+                }
+                Err(error) if is_turned_away(&error) && Instant::now() < give_up => {}
+                Err(error) => return Err(not_accepted(&error)),
+            }
+        }
+    }
+
+    /// `None` when the backlog is full.
+    pub(super) fn connect_if_there_is_room(
+        addr: SocketAddr,
+        label: String,
+        deadline: Instant,
+        transcript: &Transcript,
+    ) -> Result<Option<Conn>, Stop> {
+        match TcpStream::connect_timeout(&addr, TURNED_AWAY) {
+            Ok(stream) => {
+                transcript.note(&format!("{label}connected"));
+                Conn::from_stream(stream, label, deadline, transcript).map(Some)
+            }
+            Err(error) if is_turned_away(&error) => Ok(None),
+            Err(error) => Err(not_accepted(&error)),
+        }
     }
 
     pub(super) fn connect_from(
@@ -72,9 +107,7 @@ impl Conn {
         }
         socket
             .connect_timeout(&addr.into(), PATIENCE)
-            .map_err(|error| {
-                Failure::new("it accepts a connection", format!("connect: {error}"))
-            })?;
+            .map_err(|error| not_accepted(&error))?;
         transcript.note(&format!("{label}connected"));
         Conn::from_stream(socket.into(), label, deadline, transcript).map(Some)
     }

@@ -307,13 +307,26 @@ impl Program {
     ///
     /// A failure when it refuses or does not answer.
     pub fn connect_to(&self, addr: SocketAddr) -> Result<Conn, Stop> {
-        let number = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
-        let label = if number == 1 {
-            String::new()
-        } else {
-            format!("client {number}: ")
-        };
-        Conn::connect(addr, label, self.deadline, &self.transcript)
+        Conn::connect(addr, self.next_label(), self.deadline, &self.transcript)
+    }
+
+    /// Connects, or returns `None` when so many wait for their turn that the kernel turns
+    /// another client away.
+    ///
+    /// # Errors
+    ///
+    /// A failure when the program refuses.
+    pub fn connect_if_there_is_room(&self) -> Result<Option<Conn>, Stop> {
+        let label = self.next_label();
+        Conn::connect_if_there_is_room(self.addr, label, self.deadline, &self.transcript)
+    }
+
+    /// How the transcript calls the next client; the first one needs no name.
+    fn next_label(&self) -> String {
+        match self.connections.fetch_add(1, Ordering::Relaxed) + 1 {
+            1 => String::new(),
+            number => format!("client {number}: "),
+        }
     }
 
     /// Connects from another address of this machine, such as 127.0.0.2, as another

@@ -55,7 +55,7 @@ if way == "slow_start":
     print(f"Listening on {host}:{port}", flush=True)
     time.sleep(2)
 try:
-    listener = socket.create_server((host, port), backlog=5 if way == "backlog" else 128)
+    listener = socket.create_server((host, port), backlog=1 if way == "backlog" else 128)
 except OSError as error:
     sys.exit(f"Error: {error}")
 if way != "no_banner":
