@@ -1,7 +1,7 @@
 //! The grader is graded: wrong programs fail what their table declares, unusual ones
 //! pass everything, starters score nothing.
 //!
-//! `cargo test --test grader` runs one wrong and one unusual program of each chapter;
+//! `cargo test --test grader` runs one wrong program of each chapter and a few right ones;
 //! `SOCKET_LABS_ALL=1` (as `.ci/run` does) runs every one of them, and the starters.
 //!
 //! What a wrong program is told is compared with `tests/snapshots/`: see `snapshots.rs`
@@ -13,10 +13,10 @@ mod snapshots;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use grading::checks;
-use grading::harness::{Check, Outcome, Plan, Status, Target, kill_strays, run};
+use grading::harness::{Check, Outcome, Plan, Status, Target, kill_strays, python, run};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde::Deserialize;
 use snapshots::{Mode, Snapshots};
@@ -32,7 +32,7 @@ struct Table {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    /// The file beside the table. The first of each table is the sample of its chapter.
+    /// The file beside the table. The first wrong one of a chapter is its sample.
     file: String,
     /// The lab step that it is handed in for.
     step: String,
@@ -50,6 +50,9 @@ struct Entry {
     /// Words after host and port.
     #[serde(default)]
     args: Vec<String>,
+    /// Whether an unusual program belongs to the sample: those do that need little time.
+    #[serde(default)]
+    sample: bool,
     #[serde(skip)]
     dir: PathBuf,
 }
@@ -98,7 +101,7 @@ fn main() -> ExitCode {
         trials.push(trial.with_ignored_flag(!is_sample && !everything));
     }
     for entry in unusual {
-        let is_sample = chapters.insert(entry.dir.clone());
+        let is_sample = entry.sample;
         let name = format!("unusual::{}::{}", entry.step, stem(&entry));
         let trial = Trial::test(name.clone(), move || {
             until_right(&name, TRIES_OF_RIGHT, || passes_everything(&entry))
@@ -245,7 +248,10 @@ fn snapshot_trials(snapshots: &Arc<Snapshots>) -> Vec<Trial> {
 fn command(entry: &Entry) -> Result<Vec<String>, Failed> {
     let file = entry.dir.join(&entry.file);
     let mut words = match file.extension().and_then(|extension| extension.to_str()) {
-        Some("py") => vec![python().to_owned(), file.display().to_string()],
+        Some("py") => vec![
+            python().unwrap_or("python3").to_owned(),
+            file.display().to_string(),
+        ],
         Some("sh") => vec!["sh".to_owned(), file.display().to_string()],
         Some("rs") => vec![rustc(&file)?.display().to_string()],
         _ => return Err(format!("{}: unknown kind of program", file.display()).into()),
@@ -255,24 +261,6 @@ fn command(entry: &Entry) -> Result<Vec<String>, Failed> {
     // A tool's own arguments come last.
     words.push("{args}".to_owned());
     Ok(words)
-}
-
-/// The Python interpreter itself: what `python3` on the PATH starts may be the wrapper of
-/// a version manager, which takes longer than most checks.
-fn python() -> &'static str {
-    static PYTHON: OnceLock<String> = OnceLock::new();
-    PYTHON.get_or_init(|| {
-        let output = Command::new("python3")
-            .args(["-c", "import sys; print(sys.executable)"])
-            .output();
-        let path = output
-            .ok()
-            .and_then(|output| String::from_utf8(output.stdout).ok());
-        match path.as_deref().map(str::trim) {
-            Some(path) if !path.is_empty() => path.to_owned(),
-            _ => "python3".to_owned(),
-        }
-    })
 }
 
 /// Compiles a single file unless its binary is newer.

@@ -297,7 +297,7 @@ fn numbers_a_crowd(exam: &mut Exam) -> Verdict {
                 None => at_once = lot.len(),
             }
         }
-        let words = &words[numbers.len()..];
+        let words = words.iter().skip(numbers.len());
         let some = thread::scope(|scope| {
             let clients: Vec<_> = lot
                 .into_iter()

@@ -7,11 +7,11 @@
     reason = "a test may assume what it has set up itself"
 )]
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::support::tests_dir;
 use grading::grade::Isolation;
-use grading::harness::Failure;
+use grading::harness::{Failure, python};
 use grading::report::{
     CheckReport, CheckStatus, FORMAT, Feedback, Files, Format, Report, State,
     SubmissionReport, Totals, Visibility,
@@ -42,12 +42,8 @@ pub fn trials() -> Vec<Trial> {
             totals_of_a_merge_are_those_of_its_parts,
         ),
     ]);
-    let python = Command::new("python3")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status();
     trials.push(crate::unless(
-        python.is_err().then_some("python3 is not installed"),
+        python().is_none().then_some("python3 is not installed"),
         "python_reads_all_of_them",
         python_reads_all_of_them,
     ));
@@ -218,7 +214,7 @@ assert sum(int(row["score"]) for row in rows) == totals["score"]
 markdown = open(folder + "/report.md").read()
 assert f"| **all** | {totals['score']} | {totals['max_score']} |" in markdown
 "#;
-    let output = Command::new("python3")
+    let output = Command::new(python().unwrap())
         .args(["-c", script])
         .arg(dir.path())
         .output()

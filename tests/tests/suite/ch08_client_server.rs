@@ -168,7 +168,7 @@ fn exam(step: &str) -> Exam {
 /// Runs a Python script as the client of a server.
 fn python(script: &str, server: &Program, args: &[&str]) -> Output {
     let addr = server.addr();
-    Command::new("python3")
+    Command::new(crate::python())
         .args([
             "-c",
             script,
@@ -182,7 +182,7 @@ fn python(script: &str, server: &Program, args: &[&str]) -> Output {
 
 /// Runs a Python script as a server, and a program of ours as its client with this input.
 fn with_python_server(script: &str, step: &str, args: &[&str], input: &str) -> String {
-    let mut server = Command::new("python3")
+    let mut server = Command::new(crate::python())
         .args(["-c", script])
         .stdout(Stdio::piped())
         .spawn()

@@ -86,7 +86,7 @@ impl Drop for Python {
 }
 
 fn python(code: &str, addr: SocketAddr) -> std::io::Result<Command> {
-    let mut command = Command::new("python3");
+    let mut command = Command::new(crate::python());
     command.args(["-c", code, &addr.ip().to_string(), &addr.port().to_string()]);
     Ok(command)
 }

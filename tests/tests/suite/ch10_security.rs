@@ -241,7 +241,7 @@ fn serves_python() -> Tried {
     let port = server.addr().port().to_string();
     let args = ["-c", PYTHON_CLIENT, "127.0.0.1", &port];
     expect(
-        &run(exam.dir(), "python3", &args, "")?,
+        &run(exam.dir(), crate::python(), &args, "")?,
         "Hello, secure client!",
     )
 }
@@ -959,7 +959,7 @@ fn talks_to_python() -> Tried {
     // tls_server makes the certificates, Python uses them.
     let exam = exam("tls_server")?;
     drop(exam.server()?);
-    let mut python = spawn(exam.dir(), "python3", &["-c", PYTHON_SERVER])?;
+    let mut python = spawn(exam.dir(), crate::python(), &["-c", PYTHON_SERVER])?;
     let mut lines = BufReader::new(python.stdout.take().ok_or("no stdout")?).lines();
     let port: u16 = lines.next().ok_or("no port")??.parse()?;
     let output = client_against(&exam, SocketAddr::from(([127, 0, 0, 1], port)))?;

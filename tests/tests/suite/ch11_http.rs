@@ -235,7 +235,7 @@ for method, path, body in [
             server.addr().ip().to_string(),
             server.addr().port().to_string(),
         );
-        let said = tool("python3", &["-c", CLIENT, &host, &port])?;
+        let said = tool(crate::python(), &["-c", CLIENT, &host, &port])?;
         let expected = format!(
             "GET /hello 200 True\nHEAD /hello 200 False\nPOST /hello 200 True\n\
              POST /hello 200 True\nGET /none {last} True\n"
@@ -372,7 +372,7 @@ fn clients_read_http_server() -> Outcome {
     let exam = Exam::reference("fetch_url")?;
     let binary = site(&exam.dir().join("site"))?;
     let port = free_port();
-    let python = Command::new("python3")
+    let python = Command::new(crate::python())
         .args([
             "-m",
             "http.server",

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use grading::harness::Target;
+use grading::harness::{Target, python};
 use libtest_mimic::{Failed, Trial};
 
 /// Case, lab step, the tool that it needs, and whether it runs in namespaces of its own.
@@ -24,7 +24,7 @@ const CASES: &[(&str, &str, &str, bool)] = &[
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
     let trials = CASES.iter().map(|&(case, step, tool, namespace)| {
-        let missing = !runs("python3", &["--version"])
+        let missing = python().is_none()
             || !runs("sh", &["-c", &format!("command -v {tool}")])
             || namespace && !runs("unshare", &["-rnm", "ip", "link", "set", "lo", "up"]);
         let name = format!("{step}::agrees_with_{tool}");
@@ -42,6 +42,7 @@ fn runs(program: &str, args: &[&str]) -> bool {
 fn agrees(case: &str, step: &str, namespace: bool) -> Result<(), Failed> {
     let prepared = Target::Reference.prepare(&[step])?;
     let binary = prepared.binary(step).ok_or("it does not compile")?;
+    let python = python().ok_or("Python 3 is needed")?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/tools_agree.py");
     let seed = fastrand::u32(..).to_string();
     let words = [
@@ -52,12 +53,14 @@ fn agrees(case: &str, step: &str, namespace: bool) -> Result<(), Failed> {
     ];
     let output = if namespace {
         // Only our own sockets are there, and all ports are free.
-        let setup = "ip link set lo up && exec python3 \"$@\"";
+        let setup = "ip link set lo up && exec \"$@\"";
         let mut unshare = Command::new("unshare");
-        unshare.args(["-rn", "sh", "-c", setup, "sh"]).args(words);
+        unshare
+            .args(["-rn", "sh", "-c", setup, "sh", python])
+            .args(words);
         unshare.output()?
     } else {
-        Command::new("python3").args(words).output()?
+        Command::new(python).args(words).output()?
     };
     if output.status.success() {
         return Ok(());
