@@ -25,6 +25,8 @@ enum State {
     Size { size: u64, digits: u8 },
     /// The white space allowed before a chunk extension.
     BeforeExtension { size: u64 },
+    /// The first byte of a chunk extension's name, which must not be missing.
+    ExtensionName { size: u64 },
     /// A chunk extension, which is ignored (RFC 9112 §7.1.1).
     Extension { size: u64 },
     /// The LF after a chunk size.
@@ -124,11 +126,18 @@ impl BodyReader {
             }
             (Size { digits: 0, .. }, _) => return Err(RequestError::ChunkSize),
             (Size { size, .. } | Extension { size }, b'\r') => SizeLf { size },
-            (Size { size, .. } | BeforeExtension { size }, b';') => Extension { size },
+            (Size { size, .. } | BeforeExtension { size }, b';') => {
+                ExtensionName { size }
+            }
             (Size { size, .. } | BeforeExtension { size }, b' ' | b'\t') => {
                 self.count_extra()?;
                 BeforeExtension { size }
             }
+            (ExtensionName { .. }, b' ' | b'\t') => {
+                self.count_extra()?;
+                self.state
+            }
+            (ExtensionName { size }, byte) if is_token_char(byte) => Extension { size },
             (Extension { .. }, byte) if is_value_char(byte) => {
                 self.count_extra()?;
                 self.state
@@ -139,7 +148,11 @@ impl BodyReader {
                 _ => return Err(RequestError::BodyTooLarge),
             },
             (
-                Size { .. } | BeforeExtension { .. } | Extension { .. } | SizeLf { .. },
+                Size { .. }
+                | BeforeExtension { .. }
+                | ExtensionName { .. }
+                | Extension { .. }
+                | SizeLf { .. },
                 _,
             ) => {
                 return Err(RequestError::ChunkSize);

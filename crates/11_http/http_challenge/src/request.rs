@@ -350,15 +350,16 @@ fn after_authority(target: &str) -> Result<&str, RequestError> {
     let (scheme, rest) = target.split_once("://").ok_or(RequestError::Target)?;
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, origin) = rest.split_at(end);
-    let host_is_empty = authority.is_empty() || authority.starts_with(':');
-    if !scheme.eq_ignore_ascii_case("http") || host_is_empty || !is_authority(authority) {
+    if !scheme.eq_ignore_ascii_case("http") || !is_authority(authority) {
         return Err(RequestError::Target);
     }
     Ok(origin)
 }
 
 /// RFC 9110 §7.2, RFC 3986 §3.2.2: a name, an IPv4 address or an IPv6 address in
-/// brackets, then perhaps a port. No user name: it is where phishing hides (§4.2.4).
+/// brackets, then perhaps a port. An http URI has a host (§4.2.1), and no user name: it is
+/// where phishing hides (§4.2.4). A comma would be part of a name, but it is also what two
+/// Host fields become where somebody joins them (§5.3).
 fn is_authority(authority: &str) -> bool {
     let (host_is_valid, port) = match authority.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
@@ -376,11 +377,11 @@ fn is_authority(authority: &str) -> bool {
                         byte,
                         b'-' | b'.' | b'_' | b'~' | b'%' // unreserved, encoded
                             | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' // sub-delims
-                            | b'*' | b'+' | b',' | b';' | b'='
+                            | b'*' | b'+' | b';' | b'='
                     )
             };
             let is_name = name.bytes().all(in_name) && percent_decode(name).is_some();
-            (is_name, port)
+            (is_name && !name.is_empty(), port)
         }
     };
     let port_is_valid = match port.strip_prefix(':') {
