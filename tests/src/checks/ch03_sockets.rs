@@ -609,6 +609,7 @@ fn prints_what_happens(exam: &mut Exam, last_line: &str) -> Verdict {
             .lines()
             .any(|line| line.ends_with(&format!("Received: {word}")))
     })?;
+    drop(client); // The server may wait for the client's own end before it says so.
     server.wait_for_output(last_line)
 }
 
@@ -1032,6 +1033,7 @@ mod unix {
             client.type_in("close\n")?;
             peer.expect("close")?;
             peer.send("closed")?;
+            drop(peer); // As the server does: the client may wait for it.
             client.expect_exit(0)?;
             client.wait_for_output("Connection to server closed")
         }

@@ -416,8 +416,8 @@ pub(super) fn client_prints(exam: &mut Exam, forms: &[&str]) -> Verdict {
         let mut client = exam.client(listener.addr())?;
         client.close_stdin();
         let mut conn = listener.accept()?;
-        take_message(&mut conn)?;
-        let reply = format!("{}{extra}", exam.word(20));
+        let len = take_message(&mut conn)?;
+        let reply = format!("{}{extra}", exam.word(len - extra.len()));
         conn.send(&reply)?;
         conn.half_close();
         let wanted: Vec<String> = forms
@@ -439,9 +439,9 @@ pub(super) fn client_waits(exam: &mut Exam, form: &str) -> Verdict {
     let mut client = exam.client(listener.addr())?;
     client.close_stdin();
     let mut conn = listener.accept()?;
-    take_message(&mut conn)?;
+    let len = take_message(&mut conn)?;
     conn.read_some(Duration::from_secs(2));
-    let reply = exam.word(20);
+    let reply = exam.word(len);
     conn.send(&reply)?;
     conn.half_close();
     client.wait_for_output(&form.replace("REPLY", &reply))
@@ -462,10 +462,13 @@ pub(super) fn client_ends_without_a_reply(exam: &mut Exam) -> Verdict {
 /// Takes what the client sends: what it is, is another check's business. Whoever sends
 /// in pieces may not be done yet, so the connection is half closed afterwards, not
 /// dropped: that would be a reset, which may cost the client the reply.
-fn take_message(conn: &mut Conn) -> Verdict {
+///
+/// Returns its length: the reply has the same, since echo_client may count what comes back
+/// (and at least 8 bytes, so that it cannot be guessed).
+fn take_message(conn: &mut Conn) -> Result<usize, Stop> {
     conn.read_exactly(1)?;
-    conn.read_some(Duration::from_millis(200));
-    Ok(())
+    let rest = conn.read_some(Duration::from_millis(200));
+    Ok((1 + rest.len()).max(8))
 }
 
 /// The reply is not UTF-8: the client ends, in whatever words.

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::common;
-use super::facts::{self, expect, expect_line, expect_no_line};
+use super::facts::{self, expect, expect_line, expect_no_line, expect_told};
 use crate::harness::prelude::*;
 
 /// The checks of the chapter.
@@ -40,8 +40,8 @@ fn address_info() -> Vec<Check> {
                     (format!("8.{a}.8.{b}"), "public"),
                 ] {
                     let output = facts::run(exam, &[&addr])?;
-                    expect(&output, "Family", "IPv4")?;
-                    expect(&output, "Scope", scope)?;
+                    expect_told(&output, "Family", "IPv4")?;
+                    expect_told(&output, "Scope", scope)?;
                 }
                 Ok(())
             },
@@ -56,7 +56,7 @@ fn address_info() -> Vec<Check> {
             |exam| {
                 for (second, scope) in [(15, "public"), (16, "private"), (31, "private"), (32, "public")] {
                     let addr = format!("172.{second}.{}.1", exam.rng().u8(..));
-                    expect(&facts::run(exam, &[&addr])?, "Scope", scope)?;
+                    expect_told(&facts::run(exam, &[&addr])?, "Scope", scope)?;
                 }
                 Ok(())
             },
@@ -82,8 +82,8 @@ fn address_info() -> Vec<Check> {
                     (format!("2606:{word:x}::1"), "public"),
                 ] {
                     let output = facts::run(exam, &[&addr])?;
-                    expect(&output, "Family", "IPv6")?;
-                    expect(&output, "Scope", scope)?;
+                    expect_told(&output, "Family", "IPv6")?;
+                    expect_told(&output, "Scope", scope)?;
                 }
                 Ok(())
             },
@@ -103,7 +103,7 @@ fn address_info() -> Vec<Check> {
                     (49152, "dynamic"),
                 ] {
                     let output = facts::run(exam, &[&port.to_string()])?;
-                    expect(&output, "Port range", range)?;
+                    expect_told(&output, "Port range", range)?;
                 }
                 Ok(())
             },
@@ -118,7 +118,7 @@ fn address_info() -> Vec<Check> {
                 let services = [(22, "ssh"), (25, "smtp"), (80, "http"), (443, "https")];
                 for (port, service) in services {
                     let output = facts::run(exam, &[&port.to_string()])?;
-                    expect(&output, "Service", service)?;
+                    expect_told(&output, "Service", service)?;
                 }
                 Ok(())
             },
@@ -131,11 +131,11 @@ fn address_info() -> Vec<Check> {
             "takes an address and a port together, IPv6 in brackets",
             |exam| {
                 let output = facts::run(exam, &["192.168.1.10:443"])?;
-                expect(&output, "Scope", "private")?;
-                expect(&output, "Service", "https")?;
+                expect_told(&output, "Scope", "private")?;
+                expect_told(&output, "Service", "https")?;
                 let output = facts::run(exam, &["[fe80::1]:22"])?;
-                expect(&output, "Scope", "link-local")?;
-                expect(&output, "Service", "ssh")
+                expect_told(&output, "Scope", "link-local")?;
+                expect_told(&output, "Service", "ssh")
             },
         )
         .needs(&["address_info.tells_the_scope", "address_info.names_the_service"])

@@ -77,6 +77,7 @@ fn safe_tcp_client() -> Vec<Check> {
                 let mut conn = listener.accept()?;
                 conn.expect_exactly("Hello")?;
                 conn.send(&word)?;
+                conn.half_close(); // As tcp_server does: it answers and closes.
                 client.wait_for_output(&format!("Received: {word}"))?;
                 client.expect_exit(0)
             },
@@ -108,7 +109,7 @@ fn safe_tcp_client() -> Vec<Check> {
             |exam| {
                 let listener = exam.listener()?;
                 let mut client = exam.client(listener.addr())?;
-                let _silent = listener.accept()?;
+                let _silent = listener.accept()?.stays_open()?;
                 let start = Instant::now();
                 client.wait_exit(Duration::from_secs(15))?;
                 about_five_seconds(start, "it gives up")?;
@@ -366,7 +367,8 @@ fn robust_client() -> Vec<Check> {
             "robust_client.talks",
             "sends Hello, Server! and prints the answer, with status 0",
             |exam| {
-                let word = format!("Echo: {} é", exam.word(8));
+                // As long as the message: it may count what comes back.
+                let word = format!("Echo: {} é", exam.word(11));
                 let listener = exam.listener()?;
                 let mut client = exam.client(listener.addr())?;
                 let mut conn = listener.accept()?;
@@ -388,7 +390,7 @@ fn robust_client() -> Vec<Check> {
             |exam| {
                 let listener = exam.listener()?;
                 let mut client = exam.client(listener.addr())?;
-                let _silent = listener.accept()?;
+                let _silent = listener.accept()?.stays_open()?;
                 let start = Instant::now();
                 client.wait_exit(Duration::from_secs(15))?;
                 about_five_seconds(start, "it gives up")?;
@@ -542,7 +544,7 @@ fn select_client() -> Vec<Check> {
             |exam| {
                 let listener = exam.listener()?;
                 let mut client = exam.client(listener.addr())?;
-                let _silent = listener.accept()?;
+                let _silent = listener.accept()?.stays_open()?;
                 let start = Instant::now();
                 client.wait_exit(Duration::from_secs(15))?;
                 about_five_seconds(start, "it gives up")?;
@@ -847,7 +849,7 @@ fn heartbeat_client() -> Vec<Check> {
         )
         .needs(&["heartbeat_client.comes_back"])
         .timing()
-        .deadline(Duration::from_secs(60))
+        .deadline(Duration::from_secs(120))
         .sheet(HEARTBEAT)
         .hints(&[
             "How often per second does your client knock at a dead server?",
@@ -952,8 +954,10 @@ fn connects_to_a_late_server(exam: &mut Exam) -> Verdict {
     thread::sleep(Duration::from_secs(3));
     server
         .listen(8)
+        .and_then(|()| server.set_nonblocking(true))
         .map_err(|error| Stop::grader(format_args!("cannot listen on {addr}"), &error))?;
     client.wait_for_output("Connected to the server")?;
+    drop(server.accept()); // It may wait for the server's end.
     client.expect_exit(0)
 }
 
@@ -1122,6 +1126,31 @@ fn backs_off(exam: &mut Exam) -> Verdict {
         .iter()
         .map(|pause| format!("{:.2} s", pause.as_secs_f32()))
         .collect();
+    // Whoever begins anew once it was let in backs off only from a server that refuses.
+    if backs_off_when_refused(exam, (early + late) / 4)? {
+        return Ok(());
+    }
     let got = format!("pauses of {}", shown.join(", "));
     Err(Failure::new("pauses that grow from failure to failure", got).into())
+}
+
+/// Refuses the client for some of its pauses, then listens: with pauses as long as at
+/// first it is there within one of them, with doubled ones mostly later. Three tries.
+fn backs_off_when_refused(exam: &Exam, pause: Duration) -> Result<bool, Stop> {
+    for pauses in [7.5, 10.0, 13.0] {
+        let (socket, addr) = bound_socket()?;
+        let _client = exam.client(addr)?;
+        thread::sleep(pause.mul_f64(pauses));
+        let failed = |error| Stop::grader("cannot listen", &error);
+        socket.listen(8).map_err(failed)?;
+        socket.set_nonblocking(true).map_err(failed)?;
+        let start = Instant::now();
+        while socket.accept().is_err() && start.elapsed() < pause * 3 {
+            thread::sleep(Duration::from_millis(2));
+        }
+        if start.elapsed() > pause * 2 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

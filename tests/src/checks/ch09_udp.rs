@@ -457,6 +457,7 @@ fn udp_echo_client() -> Vec<Check> {
                 let reply = format!("Grüße {}", exam.word(8));
                 server.send_to(&reply, client_addr)?;
                 client.wait_for_output(&reply)?;
+                client.close_stdin(); // It may ask for another line.
                 client.expect_exit(0)
             },
         )

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -49,7 +50,7 @@ enum Closed {
 /// A TCP connection to the program under test; every byte goes to the transcript.
 #[derive(Debug)]
 pub struct Conn {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     label: String,
     patience: Duration,
     deadline: Instant,
@@ -129,7 +130,7 @@ impl Conn {
             .map_err(|error| Stop::grader("cannot set up a connection", &error))?;
         let transcript = transcript.clone();
         Ok(Conn {
-            stream,
+            stream: Arc::new(stream),
             label,
             patience: PATIENCE,
             deadline,
@@ -180,7 +181,7 @@ impl Conn {
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> Verdict {
         let bytes = bytes.as_ref();
         self.transcript.sent(&self.label, bytes);
-        self.stream.write_all(bytes).map_err(|error| {
+        (&*self.stream).write_all(bytes).map_err(|error| {
             let got = format!("the connection does not take them: {}", plain(&error));
             Failure::new(
                 format!("it reads the {} bytes sent to it", bytes.len()),
@@ -237,7 +238,7 @@ impl Conn {
             let Some(part) = buf.get_mut(..wanted) else {
                 return End::Enough;
             };
-            match self.stream.read(part) {
+            match (&*self.stream).read(part) {
                 Ok(0) => return End::Closed(Closed::Fin),
                 Ok(len) => bytes.extend_from_slice(part.get(..len).unwrap_or_default()),
                 Err(error) => match error.kind() {
@@ -438,6 +439,18 @@ impl Conn {
         }
     }
 
+    /// Keeps the connection open whatever the program does: while a check waits for a
+    /// program, it closes connections that the program has closed.
+    ///
+    /// # Errors
+    ///
+    /// The grader's own.
+    pub fn stays_open(self) -> Result<TcpStream, Stop> {
+        self.stream
+            .try_clone()
+            .map_err(|error| Stop::grader("cannot keep a connection", &error))
+    }
+
     /// Ends the sending side (FIN); reading goes on.
     pub fn half_close(&mut self) {
         self.transcript
@@ -449,7 +462,7 @@ impl Conn {
     pub fn reset(self) {
         self.transcript
             .note(&format!("{}reset by the grader", self.label));
-        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
     }
 }
 
@@ -460,11 +473,46 @@ fn plain(error: &io::Error) -> String {
     }
 }
 
+/// The connections that the program under test has made to the check.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Accepted(Arc<Mutex<Vec<Weak<TcpStream>>>>);
+
+impl Accepted {
+    /// Closes our side of those whose other side is closed, as every server does sooner
+    /// or later: a client may wait for that before it ends. Tells whether there was one.
+    /// (Only Linux tells of a close behind unread bytes; elsewhere nothing happens.)
+    pub(super) fn close_what_has_ended(&self) -> bool {
+        let mut closed = false;
+        super::lock(&self.0).retain(|stream| {
+            let Some(stream) = stream.upgrade() else {
+                return false;
+            };
+            let ended = has_ended(&stream);
+            closed |= ended && stream.shutdown(Shutdown::Write).is_ok();
+            !ended
+        });
+        closed
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn has_ended(stream: &TcpStream) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut fds = [PollFd::new(stream, PollFlags::RDHUP)];
+    poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn has_ended(_stream: &TcpStream) -> bool {
+    false
+}
+
 /// A TCP server that the check plays for a client under test.
 #[derive(Debug)]
 pub struct Listener {
     listener: TcpListener,
     addr: SocketAddr,
+    accepted: Accepted,
     deadline: Instant,
     transcript: Transcript,
 }
@@ -472,6 +520,7 @@ pub struct Listener {
 impl Listener {
     pub(super) fn bind(
         host: &str,
+        accepted: &Accepted,
         deadline: Instant,
         transcript: &Transcript,
     ) -> Result<Listener, Stop> {
@@ -488,6 +537,7 @@ impl Listener {
         Ok(Listener {
             listener,
             addr,
+            accepted: accepted.clone(),
             deadline,
             transcript: transcript.clone(),
         })
@@ -522,12 +572,14 @@ impl Listener {
                     })?;
                     self.transcript.note("it connected");
                     let label = String::new();
-                    return Conn::from_stream(
+                    let conn = Conn::from_stream(
                         stream,
                         label,
                         self.deadline,
                         &self.transcript,
-                    );
+                    )?;
+                    super::lock(&self.accepted.0).push(Arc::downgrade(&conn.stream));
+                    return Ok(conn);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     if Instant::now() >= give_up {

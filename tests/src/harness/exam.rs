@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::check::Stop;
-use super::conn::{Listener, Udp};
+use super::conn::{Accepted, Listener, Udp};
 use super::kernel::Protocol;
 use super::lock;
 use super::program::{KEPT, KEPT_OF_A_TOOL, Program, Ready, Start};
@@ -32,6 +32,7 @@ pub struct Exam {
     dir: TempDir,
     env: Vec<(String, String)>,
     ports: Mutex<Vec<u16>>,
+    accepted: Accepted,
     /// Sockets that have a port and do nothing with it.
     held: Mutex<Vec<socket2::Socket>>,
 }
@@ -56,6 +57,7 @@ impl Exam {
             dir,
             env: Vec::new(),
             ports: Mutex::default(),
+            accepted: Accepted::default(),
             held: Mutex::default(),
         })
     }
@@ -154,7 +156,7 @@ impl Exam {
     ///
     /// The grader's own.
     pub fn listener_on(&self, host: &str) -> Result<Listener, Stop> {
-        Listener::bind(host, self.deadline, &self.transcript)
+        Listener::bind(host, &self.accepted, self.deadline, &self.transcript)
     }
 
     /// Plays a UDP peer on a free port of 127.0.0.1.
@@ -462,6 +464,7 @@ impl Launch<'_> {
             file_mib: self.file_mib,
             kept: if addr.is_some() { KEPT } else { KEPT_OF_A_TOOL },
             addr: addr.unwrap_or(SocketAddr::new(self.ip(), 0)),
+            accepted: &exam.accepted,
             deadline: exam.deadline,
             transcript: &exam.transcript,
         })

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::check::{Failure, Stop, Verdict};
-use super::conn::Conn;
+use super::conn::{Accepted, Conn};
 use super::kernel::{self, Holder, MARK, Protocol};
 use super::transcript::{Transcript, escape};
 use super::{ListenAddr, lock};
@@ -26,6 +26,11 @@ const DATA_LIMIT_KIB: u64 = 4 * 1024 * 1024;
 /// The largest file that a program may write, in MiB, unless a test allows more
 /// (`ulimit -f`, in blocks of 512 bytes).
 const FILE_LIMIT_MIB: u32 = 256;
+/// Nobody presses Ctrl-C sooner after what the program has shown. Before its next blocking
+/// call it may not be ready for a signal yet, and marks are not drawn by lot.
+const REACTION: Duration = Duration::from_millis(100);
+/// After so long a wait the check closes what the program has closed.
+const A_WHILE: Duration = Duration::from_millis(500);
 /// Open files, unless a check sets another limit (`ulimit -n`).
 const OPEN_FILES: u32 = 4096;
 
@@ -200,6 +205,7 @@ pub(super) struct Start<'a> {
     /// How much of each output stream is kept from its beginning and from its end.
     pub kept: usize,
     pub addr: SocketAddr,
+    pub accepted: &'a Accepted,
     pub deadline: Instant,
     pub transcript: &'a Transcript,
 }
@@ -214,6 +220,7 @@ pub struct Program {
     exit: Option<Exit>,
     mark: String,
     addr: SocketAddr,
+    accepted: Accepted,
     deadline: Instant,
     transcript: Transcript,
     connections: AtomicU32,
@@ -276,6 +283,7 @@ impl Program {
             exit: None,
             mark,
             addr: start.addr,
+            accepted: start.accepted.clone(),
             deadline: start.deadline,
             transcript: start.transcript.clone(),
             connections: AtomicU32::new(0),
@@ -502,7 +510,8 @@ impl Program {
         expected: &str,
         mut condition: impl FnMut(&str) -> bool,
     ) -> Verdict {
-        let give_up = (Instant::now() + Duration::from_secs(5)).min(self.deadline);
+        let start = Instant::now();
+        let give_up = (start + Duration::from_secs(5)).min(self.deadline);
         let mut condition = |printed: &str| {
             condition(printed)
                 || printed.contains('\x1b') && condition(&without_colours(printed))
@@ -525,6 +534,7 @@ impl Program {
             // A wake-up may fall between the test and the lock: look again soon.
             let wait = left.min(Duration::from_millis(50));
             drop(self.streams.changed.wait_timeout(captures, wait));
+            self.close_what_it_has_closed(start);
         }
     }
 
@@ -573,12 +583,14 @@ impl Program {
 
     /// Sends Ctrl-C (SIGINT) to the program's process group, as a terminal does.
     pub fn interrupt(&mut self) {
+        thread::sleep(REACTION);
         self.transcript.note("Ctrl-C");
         self.signal_group(Signal::Interrupt);
     }
 
     /// Sends SIGTERM to the program itself.
     pub fn terminate(&mut self) {
+        thread::sleep(REACTION);
         self.transcript.note("SIGTERM");
         self.signal_group(Signal::Terminate);
     }
@@ -647,19 +659,30 @@ impl Program {
     ///
     /// A failure when it does not end.
     pub fn wait_exit(&mut self, patience: Duration) -> Result<Exit, Stop> {
-        let give_up = (Instant::now() + patience).min(self.deadline);
+        let start = Instant::now();
+        let give_up = (start + patience).min(self.deadline);
         let mut pause = Duration::from_millis(1);
         loop {
             if let Some(exit) = self.poll_exit()? {
                 self.wait_streams_end();
                 return Ok(exit);
             }
+            self.close_what_it_has_closed(start);
             if Instant::now() >= give_up {
                 let expected = format!("it ends within {} s", patience.as_secs_f32());
                 return Err(Failure::new(expected, "it still runs").into());
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(10));
+        }
+    }
+
+    /// A client may have closed its side and wait for ours before it prints or ends. Most
+    /// do not: only a wait that lasts looks for it.
+    fn close_what_it_has_closed(&self, waiting_since: Instant) {
+        if waiting_since.elapsed() > A_WHILE && self.accepted.close_what_has_ended() {
+            let note = "it has closed its side: the connection is closed";
+            self.transcript.note(note);
         }
     }
 

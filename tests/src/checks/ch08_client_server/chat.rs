@@ -588,10 +588,10 @@ fn tells_others(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let [mut a, mut b, mut c] = three(&server)?;
     let name = a.local_addr()?;
-    // A message with a line end, and one without.
+    // A message with a line end, and one without. (No blanks around it: they are free.)
     for (text, end) in [
         (exam.word(7), "\n"),
-        (format!("  aB é {} ", exam.word(4)), ""),
+        (format!("aB é  {}", exam.word(4)), ""),
     ] {
         a.send(format!("{text}{end}"))?;
         for other in [&mut b, &mut c] {

@@ -1,6 +1,7 @@
 //! config_server and config_client.
 
 use std::thread;
+use std::time::Instant;
 
 use super::super::common;
 use super::*;
@@ -397,8 +398,8 @@ pub fn client_checks() -> Vec<Check> {
     vec![
         Check::new(
             "config_client.sends_what_is_typed",
-            "sends each typed line as a command and shows the answer",
-            config_client_types,
+            "sends each command, typed or as arguments, and shows the answer",
+            config_client_sends,
         )
         .points(2)
         .sheet(CONFIG)
@@ -409,7 +410,7 @@ pub fn client_checks() -> Vec<Check> {
         .by_hand("nc -l 8080 & printf 'GET a\\n' | cargo run -p config_client"),
         Check::new(
             "config_client.notices_the_end_of_the_server",
-            "ends when the server closes while it waits for input",
+            "ends when the server closes while it waits for input or an answer",
             config_client_notices,
         )
         .needs(&["config_client.sends_what_is_typed"])
@@ -433,29 +434,71 @@ pub fn client_checks() -> Vec<Check> {
     ]
 }
 
-fn config_client_types(exam: &mut Exam) -> Verdict {
+/// Plays the server: one command comes, and is answered with this value.
+fn answer_get(server: &mut Conn, key: &str, value: &str) -> Verdict {
+    let line = server.read_until(b"\n")?;
+    let line = String::from_utf8_lossy(&line).into_owned();
+    if line.trim_end_matches(['\r', '\n']) != format!("GET {key}") {
+        return Err(Failure::new(format!("GET {key}⏎"), line).into());
+    }
+    server.send(format!("OK {value}\n"))
+}
+
+fn config_client_sends(exam: &mut Exam) -> Verdict {
     let listener = exam.listener()?;
     let mut client = exam.client(listener.addr())?;
-    let mut server = listener.accept()?;
+    let Some(mut server) = connected(&listener, &mut client)? else {
+        return config_client_takes_arguments(exam);
+    };
     for _ in 0..2 {
         let (key, value) = (exam.word(6), exam.word(9));
         client.type_in(&format!("GET {key}\n"))?;
-        let line = server.read_until(b"\n")?;
-        let line = String::from_utf8_lossy(&line).into_owned();
-        if line.trim_end_matches(['\r', '\n']) != format!("GET {key}") {
-            return Err(Failure::new(format!("GET {key}⏎"), line).into());
-        }
-        server.send(format!("OK {value}\n"))?;
+        answer_get(&mut server, &key, &value)?;
         client.wait_for_output(&value)?;
     }
     client.close_stdin();
     client.expect_exit(0)
 }
 
+/// Waits for the client's connection; `None` when it ends without one, as a client does
+/// that wants its command as arguments.
+fn connected(listener: &Listener, client: &mut Program) -> Result<Option<Conn>, Stop> {
+    let give_up = Instant::now() + Duration::from_secs(15);
+    loop {
+        match listener.accept_within(Duration::from_millis(100)) {
+            Ok(conn) => return Ok(Some(conn)),
+            Err(stop) if Instant::now() >= give_up => return Err(stop),
+            Err(_) if !client.runs()? => return Ok(None),
+            Err(_) => {}
+        }
+    }
+}
+
+fn config_client_takes_arguments(exam: &mut Exam) -> Verdict {
+    for _ in 0..2 {
+        let (key, value) = (exam.word(6), exam.word(9));
+        let listener = exam.listener()?;
+        let launch = exam.launch().args(&["GET", &key]);
+        let mut client = launch.client(listener.addr())?;
+        let mut server = listener.accept()?;
+        answer_get(&mut server, &key, &value)?;
+        client.wait_for_output(&value)?;
+        client.expect_exit(0)?;
+    }
+    Ok(())
+}
+
 fn config_client_notices(exam: &mut Exam) -> Verdict {
     let listener = exam.listener()?;
     let mut client = exam.client(listener.addr())?;
-    drop(listener.accept()?);
+    match connected(&listener, &mut client)? {
+        Some(server) => drop(server),
+        None => {
+            let launch = exam.launch().args(&["GET", "key"]);
+            client = launch.client(listener.addr())?;
+            drop(listener.accept()?);
+        }
+    }
     client.wait_exit(Duration::from_secs(5))?;
     client.expect_no_crash()
 }
