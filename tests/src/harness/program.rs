@@ -818,9 +818,10 @@ fn limited(words: &[std::ffi::OsString], open_files: u32, file_mib: u32) -> Comm
     if cfg!(unix) {
         let file_blocks = u64::from(file_mib) * 1024 * 1024 / 512;
         let leash = if *HAS_LEASH { LEASH } else { "" };
+        let awake = if *IGNORES_CTRL_C { AWAKE } else { "" };
         let script = format!(
             "ulimit -c 0; ulimit -n {open_files}; ulimit -d {DATA_LIMIT_KIB} 2>/dev/null; \
-             ulimit -f {file_blocks}; exec {leash} \"$@\""
+             ulimit -f {file_blocks}; exec {awake} {leash} \"$@\""
         );
         let mut command = Command::new("sh");
         command.args(["-c", &script, "sh"]).args(words);
@@ -839,8 +840,26 @@ fn limited(words: &[std::ffi::OsString], open_files: u32, file_mib: u32) -> Comm
 const LEASH: &str = "setpriv --pdeathsig KILL";
 
 /// Whether this machine's `setpriv` knows that option.
-static HAS_LEASH: LazyLock<bool> = LazyLock::new(|| {
-    let mut words = LEASH.split(' ');
+static HAS_LEASH: LazyLock<bool> = LazyLock::new(|| runs(LEASH));
+
+/// Runs a command that Ctrl-C ends. A shell lets what it runs in the background ignore
+/// Ctrl-C, and whatever that starts ignores it, too: a program in Python would fail its
+/// checks because of how the grader was started (POSIX shell, 2.11).
+const AWAKE: &str = "env --default-signal=INT,QUIT";
+
+/// Whether the grader itself ignores Ctrl-C, and `env` knows that option.
+static IGNORES_CTRL_C: LazyLock<bool> = LazyLock::new(|| {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut lines = status.lines();
+    let ignored = lines.find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Bit 0 stands for signal 1; SIGINT is 2.
+    ignored.unwrap_or_default() & 1 << 1 != 0 && runs(AWAKE)
+});
+
+/// Tells whether a command that runs another one succeeds.
+fn runs(words: &str) -> bool {
+    let mut words = words.split(' ');
     Command::new(words.next().unwrap_or_default())
         .args(words)
         .arg("true")
@@ -849,4 +868,4 @@ static HAS_LEASH: LazyLock<bool> = LazyLock::new(|| {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
-});
+}

@@ -10,13 +10,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 #[cfg(target_os = "linux")]
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    lab, python_submission, run, stderr, stdout, tests_dir, without_times,
+    course, lab, python_submission, run, stderr, stdout, tests_dir, without_times,
 };
 use grading::grade::Isolation;
 #[cfg(target_os = "linux")]
@@ -66,6 +66,11 @@ pub fn trials() -> Vec<Trial> {
         (
             "repeated_checks_must_pass_each_time",
             repeated_checks_must_pass_each_time,
+        ),
+        #[cfg(unix)]
+        (
+            "a_grader_in_the_background_sends_ctrl_c_all_the_same",
+            a_grader_in_the_background_sends_ctrl_c_all_the_same,
         ),
     ]);
     let isolation = Isolation::probe();
@@ -612,6 +617,38 @@ fn feedback_can_be_brief_or_none() {
         !of("brief").contains("it listens") && of("brief").contains("connection #»1")
     );
     assert!(!of("none").contains("connection #»1"));
+}
+
+/// As `nohup cargo lab grade … &` in a script starts it.
+#[cfg(unix)]
+fn a_grader_in_the_background_sends_ctrl_c_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = dir.path().join("one");
+    fs::create_dir_all(&one).unwrap();
+    // No handler of its own: Python makes an exception of Ctrl-C, unless it is ignored.
+    let server = "import socket, sys\n\
+        listener = socket.create_server((sys.argv[1], int(sys.argv[2])))\n\
+        try:\n    while True:\n        listener.accept()\n\
+        except KeyboardInterrupt:\n    print('Server shutting down')\n";
+    fs::write(one.join("server.py"), server).unwrap();
+    let python = grading::harness::python().unwrap();
+    let command = format!("{python} server.py {{host}} {{port}}");
+    let programs = format!("[programs]\necho_server = \"{command}\"\n");
+    fs::write(one.join("lab.toml"), programs).unwrap();
+    let grader = lab();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' INT; exec \"$@\"", "sh"]);
+    shell.arg(grader.get_program()).current_dir(course());
+    shell.args([
+        "grade",
+        "--single",
+        "--only",
+        "echo_server.shuts_down_on_ctrl_c",
+    ]);
+    let output = shell.arg(&one).output().unwrap();
+    let said = format!("{}{}", stdout(&output), stderr(&output));
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("100.0"), "{said}");
 }
 
 fn repeated_checks_must_pass_each_time() {
