@@ -85,6 +85,7 @@ fn main() -> ExitCode {
     let mut chapters = BTreeSet::new();
     for entry in wrong {
         let is_sample = chapters.insert(entry.dir.clone());
+        let lacks_python = lacks_python(&entry);
         let name = format!("wrong::{}::{}", entry.step, stem(&entry));
         let snapshots = Arc::clone(&snapshots);
         let trial = Trial::test(name.clone(), move || {
@@ -98,15 +99,16 @@ fn main() -> ExitCode {
                 _ => fails_as_declared(&entry, &snapshots),
             })
         });
-        trials.push(trial.with_ignored_flag(!is_sample && !everything));
+        trials.push(trial.with_ignored_flag(!is_sample && !everything || lacks_python));
     }
     for entry in unusual {
         let is_sample = entry.sample;
+        let lacks_python = lacks_python(&entry);
         let name = format!("unusual::{}::{}", entry.step, stem(&entry));
         let trial = Trial::test(name.clone(), move || {
             until_right(&name, TRIES_OF_RIGHT, || passes_everything(&entry))
         });
-        trials.push(trial.with_ignored_flag(!is_sample && !everything));
+        trials.push(trial.with_ignored_flag(!is_sample && !everything || lacks_python));
     }
     for (step, dir) in starters(&root.join("starters")) {
         let name = format!("starter::{step}");
@@ -130,6 +132,11 @@ fn stem(entry: &Entry) -> String {
     } else {
         format!("{stem}_{}", entry.args.join("_"))
     }
+}
+
+/// Whether it cannot run here.
+fn lacks_python(entry: &Entry) -> bool {
+    entry.file.ends_with(".py") && python().is_none()
 }
 
 /// A wrong program as its snapshots call it: `tests/wrong/04_tcp/cuts_replies.py`.
@@ -248,10 +255,10 @@ fn snapshot_trials(snapshots: &Arc<Snapshots>) -> Vec<Trial> {
 fn command(entry: &Entry) -> Result<Vec<String>, Failed> {
     let file = entry.dir.join(&entry.file);
     let mut words = match file.extension().and_then(|extension| extension.to_str()) {
-        Some("py") => vec![
-            python().unwrap_or("python3").to_owned(),
-            file.display().to_string(),
-        ],
+        Some("py") => {
+            let python = python().ok_or("Python 3 is needed")?;
+            vec![python.to_owned(), file.display().to_string()]
+        }
         Some("sh") => vec!["sh".to_owned(), file.display().to_string()],
         Some("rs") => vec![rustc(&file)?.display().to_string()],
         _ => return Err(format!("{}: unknown kind of program", file.display()).into()),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::common;
 use crate::harness::bound_socket;
@@ -1137,14 +1137,22 @@ fn backs_off(exam: &mut Exam) -> Verdict {
     Err(Failure::new("pauses that grow from failure to failure", got).into())
 }
 
-/// Refuses the client for some of its pauses, then listens: with pauses as long as at
-/// first it is there within one of them, with doubled ones mostly later. Three tries.
+/// Lets the client in once, refuses it for some of its pauses, then listens again: with
+/// pauses as long as at first it is there within one of them, with doubled ones mostly
+/// later. Three tries.
 fn backs_off_when_refused(exam: &Exam, pause: Duration) -> Result<bool, Stop> {
+    let failed = |error| Stop::grader("cannot listen again", &error);
     for pauses in [7.5, 10.0, 13.0] {
-        let (socket, addr) = bound_socket()?;
+        let listener = exam.listener()?;
+        let addr = listener.addr();
         let _client = exam.client(addr)?;
+        // It runs, so that a slow start does not look like a long pause.
+        drop(listener.accept()?);
+        drop(listener);
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(failed)?;
+        socket.set_reuse_address(true).map_err(failed)?;
+        socket.bind(&addr.into()).map_err(failed)?;
         thread::sleep(pause.mul_f64(pauses));
-        let failed = |error| Stop::grader("cannot listen", &error);
         socket.listen(8).map_err(failed)?;
         socket.set_nonblocking(true).map_err(failed)?;
         let start = Instant::now();

@@ -22,10 +22,6 @@ const SILENCE: Duration = Duration::from_millis(150);
 /// The most bytes that are read from a peer that never ends.
 const MOST: usize = 64 * 1024 * 1024;
 
-fn is_turned_away(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::TimedOut
-}
-
 fn not_accepted(error: &io::Error) -> Stop {
     Failure::new("it accepts a connection", format!("connect: {error}")).into()
 }
@@ -65,16 +61,14 @@ impl Conn {
         transcript: &Transcript,
     ) -> Result<Conn, Stop> {
         let give_up = Instant::now() + PATIENCE;
-        loop {
-            match TcpStream::connect_timeout(&addr, TURNED_AWAY) {
-                Ok(stream) => {
-                    transcript.note(&format!("{label}connected"));
-                    return Conn::from_stream(stream, label, deadline, transcript);
-                }
-                Err(error) if is_turned_away(&error) && Instant::now() < give_up => {}
-                Err(error) => return Err(not_accepted(&error)),
+        while Instant::now() < give_up {
+            let label = label.clone();
+            let conn = Conn::connect_if_there_is_room(addr, label, deadline, transcript)?;
+            if let Some(conn) = conn {
+                return Ok(conn);
             }
         }
+        Err(not_accepted(&ErrorKind::TimedOut.into()))
     }
 
     /// `None` when the backlog is full.
@@ -89,7 +83,7 @@ impl Conn {
                 transcript.note(&format!("{label}connected"));
                 Conn::from_stream(stream, label, deadline, transcript).map(Some)
             }
-            Err(error) if is_turned_away(&error) => Ok(None),
+            Err(error) if error.kind() == ErrorKind::TimedOut => Ok(None),
             Err(error) => Err(not_accepted(&error)),
         }
     }

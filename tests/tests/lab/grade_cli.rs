@@ -26,7 +26,7 @@ use libtest_mimic::Trial;
 
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
-    let mut trials = crate::all(&[
+    let mut trials = crate::all_with_python(&[
         (
             "marks_and_exit_status_say_what_was_handed_in",
             marks_and_exit_status_say_what_was_handed_in,
@@ -67,7 +67,7 @@ pub fn trials() -> Vec<Trial> {
             "repeated_checks_must_pass_each_time",
             repeated_checks_must_pass_each_time,
         ),
-        #[cfg(unix)]
+        #[cfg(target_os = "linux")]
         (
             "a_grader_in_the_background_sends_ctrl_c_all_the_same",
             a_grader_in_the_background_sends_ctrl_c_all_the_same,
@@ -75,7 +75,8 @@ pub fn trials() -> Vec<Trial> {
     ]);
     let isolation = Isolation::probe();
     let shared_ports = (!isolation.separates_ports())
-        .then_some("this system has no network namespaces for users");
+        .then_some("this system has no network namespaces for users")
+        .or_else(crate::no_python);
     trials.push(crate::unless(
         shared_ports,
         "several_can_use_the_same_fixed_port_at_once",
@@ -84,8 +85,11 @@ pub fn trials() -> Vec<Trial> {
     #[cfg(target_os = "linux")]
     {
         let no_namespaces = (isolation != Isolation::Namespaces)
-            .then_some("this system has no namespaces for users");
-        let too_long = (!crate::in_full()).then_some("SOCKET_LABS_ALL=1 runs it");
+            .then_some("this system has no namespaces for users")
+            .or_else(crate::no_python);
+        let too_long = (!crate::in_full())
+            .then_some("SOCKET_LABS_ALL=1 runs it")
+            .or_else(crate::no_python);
         trials.push(crate::unless(
             no_namespaces,
             "hostile_programs_harm_nobody_in_isolation",
@@ -620,7 +624,7 @@ fn feedback_can_be_brief_or_none() {
 }
 
 /// As `nohup cargo lab grade … &` in a script starts it.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn a_grader_in_the_background_sends_ctrl_c_all_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let one = dir.path().join("one");

@@ -19,7 +19,7 @@ use libtest_mimic::Trial;
 
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
-    crate::all(&[
+    let mut trials = crate::all(&[
         (
             "the_bare_command_lists_steps_and_says_what_to_do_next",
             the_bare_command_lists_steps_and_says_what_to_do_next,
@@ -32,6 +32,12 @@ pub fn trials() -> Vec<Trial> {
             "wrong_names_are_answered_with_right_ones",
             wrong_names_are_answered_with_right_ones,
         ),
+        (
+            "doctor_looks_at_all_and_names_fixes",
+            doctor_looks_at_all_and_names_fixes,
+        ),
+    ]);
+    trials.extend(crate::all_with_python(&[
         (
             "a_python_program_is_begun_checked_hinted_at_and_passed",
             a_python_program_is_begun_checked_hinted_at_and_passed,
@@ -49,14 +55,11 @@ pub fn trials() -> Vec<Trial> {
             watch_checks_again_on_save_and_takes_keys_from_a_pipe,
         ),
         (
-            "doctor_looks_at_all_and_names_fixes",
-            doctor_looks_at_all_and_names_fixes,
-        ),
-        (
             "gradescope_s_script_writes_its_results",
             gradescope_s_script_writes_its_results,
         ),
-    ])
+    ]));
+    trials
 }
 
 fn in_work(work: &Path) -> Command {

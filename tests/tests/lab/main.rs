@@ -10,7 +10,7 @@ mod support;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use grading::harness::kill_strays;
+use grading::harness::{kill_strays, python};
 use libtest_mimic::{Arguments, Completion, Trial};
 
 /// How many tests run at once: each of them is a grader with programs of its own.
@@ -35,6 +35,17 @@ fn main() -> ExitCode {
 fn all(tests: &[(&'static str, fn())]) -> Vec<Trial> {
     let trial = |&(name, test): &(&'static str, fn())| unless(None, name, test);
     tests.iter().map(trial).collect()
+}
+
+/// As `all`, for tests whose submissions are in Python.
+fn all_with_python(tests: &[(&'static str, fn())]) -> Vec<Trial> {
+    let trial = |&(name, test): &(&'static str, fn())| unless(no_python(), name, test);
+    tests.iter().map(trial).collect()
+}
+
+/// Why tests that need Python are ignored, if they are.
+fn no_python() -> Option<&'static str> {
+    python().is_none().then_some("python3 is not installed")
 }
 
 /// Makes a trial of a function, ignored for the reason given, if any.

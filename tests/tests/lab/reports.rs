@@ -43,7 +43,7 @@ pub fn trials() -> Vec<Trial> {
         ),
     ]);
     trials.push(crate::unless(
-        python().is_none().then_some("python3 is not installed"),
+        crate::no_python(),
         "python_reads_all_of_them",
         python_reads_all_of_them,
     ));

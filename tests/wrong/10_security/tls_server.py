@@ -84,8 +84,9 @@ def guarded(stream):
         reset = not alert or "Closed before" in str(error)
         if bug == "dies_in_handshake" or (bug == "dies_on_reset" and reset):
             os._exit(1)
-        # A loop that takes the end for an empty message; bounded, to spare the machine.
-        give_up = time.monotonic() + 2
+        # A loop that takes the end for an empty message; bounded, to spare the machine,
+        # and long enough to be seen on a busy one.
+        give_up = time.monotonic() + 15
         while bug == "spins" and alert and time.monotonic() < give_up:
             pass
 
