@@ -208,15 +208,28 @@ def sockets():
         if {port(local), port(peer)} & {str(number) for number in ports}:
             return (state, local, peer, str(os.getpid()) in process)
 
-    monitor, ss = set(), set()
-    for line in run(programs[0]).splitlines()[1:]:
-        _, state, local, peer, *process = line.split(None, 4)
-        monitor.add(ours(state, local, peer, "".join(process)))
-    for line in run("ss", "-tunapH").splitlines():
+    def rows(fields, *words, head=0):
+        lines = run(*words).splitlines()[head:]
+        return {ours(*fields(line)) for line in lines} - {None}
+
+    def of_ss(line):
         _, state, _, _, local, peer, *process = line.split(None, 6)
-        ss.add(ours(state, local, peer, "".join(process)))
-    # A half-closed connection's other end may pass from one state to the next meanwhile.
-    assert monitor - {None} == ss - {None}, sorted(map(str, monitor ^ ss))
+        return state, local, peer, "".join(process)
+
+    def of_monitor(line):
+        _, state, local, peer, *process = line.split(None, 4)
+        return state, local, peer, "".join(process)
+
+    # A connection that is being closed may pass from one state to the next meanwhile: they
+    # are compared when ss says the same before and after.
+    for _ in range(50):
+        before = rows(of_ss, "ss", "-tunapH")
+        monitor = rows(of_monitor, programs[0], head=1)
+        ss = rows(of_ss, "ss", "-tunapH")
+        if before == ss:
+            break
+    assert before == ss, sorted(map(str, before ^ ss))
+    assert monitor == ss, sorted(map(str, monitor ^ ss))
     assert len(ss) > 8, ss
 
 
