@@ -195,7 +195,7 @@ def sockets():
         listener = socket.create_server((host, 0), family=family)
         client = socket.create_connection(listener.getsockname()[:2])
         peer, _ = listener.accept()
-        half, _ = (socket.create_connection(listener.getsockname()[:2]), None)
+        half = socket.create_connection(listener.getsockname()[:2])
         closed, _ = listener.accept()
         half.close()
         datagrams = socket.socket(family, socket.SOCK_DGRAM)
