@@ -14,10 +14,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Output, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use grading::harness::{Exam, Exit, Program};
 use libtest_mimic::Trial;
+
+use crate::held::Held;
 
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
@@ -218,21 +220,18 @@ fn enter(server: &Program) -> BufReader<TcpStream> {
     client
 }
 
+/// Leaves, and waits until the server has closed.
+fn quits(mut client: BufReader<TcpStream>) {
+    client.get_mut().write_all(b"quit\n").unwrap();
+    client.read_to_end(&mut Vec::new()).unwrap();
+}
+
 /// Reads on to a line.
 fn hears(client: &mut BufReader<TcpStream>, wanted: &str) {
     let mut line = String::new();
     while line.trim_end() != wanted {
         line.clear();
         assert!(client.read_line(&mut line).unwrap() > 0, "no {wanted}");
-    }
-}
-
-/// Waits until a number has come down to a limit.
-fn settles(what: &str, limit: usize, count: impl Fn() -> Option<usize>) {
-    let give_up = Instant::now() + Duration::from_secs(15);
-    while count().is_some_and(|count| count > limit) {
-        assert!(Instant::now() < give_up, "{what}: {:?} > {limit}", count());
-        thread::yield_now();
     }
 }
 
@@ -304,22 +303,19 @@ fn who_comes_to_a_full_room_is_told() {
     let exam = exam("chat_server");
     let launch = exam.launch().args(&["--quiet", "--max-clients", "2"]);
     let server = launch.server().ok().unwrap();
-    let files = server.open_files().unwrap_or(0);
-    for _ in 0..3 {
-        let (_first, mut second) = (enter(&server), enter(&server));
+    let before = Held::by(&server);
+    for _ in 0..10 {
+        let (first, second) = (enter(&server), enter(&server));
         let mut refusal = String::new();
         connect(&server).read_to_string(&mut refusal).unwrap();
         assert_eq!(refusal, "The chat is full, please try again later.\n");
         // A place is free again as soon as its owner has left.
-        second.get_mut().write_all(b"quit\n").unwrap();
-        second.read_to_string(&mut refusal).unwrap();
-        let mut third = enter(&server);
-        third.get_mut().write_all(b"quit\n").unwrap();
-        third.read_to_string(&mut refusal).unwrap();
-        drop(_first);
-        // Its owner has gone without a word: the next one may be a moment too early.
-        settles("descriptors", files, || server.open_files());
+        quits(second);
+        let third = enter(&server);
+        quits(third);
+        quits(first);
     }
+    before.is_all_again(&server).unwrap();
 }
 
 fn who_says_nothing_is_let_go() {
@@ -381,7 +377,7 @@ fn idle_clients_cost_little_and_come_back_as_nothing() {
     let exam = exam("chat_server");
     let server = exam.launch().args(&["--quiet"]).server().ok().unwrap();
     drop(enter(&server));
-    let files = server.open_files().unwrap_or_default();
+    let before = Held::by(&server);
     let clients: Vec<_> = (0..count).map(|_| enter(&server)).collect();
     if let Some(bytes) = server.memory() {
         assert!(
@@ -390,7 +386,7 @@ fn idle_clients_cost_little_and_come_back_as_nothing() {
         );
     }
     drop(clients);
-    settles("descriptors", files, || server.open_files());
+    before.is_all_again(&server).unwrap();
 }
 
 fn a_crowd_comes_and_goes_and_leaves_nothing() {
@@ -398,8 +394,7 @@ fn a_crowd_comes_and_goes_and_leaves_nothing() {
     let exam = exam("chat_server");
     let server = exam.launch().args(&["--quiet"]).server().ok().unwrap();
     drop(enter(&server));
-    let files = server.open_files().unwrap_or_default();
-    let threads = server.threads().unwrap_or_default();
+    let before = Held::by(&server);
     thread::scope(|scope| {
         for _ in 0..50 {
             scope.spawn(|| {
@@ -407,21 +402,19 @@ fn a_crowd_comes_and_goes_and_leaves_nothing() {
                     let mut client = enter(&server);
                     client.get_mut().write_all(b"hi\n").unwrap();
                     hears(&mut client, "Server received: hi");
-                    client.get_mut().write_all(b"quit\n").unwrap();
-                    client.read_to_end(&mut Vec::new()).unwrap();
+                    quits(client);
                 }
             });
         }
     });
-    settles("descriptors", files, || server.open_files());
-    settles("threads", threads, || server.threads());
+    before.is_all_again(&server).unwrap();
 }
 
 fn without_descriptors_it_sheds_clients_and_recovers() {
     let exam = exam("chat_server");
     let launch = exam.launch().args(&["--quiet"]).open_files(64);
     let server = launch.server().ok().unwrap();
-    let files = server.open_files().unwrap_or(0);
+    let before = Held::by(&server);
     let crowd: Vec<_> = (0..90).map(|_| connect(&server)).collect();
     // Those who were let in are greeted, the others see the end.
     let greeted = crowd
@@ -430,7 +423,7 @@ fn without_descriptors_it_sheds_clients_and_recovers() {
         .count();
     assert!((40..64).contains(&greeted), "{greeted} of 90 were greeted");
     drop(crowd);
-    settles("descriptors", files, || server.open_files());
+    before.is_all_again(&server).unwrap();
     let mut client = enter(&server);
     client.get_mut().write_all(b"again\n").unwrap();
     hears(&mut client, "Server received: again");

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use grading::harness::{Exam, Program, TlsConn};
 use libtest_mimic::{Failed, Trial};
 
+use crate::held::Held;
+
 type Tried = Result<(), Failed>;
 
 /// A name, the tool that it needs, and the test.
@@ -437,7 +439,7 @@ fn loses_no_client() -> Tried {
         Ok(())
     };
     visit(&server)?;
-    let (threads, files) = (server.threads(), server.open_files());
+    let before = Held::by(&server);
     std::thread::scope(|scope| {
         let crowd: Vec<_> = (0..AT_A_TIME)
             .map(|_| {
@@ -448,15 +450,7 @@ fn loses_no_client() -> Tried {
             .into_iter()
             .try_for_each(|one| one.join().unwrap_or(Err("a thread panicked".into())))
     })?;
-    let give_up = Instant::now() + Duration::from_secs(10);
-    while server.threads() > threads || server.open_files() > files {
-        if Instant::now() > give_up {
-            let now = (server.threads(), server.open_files());
-            return Err(format!("{:?} before, {now:?} after", (threads, files)).into());
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
+    Ok(before.is_all_again(&server)?)
 }
 
 /// A CA of openssl's with an intermediate one, in the folder of an exam.

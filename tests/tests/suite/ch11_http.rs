@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 use grading::harness::{Exam, Program};
 use libtest_mimic::{Failed, Trial};
 
+use crate::held::Held;
+
 type Outcome = Result<(), Failed>;
 /// The tool that it needs, its name, and what it does.
 type Test = (&'static str, &'static str, fn() -> Outcome);
@@ -680,6 +682,7 @@ fn says_continue() -> Outcome {
 
 fn a_reader_that_never_reads() -> Outcome {
     let (_exam, server) = challenge(&[])?;
+    is_served(server.addr())?; // So it has all the threads that it starts with.
     let threads = server.threads().unwrap_or_default();
     let mut stream = connect(server.addr())?;
     stream.set_write_timeout(Some(Duration::from_secs(2)))?;
@@ -704,7 +707,7 @@ fn many_visitors() -> Outcome {
         let exam = Exam::reference(step)?;
         let server = &exam.launch().arg("--quiet").server()?;
         is_served(server.addr())?;
-        let (threads, files) = (server.threads(), server.open_files());
+        let before = Held::by(server);
         let left = AtomicU32::new(if crate::in_full() { 10_000 } else { 1_000 });
         thread::scope(|scope| {
             let visitors: Vec<_> = (0..50)
@@ -724,17 +727,9 @@ fn many_visitors() -> Outcome {
                 .try_for_each(|visitor| visitor.join().unwrap())
         })
         .map_err(|error: Failed| Failed::from(format!("{step}: {error:?}")))?;
-        let give_up = Instant::now() + Duration::from_secs(10);
-        let is_back = || {
-            server.threads() <= threads.map(|it| it + 2)
-                && server.open_files() <= files.map(|it| it + 2)
-        };
-        while !is_back() {
-            if Instant::now() > give_up {
-                return Err(format!("{step}: threads or descriptors are left").into());
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
+        before
+            .is_all_again(server)
+            .map_err(|error| format!("{step}: {error}"))?;
     }
     Ok(())
 }

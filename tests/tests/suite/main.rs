@@ -17,6 +17,7 @@ mod ch10_security;
 mod ch11_http;
 mod ch_tools;
 mod contract;
+mod held;
 mod python_halves;
 mod reference;
 mod sheets;
