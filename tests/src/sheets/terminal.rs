@@ -445,13 +445,22 @@ mod tests {
     use super::*;
     use crate::sheets::Sheet;
 
-    /// Runs a sheet of console blocks; the deadline is only reached by wrong ones.
+    /// Runs a sheet of console blocks that reaches no deadline.
     fn run(text: &str) -> Result<(), String> {
+        run_within(Duration::from_secs(10), text)
+    }
+
+    /// Runs a sheet that can only end by reaching its deadline.
+    fn wait_in_vain(text: &str) -> String {
+        run_within(Duration::from_secs(1), text).unwrap_err()
+    }
+
+    fn run_within(deadline: Duration, text: &str) -> Result<(), String> {
         let sheet = Sheet::parse(Path::new("labs/x.md"), text);
         let script =
             Script::of(&sheet, |_| None).map_err(|problem| problem.to_string())?;
         let folder = tempfile::tempdir().unwrap();
-        run_with_deadline(folder.path(), &script, Duration::from_secs(3))
+        run_with_deadline(folder.path(), &script, deadline)
             .map_err(|problem| problem.to_string())
     }
 
@@ -490,8 +499,8 @@ mod tests {
         let error = run("```console\n# Terminal 1\n$ echo 1\n1\n2\n```\n").unwrap_err();
         assert!(error.contains("the command has ended"), "{error}");
         let error =
-            run("```console\n# Terminal 1\n$ echo 1; sleep 60\n1\n2\n```\n").unwrap_err();
-        assert!(error.contains("after 3 seconds"), "{error}");
+            wait_in_vain("```console\n# Terminal 1\n$ echo 1; sleep 60\n1\n2\n```\n");
+        assert!(error.contains("after 1 seconds"), "{error}");
     }
 
     #[test]
@@ -535,7 +544,8 @@ mod tests {
     fn typed_lines_are_echoed_and_read() {
         let sheet = "<!-- types: hello -->\n```console\n# Terminal 1\n$ printf 'Name: '; read n; echo \"Hi $n\"\nName: hello\nHi hello\n```\n";
         assert_eq!(run(sheet), Ok(()));
-        assert!(run(&sheet.replace("Name: hello", "Nane: hello")).is_err());
+        let error = wait_in_vain(&sheet.replace("Name: hello", "Nane: hello"));
+        assert!(error.contains("- Nane:"), "{error}");
         assert!(run(&sheet.replace("Hi hello", "Hi hallo")).is_err());
     }
 
@@ -565,8 +575,7 @@ mod tests {
 
     #[test]
     fn a_command_that_does_not_end_fails_before_the_next() {
-        let error =
-            run("```console\n# Terminal 1\n$ sleep 60\n$ true\n```\n").unwrap_err();
+        let error = wait_in_vain("```console\n# Terminal 1\n$ sleep 60\n$ true\n```\n");
         assert!(error.contains("`sleep 60` (line 3) still runs"), "{error}");
     }
 

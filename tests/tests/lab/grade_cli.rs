@@ -77,11 +77,13 @@ pub fn trials() -> Vec<Trial> {
     let shared_ports = (!isolation.separates_ports())
         .then_some("this system has no network namespaces for users")
         .or_else(crate::no_python);
-    trials.push(crate::unless(
+    // It waits longest, so it begins first.
+    let several = crate::unless(
         shared_ports,
         "several_can_use_the_same_fixed_port_at_once",
         several_can_use_the_same_fixed_port_at_once,
-    ));
+    );
+    trials.insert(0, several);
     #[cfg(target_os = "linux")]
     {
         let no_namespaces = (isolation != Isolation::Namespaces)

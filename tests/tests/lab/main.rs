@@ -14,7 +14,7 @@ use grading::harness::{kill_strays, python};
 use libtest_mimic::{Arguments, Completion, Trial};
 
 /// How many tests run at once: each of them is a grader with programs of its own.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 6;
 
 fn main() -> ExitCode {
     // The grader tries isolation with its own program, which is this one here.
