@@ -146,8 +146,27 @@ pub fn restarts_at_once(exam: &mut Exam, probe: Probe) -> Verdict {
     open.read_some(Duration::from_millis(500));
     server.kill();
     drop(open);
-    let server = exam.launch().port(port).server()?;
+    let server = exam.launch().port(port).server().map_err(in_time_wait)?;
     probe(&server, &exam.word(8))
+}
+
+/// Adds what keeps a server from its own port, unless it says something else.
+fn in_time_wait(stop: Stop) -> Stop {
+    let Stop::Failed(failure) = stop else {
+        return stop;
+    };
+    let words = failure.cause.clone().unwrap_or_default();
+    if !words.is_empty() && !words.to_lowercase().contains("in use") {
+        return Stop::Failed(failure);
+    }
+    let mut cause = "its last connection keeps the port for a minute (TIME_WAIT): set \
+                     SO_REUSEADDR before bind"
+        .to_owned();
+    if !words.is_empty() {
+        cause.push_str("; ");
+        cause.push_str(&words);
+    }
+    failure.cause(cause).into()
 }
 
 /// Watches a program for `watched`, and on until it has rested for half of that or has

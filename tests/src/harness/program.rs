@@ -33,6 +33,11 @@ const REACTION: Duration = Duration::from_millis(100);
 const A_WHILE: Duration = Duration::from_millis(500);
 /// Open files, unless a check sets another limit (`ulimit -n`).
 const OPEN_FILES: u32 = 4096;
+/// The likely cause when a program that runs has printed nothing at all.
+const IN_A_BUFFER: &str = "what it prints may wait in a buffer, since stdout is no terminal here: flush each line";
+/// The likely cause when a program does not end on Ctrl-C.
+const GOES_ON: &str = "the signal is caught, and the call that waits goes on after it \
+     (SA_RESTART), or it waits for a thread that never ends";
 
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,6 +223,7 @@ pub struct Program {
     stdin: Option<Typist>,
     streams: Arc<Streams>,
     exit: Option<Exit>,
+    is_interrupted: bool,
     mark: String,
     addr: SocketAddr,
     accepted: Accepted,
@@ -281,6 +287,7 @@ impl Program {
             child,
             streams,
             exit: None,
+            is_interrupted: false,
             mark,
             addr: start.addr,
             accepted: start.accepted.clone(),
@@ -529,7 +536,13 @@ impl Program {
                 if condition(&self.printed()) {
                     return Ok(());
                 }
-                return Err(Failure::new(expected, self.printed_for_failure()).into());
+                let failure = Failure::new(expected, self.printed_for_failure());
+                let is_silent = !ended && self.printed().trim().is_empty();
+                return Err(if is_silent {
+                    failure.cause(IN_A_BUFFER).into()
+                } else {
+                    failure.into()
+                });
             }
             // A wake-up may fall between the test and the lock: look again soon.
             let wait = left.min(Duration::from_millis(50));
@@ -585,6 +598,7 @@ impl Program {
     pub fn interrupt(&mut self) {
         thread::sleep(REACTION);
         self.transcript.note("Ctrl-C");
+        self.is_interrupted = true;
         self.signal_group(Signal::Interrupt);
     }
 
@@ -670,7 +684,12 @@ impl Program {
             self.close_what_it_has_closed(start);
             if Instant::now() >= give_up {
                 let expected = format!("it ends within {} s", patience.as_secs_f32());
-                return Err(Failure::new(expected, "it still runs").into());
+                let failure = Failure::new(expected, "it still runs");
+                return Err(if self.is_interrupted {
+                    failure.cause(GOES_ON).into()
+                } else {
+                    failure.into()
+                });
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(10));
