@@ -33,6 +33,9 @@ const REACTION: Duration = Duration::from_millis(100);
 const A_WHILE: Duration = Duration::from_millis(500);
 /// Open files, unless a check sets another limit (`ulimit -n`).
 const OPEN_FILES: u32 = 4096;
+/// How long a program that listens on another port may take to come to its own. A fixed
+/// port is common, and need not cost as long as a slow start.
+const ELSEWHERE: Duration = Duration::from_secs(5);
 /// The likely cause when a program that runs has printed nothing at all.
 const IN_A_BUFFER: &str = "what it prints may wait in a buffer, since stdout is no terminal here: flush each line";
 /// The likely cause when a program does not end on Ctrl-C.
@@ -365,6 +368,7 @@ impl Program {
         let start = Instant::now();
         let mut give_up = (start + patience).min(self.deadline);
         let mut pause = Duration::from_millis(1);
+        let mut elsewhere_since = None;
         loop {
             // Look for the end first: what a dead program printed is complete then.
             let exit = self.poll_exit()?;
@@ -386,6 +390,14 @@ impl Program {
             if Instant::now() >= give_up && kernel::overloaded() {
                 // It may not have had its share of the processor yet.
                 give_up = (start + patience * 2).min(self.deadline);
+            }
+            if elsewhere.is_empty() {
+                elsewhere_since = None;
+            } else if *elsewhere_since.get_or_insert_with(Instant::now) + ELSEWHERE
+                <= Instant::now()
+                && !kernel::overloaded()
+            {
+                give_up = Instant::now();
             }
             let out_of_time = Instant::now() >= give_up;
             if exit.is_none() && !out_of_time {
