@@ -5,19 +5,22 @@
 //! Terminal 2:  cargo run -p fetch_url -- -i http://127.0.0.1:8000/
 //! Lab sheet:   labs/11_http.md
 //!
-//! url.rs and response.rs parse; this file connects, sends, reads and writes.
+//! url.rs and response.rs parse, output.rs writes; this file connects, sends and reads.
 
-use std::fs::{self, File};
+mod output;
+
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::path::{Path, PathBuf};
-use std::process::{self, ExitCode};
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use fetch_url::response::{BodyReader, Head};
 use fetch_url::url::Url;
-use labkit::{printable, reason};
+use labkit::printable;
+
+use output::Sink;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most redirects that are followed, as browsers do; a loop has no end.
@@ -60,60 +63,8 @@ fn fetch(args: Args) -> anyhow::Result<()> {
         .url
         .parse()
         .with_context(|| format!("cannot fetch {:?}", args.url))?;
-    match &args.output {
-        None => {
-            let mut stdout = io::stdout().lock();
-            follow(url, &args, &mut |bytes| {
-                // Not an io::Error: its hint would be about the network.
-                let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
-                written.map_err(|error| {
-                    anyhow!(
-                        "cannot write to stdout: {}. Its reader has gone",
-                        reason(&error)
-                    )
-                })
-            })
-        }
-        Some(path) => write_file(path, |file| {
-            follow(url, &args, &mut |bytes| {
-                let written = file.write_all(bytes);
-                written
-                    .map_err(|error| anyhow!("cannot write {path:?}: {}", reason(&error)))
-            })
-        }),
-    }
+    output::write(args.output.as_deref(), |sink| follow(url, &args, sink))
 }
-
-/// Writes a new file beside `path` and moves it there when it is complete: whatever
-/// happens, `path` is either as before or whole.
-fn write_file(
-    path: &Path,
-    fill: impl FnOnce(&mut File) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let cannot = |error: io::Error| anyhow!("cannot write {path:?}: {}", reason(&error));
-    // A device such as /dev/null stays what it is.
-    if fs::metadata(path).is_ok_and(|it| !it.is_file()) {
-        return fill(&mut File::create(path).map_err(cannot)?);
-    }
-    let name = path
-        .file_name()
-        .with_context(|| format!("{path:?} is no file name"))?;
-    let mut part_name = name.to_owned();
-    part_name.push(format!(".{}.part", process::id()));
-    let part = path.with_file_name(part_name);
-    let mut file = File::create_new(&part).map_err(cannot)?;
-    let result = fill(&mut file).and_then(|()| {
-        file.sync_all().map_err(cannot)?;
-        fs::rename(&part, path).map_err(cannot)
-    });
-    if result.is_err() {
-        let _ = fs::remove_file(&part);
-    }
-    result
-}
-
-/// Receives the bytes of the output.
-type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> anyhow::Result<()>;
 
 /// Fetches a URL, and those to which the server sends us on.
 fn follow(mut url: Url, args: &Args, sink: Sink) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 //!
 //! Sheet: labs/11_http.md
 
+mod output;
 mod response;
 mod url;
 
@@ -40,6 +41,6 @@ fn main() -> anyhow::Result<()> {
     // TODO (step 3): take the URL apart (url.rs).
     // TODO (step 3): connect, send the request, read the head (response.rs).
     // TODO (step 3): read the body: by length, by chunks, or up to the close.
-    // TODO (step 3): write it where it belongs; fail when it is cut short.
+    // TODO (step 3): write it where it belongs (output.rs); fail when it is cut short.
     Ok(())
 }
