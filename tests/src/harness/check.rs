@@ -97,6 +97,31 @@ impl Check {
         self
     }
 
+    /// The command with the student's own program in it: `cargo run -p STEP` starts the
+    /// course's, which has not failed.
+    fn by_hand_at_home(&self) -> String {
+        let theirs = format!("-p {}", self.step());
+        let mut text = String::new();
+        let mut rest = self.by_hand;
+        while let Some((before, after)) = rest.split_once(&theirs) {
+            let is_whole =
+                !after.starts_with(|next: char| next.is_alphanumeric() || next == '_');
+            match before.rsplit_once("cargo run") {
+                Some((head, flags)) if is_whole && matches!(flags.trim(), "" | "-q") => {
+                    text.push_str(head);
+                    text.push_str("cargo lab run ");
+                    text.push_str(self.step());
+                }
+                _ => {
+                    text.push_str(before);
+                    text.push_str(&theirs);
+                }
+            }
+            rest = after;
+        }
+        text + rest
+    }
+
     /// Marks a check that measures time or watches for silence.
     pub fn timing(mut self) -> Self {
         self.timing = true;
@@ -307,7 +332,7 @@ impl Outcome {
             note: None,
             millis: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             sheet: check.sheet.to_owned(),
-            by_hand: check.by_hand.to_owned(),
+            by_hand: check.by_hand_at_home(),
         }
     }
 
@@ -387,6 +412,26 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_is_shown_by_hand_as_the_student_starts_it() {
+        let by_hand = |command| {
+            let check =
+                Check::new("ping.hears_an_echo", "hears", |_| Ok(())).by_hand(command);
+            check.by_hand_at_home()
+        };
+        assert_eq!(
+            by_hand("cargo run -p ping ::1; echo $?"),
+            "cargo lab run ping ::1; echo $?"
+        );
+        assert_eq!(by_hand("cargo run -q -p ping"), "cargo lab run ping");
+        let other = "cargo run -p ping_server & cargo run -p pin; ping -p ping";
+        assert_eq!(by_hand(other), other);
+        assert_eq!(
+            by_hand("cargo run -p other & cargo run -p ping & cargo run -p ping"),
+            "cargo run -p other & cargo lab run ping & cargo lab run ping"
+        );
+    }
 
     #[test]
     fn the_first_differing_byte_is_marked() {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::check::{Failure, Stop, Verdict};
+use super::started::{LOOK_AGAIN, Started};
 use super::transcript::{Transcript, escape};
 
 /// How long a reply may take; far longer than any correct program needs.
@@ -507,6 +508,7 @@ pub struct Listener {
     listener: TcpListener,
     addr: SocketAddr,
     accepted: Accepted,
+    started: Started,
     deadline: Instant,
     transcript: Transcript,
 }
@@ -515,6 +517,7 @@ impl Listener {
     pub(super) fn bind(
         host: &str,
         accepted: &Accepted,
+        started: &Started,
         deadline: Instant,
         transcript: &Transcript,
     ) -> Result<Listener, Stop> {
@@ -532,6 +535,7 @@ impl Listener {
             listener,
             addr,
             accepted: accepted.clone(),
+            started: started.clone(),
             deadline,
             transcript: transcript.clone(),
         })
@@ -558,7 +562,9 @@ impl Listener {
     /// A failure when it does not connect.
     pub fn accept_within(&self, patience: Duration) -> Result<Conn, Stop> {
         let give_up = (Instant::now() + patience).min(self.deadline);
+        let mut watch = self.started.watch();
         loop {
+            let ended = watch.end();
             match self.listener.accept() {
                 Ok((stream, _)) => {
                     stream.set_nonblocking(false).map_err(|error| {
@@ -576,9 +582,11 @@ impl Listener {
                     return Ok(conn);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let expected = "it connects to the host and port that it is given";
+                    if let Some(ended) = ended {
+                        return Err(Failure::new(expected, ended.to_string()).into());
+                    }
                     if Instant::now() >= give_up {
-                        let expected =
-                            "it connects to the host and port that it is given";
                         let got =
                             format!("no connection within {} s", patience.as_secs());
                         return Err(Failure::new(expected, got).into());
@@ -596,6 +604,7 @@ impl Listener {
 pub struct Udp {
     socket: UdpSocket,
     label: String,
+    started: Started,
     deadline: Instant,
     transcript: Transcript,
 }
@@ -604,6 +613,7 @@ impl Udp {
     pub(super) fn bind(
         host: &str,
         label: &str,
+        started: &Started,
         deadline: Instant,
         transcript: &Transcript,
     ) -> Result<Udp, Stop> {
@@ -613,6 +623,7 @@ impl Udp {
         Ok(Udp {
             socket,
             label: label.to_owned(),
+            started: started.clone(),
             deadline,
             transcript,
         })
@@ -670,9 +681,15 @@ impl Udp {
     ) -> Result<(Vec<u8>, SocketAddr), Stop> {
         let give_up = (Instant::now() + patience).min(self.deadline);
         let mut buf = vec![0; 65_536];
+        let mut watch = self.started.watch();
         loop {
+            let ended = watch.end();
             let left = give_up.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.socket.set_read_timeout(Some(left)).is_err() {
+            let wait = left.min(match ended {
+                Some(_) => Duration::from_millis(1),
+                None => LOOK_AGAIN,
+            });
+            if left.is_zero() || self.socket.set_read_timeout(Some(wait)).is_err() {
                 let got = format!("nothing within {} s", patience.as_secs_f32());
                 return Err(Failure::new("a datagram", got).into());
             }
@@ -683,9 +700,13 @@ impl Udp {
                     return Ok((bytes, from));
                 }
                 Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock
-                    | ErrorKind::TimedOut
-                    | ErrorKind::Interrupted
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                        if let Some(ended) = ended {
+                            let got = ended.to_string();
+                            return Err(Failure::new("a datagram", got).into());
+                        }
+                    }
+                    ErrorKind::Interrupted
                     | ErrorKind::ConnectionRefused
                     | ErrorKind::ConnectionReset => {}
                     _ => return Err(Stop::grader("cannot receive a datagram", &error)),

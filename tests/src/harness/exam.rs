@@ -13,6 +13,7 @@ use super::conn::{Accepted, Listener, Udp};
 use super::kernel::Protocol;
 use super::lock;
 use super::program::{KEPT, KEPT_OF_A_TOOL, Program, Ready, Start};
+use super::started::Started;
 use super::target::{Prepared, Target};
 use super::transcript::Transcript;
 
@@ -33,6 +34,7 @@ pub struct Exam {
     env: Vec<(String, String)>,
     ports: Mutex<Vec<u16>>,
     accepted: Accepted,
+    started: Started,
     /// Sockets that have a port and do nothing with it.
     held: Mutex<Vec<socket2::Socket>>,
 }
@@ -58,6 +60,7 @@ impl Exam {
             env: Vec::new(),
             ports: Mutex::default(),
             accepted: Accepted::default(),
+            started: Started::default(),
             held: Mutex::default(),
         })
     }
@@ -156,7 +159,13 @@ impl Exam {
     ///
     /// The grader's own.
     pub fn listener_on(&self, host: &str) -> Result<Listener, Stop> {
-        Listener::bind(host, &self.accepted, self.deadline, &self.transcript)
+        Listener::bind(
+            host,
+            &self.accepted,
+            &self.started,
+            self.deadline,
+            &self.transcript,
+        )
     }
 
     /// Plays a UDP peer on a free port of 127.0.0.1.
@@ -179,7 +188,13 @@ impl Exam {
         } else {
             format!("{name}: ")
         };
-        Udp::bind("127.0.0.1", &label, self.deadline, &self.transcript)
+        Udp::bind(
+            "127.0.0.1",
+            &label,
+            &self.started,
+            self.deadline,
+            &self.transcript,
+        )
     }
 
     /// Random numbers from the run's seed and the check's id.
@@ -457,6 +472,8 @@ impl Launch<'_> {
         lock(&exam.ports).extend(addr.map(|addr| addr.port()));
         Program::start(&Start {
             name: &exam.step,
+            args: &self.args,
+            host: &host,
             words: &words,
             dir: exam.dir.path(),
             env: &self.env,
@@ -465,6 +482,7 @@ impl Launch<'_> {
             kept: if addr.is_some() { KEPT } else { KEPT_OF_A_TOOL },
             addr: addr.unwrap_or(SocketAddr::new(self.ip(), 0)),
             accepted: &exam.accepted,
+            started: &exam.started,
             deadline: exam.deadline,
             transcript: &exam.transcript,
         })

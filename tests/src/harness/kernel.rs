@@ -6,6 +6,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::started::Ended;
+
 /// Where a socket listens (TCP) or is bound (UDP).
 pub type ListenAddr = SocketAddr;
 
@@ -37,16 +39,30 @@ mod linux {
     use std::collections::HashSet;
     use std::fs::File;
     use std::io::{BufRead, BufReader, Read};
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use procfs::net::{self, TcpNetEntries};
     use procfs::process::{FDTarget, Process, all_processes};
     use procfs::{Current, FromBufReadSI};
 
+    use super::super::Exit;
     use super::*;
 
     /// Whether all other processes that this one sees come from programs under test.
     static OWN_TABLE: AtomicBool = AtomicBool::new(false);
+
+    /// Tells whether a process of ours has ended, and how, as far as is known; `None` if it
+    /// still runs.
+    pub(in super::super) fn ended(pid: u32) -> Option<Ended> {
+        let process = i32::try_from(pid).ok().map(Process::new)?;
+        let Ok(stat) = process.and_then(|process| process.stat()) else {
+            return Some(Ended(None)); // It was waited for already.
+        };
+        let status = || stat.exit_code.map(ExitStatus::from_raw);
+        matches!(stat.state, 'Z' | 'X').then(|| Ended(status().map(Exit::from)))
+    }
 
     /// Tells whether many more programs want to run than there are processors.
     pub(in super::super) fn overloaded() -> bool {
@@ -380,8 +396,8 @@ mod linux {
 
 #[cfg(target_os = "linux")]
 pub(super) use linux::{
-    cpu_time, family, holder, listening, marked, memory, open_files, overloaded, threads,
-    waited_for_cpu,
+    cpu_time, ended, family, holder, listening, marked, memory, open_files, overloaded,
+    threads, waited_for_cpu,
 };
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{guard_lane, kill_others, usage_of_others};
@@ -394,6 +410,9 @@ mod elsewhere {
         None
     }
     pub(in super::super) fn holder(_: u16, _: Protocol, _: &str) -> Option<Holder> {
+        None
+    }
+    pub(in super::super) fn ended(_: u32) -> Option<Ended> {
         None
     }
     pub(in super::super) fn overloaded() -> bool {
@@ -432,8 +451,8 @@ mod elsewhere {
 
 #[cfg(not(target_os = "linux"))]
 pub(super) use elsewhere::{
-    cpu_time, family, holder, listening, marked, memory, open_files, overloaded, threads,
-    waited_for_cpu,
+    cpu_time, ended, family, holder, listening, marked, memory, open_files, overloaded,
+    threads, waited_for_cpu,
 };
 #[cfg(not(target_os = "linux"))]
 pub(crate) use elsewhere::{guard_lane, kill_others, usage_of_others};

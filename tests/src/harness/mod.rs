@@ -6,6 +6,7 @@
 //! | `exam.rs` | what a check function works with: start programs, play their peers |
 //! | `program.rs` | a running program: its streams, signals, exit, and its certain end |
 //! | `conn.rs` | the peers that a check plays: TCP connections, listeners, UDP sockets |
+//! | `started.rs` | which programs a check has started, and whether all have ended |
 //! | `transcript.rs` | who sent which bytes when, as shown in feedback |
 //! | `kernel.rs` | what the kernel says of a program: sockets, CPU time, descriptors |
 //! | `target.rs` | where programs come from: reference crates, submissions, single files |
@@ -24,6 +25,7 @@ mod lab_toml;
 mod program;
 mod python;
 mod runner;
+mod started;
 mod target;
 mod tls;
 mod transcript;

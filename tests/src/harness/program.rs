@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use super::check::{Failure, Stop, Verdict};
 use super::conn::{Accepted, Conn};
 use super::kernel::{self, Holder, MARK, Protocol};
-use super::transcript::{Transcript, escape};
+use super::started::Started;
+use super::transcript::{Transcript, escape, escape_up_to};
 use super::{ListenAddr, lock};
 
 /// How much of each output stream is kept from its beginning and from its end.
@@ -33,6 +34,8 @@ const REACTION: Duration = Duration::from_millis(100);
 const A_WHILE: Duration = Duration::from_millis(500);
 /// Open files, unless a check sets another limit (`ulimit -n`).
 const OPEN_FILES: u32 = 4096;
+/// How many characters of a command line are shown.
+const TOLD: usize = 150;
 /// How long a program that listens on another port may take to come to its own. A fixed
 /// port is common, and need not cost as long as a slow start.
 const ELSEWHERE: Duration = Duration::from_secs(5);
@@ -205,6 +208,10 @@ impl Typist {
 #[derive(Debug)]
 pub(super) struct Start<'a> {
     pub name: &'a str,
+    /// What it is told beside host and port, for the transcript.
+    pub args: &'a [String],
+    /// The host that it is told, an address or a name.
+    pub host: &'a str,
     pub words: &'a [std::ffi::OsString],
     pub dir: &'a Path,
     pub env: &'a [(String, String)],
@@ -214,6 +221,7 @@ pub(super) struct Start<'a> {
     pub kept: usize,
     pub addr: SocketAddr,
     pub accepted: &'a Accepted,
+    pub started: &'a Started,
     pub deadline: Instant,
     pub transcript: &'a Transcript,
 }
@@ -256,7 +264,7 @@ impl Program {
             .env("HOME", start.dir)
             .env("LANG", "C.UTF-8")
             .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("HOST", start.addr.ip().to_string())
+            .env("HOST", start.host)
             .env("PORT", start.addr.port().to_string())
             .env(MARK, &mark)
             .envs(start.env.iter().map(|(name, value)| (name, value)))
@@ -271,7 +279,8 @@ impl Program {
         let mut child = command.spawn().map_err(|error| {
             Stop::grader(format_args!("cannot start {}", start.name), &error)
         })?;
-        start.transcript.note(&format!("started {}", start.name));
+        start.started.add(child.id(), &mark);
+        start.transcript.note(&told(start.name, start.args));
 
         let captures = [Capture::new(start.kept), Capture::new(start.kept)];
         let streams = Arc::new(Streams {
@@ -840,6 +849,23 @@ impl Drop for Program {
         self.wait_streams_end();
         self.note_errors();
     }
+}
+
+/// Says how a program is started, in one line: `started ping 127.0.0.1 --count 3`. Ports
+/// after an address differ from run to run and are left out.
+fn told(name: &str, args: &[String]) -> String {
+    static PORT: LazyLock<Option<regex::Regex>> =
+        LazyLock::new(|| regex::Regex::new(r"(127\.0\.0\.1|localhost|\]):\d+").ok());
+    let words = std::iter::once(name).chain(args.iter().map(String::as_str));
+    let line: Vec<_> = words
+        .map(|word| shlex::try_quote(word).unwrap_or(word.into()))
+        .collect();
+    let (shown, is_all) = escape_up_to(line.join(" ").as_bytes(), TOLD);
+    let shown = match &*PORT {
+        Some(port) => port.replace_all(&shown, "$1:PORT").into_owned(),
+        None => shown,
+    };
+    format!("started {shown}{}", if is_all { "" } else { "…" })
 }
 
 /// Returns a command that runs `words` under limits of memory, files and core dumps.

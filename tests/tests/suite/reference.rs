@@ -30,7 +30,11 @@ pub fn trials() -> Vec<Trial> {
             let outcome = run_check(prepared, &check, seed);
             match outcome.status {
                 Status::Passed => Ok(()),
-                _ => Err(outcome.feedback().into()),
+                // Here it is the course's own program that has failed.
+                _ => Err(outcome
+                    .feedback()
+                    .replace("cargo lab run ", "cargo run -p ")
+                    .into()),
             }
         })
     });
