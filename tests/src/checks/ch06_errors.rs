@@ -373,8 +373,9 @@ fn robust_client() -> Vec<Check> {
                 let mut client = exam.client(listener.addr())?;
                 let mut conn = listener.accept()?;
                 conn.expect_exactly("Hello, Server!")?;
-                client.wait_for_output("Connected to the server")?;
+                // What is printed may come late, but the client waits for 5 s only.
                 conn.send(&word)?;
+                client.wait_for_output("Connected to the server")?;
                 client.wait_for_output(&format!("Received from server: {word}"))?;
                 client.wait_for_output("Connection closed")?;
                 client.expect_exit(0)

@@ -45,6 +45,9 @@ const IN_A_BUFFER: &str = "what it prints may wait in a buffer, since stdout is 
 const GOES_ON: &str = "the signal is caught, and the call that waits goes on after it \
      (SA_RESTART), or it waits for a thread that never ends";
 
+/// The likely cause when Ctrl-C ends a program that should end by itself.
+const NOT_CAUGHT: &str = "nobody catches the signal; a shell that starts the program needs exec before its command";
+
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -721,7 +724,7 @@ impl Program {
     /// do not: only a wait that lasts looks for it.
     fn close_what_it_has_closed(&self, waiting_since: Instant) {
         if waiting_since.elapsed() > A_WHILE && self.accepted.close_what_has_ended() {
-            let note = "it has closed its side: the connection is closed";
+            let note = "it has ended its sending side: the connection is closed";
             self.transcript.note(note);
         }
     }
@@ -737,7 +740,11 @@ impl Program {
             return Ok(());
         }
         let got = format!("{exit}; {}", self.printed_for_failure());
-        Err(Failure::new(format!("it ends with exit status {status}"), got).into())
+        let failure = Failure::new(format!("it ends with exit status {status}"), got);
+        Err(match exit {
+            Exit::Signal(_) if self.is_interrupted => failure.cause(NOT_CAUGHT).into(),
+            _ => failure.into(),
+        })
     }
 
     /// After the end, gives the reader threads time to take what is in the pipes: a busy

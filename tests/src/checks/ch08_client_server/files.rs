@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::thread;
+use std::time::Instant;
 
 use super::super::common;
 use super::*;
@@ -263,14 +264,25 @@ fn probe(server: &Program, word: &str) -> Verdict {
     download(&mut client, word, word.as_bytes())
 }
 
-/// Where the server keeps its files: its start line says so, `Serving DIR on h:p`.
+/// Where the server keeps its files: its start line says so, `Serving DIR on h:p`. The line
+/// may come late; who prints none has the folder of the sheet.
 fn dir_of(server: &Program, exam: &Exam) -> PathBuf {
-    let printed = server.printed();
-    let named = printed.lines().find_map(|line| {
-        let (_, rest) = line.split_once("Serving ")?;
-        rest.rsplit_once(" on ")
-    });
-    exam.dir().join(named.map_or(DIR, |(dir, _)| dir))
+    let give_up = Instant::now() + Duration::from_secs(3);
+    let usual = exam.dir().join(DIR);
+    loop {
+        let printed = server.printed();
+        let named = printed.lines().find_map(|line| {
+            let (_, rest) = line.split_once("Serving ")?;
+            rest.rsplit_once(" on ")
+        });
+        if let Some((dir, _)) = named {
+            return exam.dir().join(dir);
+        }
+        if usual.exists() || Instant::now() > give_up {
+            return usual;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn round_trips(exam: &mut Exam, sizes: &[usize]) -> Verdict {
@@ -279,11 +291,14 @@ fn round_trips(exam: &mut Exam, sizes: &[usize]) -> Verdict {
         let (name, content) = (format!("{}.bin", exam.word(6)), exam.bytes(size));
         upload(&mut server.connect()?, &name, &content)?;
         let dir = dir_of(&server, exam);
-        let kept = fs::read(dir.join(&name)).unwrap_or_default();
-        if kept != content {
+        let kept = fs::read(dir.join(&name));
+        if !kept.as_ref().is_ok_and(|kept| *kept == content) {
             let dir = dir.strip_prefix(exam.dir()).unwrap_or(&dir).display();
             let expected = format!("{dir}/{name} holds the {size} bytes that were sent");
-            let got = format!("it is missing, or has other {} bytes", kept.len());
+            let got = match kept {
+                Ok(kept) => format!("{} bytes, and not the same", kept.len()),
+                Err(_) => "no such file".to_owned(),
+            };
             return Err(Failure::new(expected, got).into());
         }
         download(&mut server.connect()?, &name, &content)?;
