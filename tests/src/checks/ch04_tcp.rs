@@ -162,6 +162,25 @@ fn tcp_server() -> Vec<Check> {
         .hints(HINTS_CROWD)
         .by_hand("for i in $(seq 100); do printf hello | nc 127.0.0.1 8080 & done; wait"),
         Check::new(
+            "tcp_server.waits_for_the_message",
+            "says nothing before it has the client's message",
+            |exam| {
+                let server = exam.server()?;
+                let mut client = server.connect()?;
+                client.expect_silence(Duration::from_millis(300))?;
+                client.send(exam.word(8))?;
+                client.expect("Hello! You are connection #")
+            },
+        )
+        .needs(answers)
+        .sheet(CONNECT)
+        .hints(&[
+            "Who speaks first on this sheet, the client or the server?",
+            "The greeting is the answer to a message: read, then write.",
+            "Move write_all (sendall) behind the read (recv) that returns the message.",
+        ])
+        .by_hand("nc 127.0.0.1 8080, and type nothing"),
+        Check::new(
             "tcp_server.prints_what_happens",
             "prints each connection with its number and peer, and each message as text",
             |exam| {
@@ -171,7 +190,9 @@ fn tcp_server() -> Vec<Check> {
                 client.send(format!("{word} é"))?;
                 client.expect("Hello! You are connection #1")?;
                 server.wait_for_output("Connection #1 from ")?;
-                server.wait_for_output(&peer.port().to_string())?;
+                let port = peer.port().to_string();
+                let shows_peer = format!("it prints the peer, {peer}");
+                server.wait_for_printed(&shows_peer, |printed| printed.contains(&port))?;
                 prints_line_end(&mut server, &format!("Received: {word} é"))
             },
         )
@@ -207,6 +228,23 @@ fn tcp_server() -> Vec<Check> {
         .hints(HINTS_SURVIVES)
         .by_hand(r#"python3 -c "from socket import *; s = create_connection(('127.0.0.1', 8080)); s.setsockopt(SOL_SOCKET, SO_LINGER, b'\1\0\0\0' + bytes(4)); s.send(b'hi')""#),
         Check::new(
+            "tcp_server.counts_every_connection",
+            "counts a connection that says nothing, and one whose bytes are no text",
+            counts_every_connection,
+        )
+        .needs(&[
+            "tcp_server.numbers_each_connection",
+            "tcp_server.survives_invalid_utf8",
+            "tcp_server.survives_a_silent_visit",
+        ])
+        .sheet(CONNECT)
+        .hints(&[
+            "What is counted: what clients say, or that they came?",
+            "accept() has returned: that is a connection, whatever comes of it.",
+            "Raise the number right after accept(), before you read or decode anything.",
+        ])
+        .by_hand("nc -z 127.0.0.1 8080; printf hello | nc 127.0.0.1 8080"),
+        Check::new(
             "tcp_server.notices_the_end_of_a_client",
             "rests when a client has left",
             |exam| common::notices_the_end_of_a_client(exam, greeted),
@@ -241,7 +279,10 @@ fn tcp_server() -> Vec<Check> {
 fn greeted(server: &Program, word: &str) -> Verdict {
     let mut client = server.connect()?;
     client.send(word)?;
-    client.expect("Hello! You are connection #")
+    client.expect("Hello! You are connection #")?;
+    // A socket that is closed with unread bytes sends a reset: that is another visit.
+    client.read_some(Duration::from_millis(500));
+    Ok(())
 }
 
 /// It prints a line that ends with this text: what stands before it is free (F10).
@@ -281,6 +322,18 @@ fn numbers_each_connection(exam: &mut Exam) -> Verdict {
     Ok(())
 }
 
+fn counts_every_connection(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    drop(server.connect()?);
+    let mut odd = server.connect()?;
+    odd.send(b"\xff\xfe\x80")?;
+    odd.read_some(Duration::from_millis(300));
+    drop(odd);
+    let mut client = server.connect()?;
+    client.send(exam.word(8))?;
+    client.expect("Hello! You are connection #3")
+}
+
 fn numbers_a_crowd(exam: &mut Exam) -> Verdict {
     const CROWD: usize = 100;
     let server = &exam.server()?;
@@ -318,7 +371,7 @@ fn numbers_a_crowd(exam: &mut Exam) -> Verdict {
     }
     let expected = format!("the numbers 1 to {CROWD}, each once");
     Err(Failure::new(expected, format!("{numbers:?}"))
-        .cause("two clients at the same time count with the same old number")
+        .cause("the number is not raised and read in one step, for each connection once")
         .into())
 }
 

@@ -48,8 +48,12 @@ def serve(stream, peer):
         print(f"\nConnection #{number} from {peer[0]}:{peer[1]}")
     if bug == "answers_first":
         time.sleep(1)
+    if bug == "speaks_first":
+        stream.sendall(answer(number).encode())
     data = read(stream)
     if not data:
+        if bug == "counts_answers":
+            number -= 1
         if bug == "dies_on_silence":
             os._exit(1)
         return
@@ -71,7 +75,8 @@ def serve(stream, peer):
         n -= 1
     if bug == "random":
         n = os.getpid() + number
-    stream.sendall(answer(n).encode())
+    if bug != "speaks_first":
+        stream.sendall(answer(n).encode())
     if bug == "stays_open":
         kept.append(stream.dup())
     if bug == "first_only":
