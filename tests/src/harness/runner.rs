@@ -101,7 +101,7 @@ fn work<'a>(
         let Some((place, blocker)) = next(checks, &state) else {
             // All that wait need a check that is still running.
             if state.running == 0 {
-                return; // A need that is declared later: `author check` finds it.
+                return; // They need each other in a circle: `author check` finds it.
             }
             state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             continue;

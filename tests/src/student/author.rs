@@ -84,6 +84,7 @@ fn look_at(
             if !source.is_ok_and(|text| text.contains("TODO")) {
                 faults.push(format!("{name}: its starter has no TODO"));
             }
+            compare_layout(name, &step.reference, starter, faults);
         }
     }
     let sheet = Path::new("labs").join(format!("{}.md", chapter.name));
@@ -99,6 +100,42 @@ fn look_at(
         }
         earlier.push(check.id);
     }
+}
+
+/// A starter has the source files of its lab, so that a sheet which names a file is right
+/// about both.
+fn compare_layout(name: &str, lab: &Path, starter: &Path, faults: &mut Vec<String>) {
+    let in_lab = source_files(lab);
+    let in_starter = source_files(starter);
+    for file in in_lab.difference(&in_starter) {
+        faults.push(format!(
+            "{name}: its starter lacks {file}, which the lab has"
+        ));
+    }
+    for file in in_starter.difference(&in_lab) {
+        faults.push(format!(
+            "{name}: its starter has {file}, which the lab lacks"
+        ));
+    }
+}
+
+/// The Rust files below `src`, as paths from `package`. A folder that cannot be read has
+/// none.
+fn source_files(package: &Path) -> BTreeSet<String> {
+    let mut files = BTreeSet::new();
+    let mut folders = vec!["src".to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(package.join(&folder));
+        for entry in entries.into_iter().flatten().flatten() {
+            let path = format!("{folder}/{}", entry.file_name().display());
+            if entry.path().is_dir() {
+                folders.push(path);
+            } else if path.ends_with(".rs") {
+                files.insert(path);
+            }
+        }
+    }
+    files
 }
 
 fn look_at_check(
@@ -218,4 +255,62 @@ fn references_score_all(steps: &[&Step], faults: &mut Vec<String>) -> anyhow::Re
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_missing_in_the_course() {
+        let course = Course::read().unwrap();
+        let faults = author_check(&course, &[], true, &|_| {}).unwrap();
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+
+    #[test]
+    fn a_starter_has_the_source_files_of_its_lab() {
+        let dir = tempfile::tempdir().unwrap();
+        let package = |name: &str, files: &[&str]| {
+            let package = dir.path().join(name);
+            for file in files {
+                let file = package.join(file);
+                fs::create_dir_all(file.parent().unwrap()).unwrap();
+                fs::write(file, "").unwrap();
+            }
+            package
+        };
+        let lab = package("lab", &["src/main.rs", "src/wire/tls.rs", "src/a.txt"]);
+        let same = package("same", &["src/main.rs", "src/wire/tls.rs", "lab.toml"]);
+        let other = package("other", &["src/main.rs", "src/wire.rs"]);
+        let faults = |starter: &Path| {
+            let mut faults = Vec::new();
+            compare_layout("step", &lab, starter, &mut faults);
+            faults
+        };
+        assert_eq!(faults(&same), [""; 0]);
+        assert_eq!(
+            faults(&other),
+            [
+                "step: its starter lacks src/wire/tls.rs, which the lab has",
+                "step: its starter has src/wire.rs, which the lab lacks",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_need_is_declared_before_the_check_that_has_it() {
+        let course = Course::read().unwrap();
+        let chapter = course.chapters.first().unwrap();
+        let all = checks::all();
+        let check = all.iter().find(|check| !check.needs.is_empty()).unwrap();
+        let faults = |earlier: &[&str]| {
+            let mut faults = Vec::new();
+            look_at_check(chapter, check, None, earlier, &mut faults);
+            faults.retain(|fault| fault.contains("declared before"));
+            faults.len()
+        };
+        assert_eq!(faults(&[]), check.needs.len());
+        assert_eq!(faults(check.needs), 0);
+    }
 }

@@ -39,6 +39,7 @@ const HINTS_SLOW: &[&str] = &[
 
 pub fn checks() -> Vec<Check> {
     let mut checks = conversation();
+    checks.extend(several_clients());
     checks.extend(room());
     checks.extend(endurance());
     checks
@@ -166,6 +167,32 @@ fn conversation() -> Vec<Check> {
     ]
 }
 
+/// What the room stands on: its checks need these.
+fn several_clients() -> Vec<Check> {
+    let wrong = "labs/08_client_server.md#what-goes-wrong-and-why";
+    vec![
+        Check::new(
+            "chat_server.serves_many_at_once",
+            "serves a second client while the first is connected and silent",
+            |exam| common::serves_beside_a_silent_client(exam, probe),
+        )
+        .needs(&["chat_server.confirms"])
+        .sheet(wrong)
+        .points(2)
+        .hints(HINTS_MANY)
+        .by_hand("nc 127.0.0.1 5555 (twice, in two terminals)"),
+        Check::new(
+            "chat_server.survives_resets",
+            "goes on when clients reset their connections",
+            |exam| common::survives_resets(exam, probe),
+        )
+        .needs(&["chat_server.confirms"])
+        .sheet(wrong)
+        .hints(HINTS_SURVIVES)
+        .by_hand("nmap -p 5555 127.0.0.1"),
+    ]
+}
+
 fn room() -> Vec<Check> {
     let sheet = "labs/08_client_server.md#step-3-more-than-two";
     let check =
@@ -268,14 +295,6 @@ fn endurance() -> Vec<Check> {
             .sheet(wrong)
     };
     vec![
-        check(
-            "chat_server.serves_many_at_once",
-            "serves a second client while the first is connected and silent",
-            |exam| common::serves_beside_a_silent_client(exam, probe),
-        )
-        .points(2)
-        .hints(HINTS_MANY)
-        .by_hand("nc 127.0.0.1 5555 (twice, in two terminals)"),
         Check::new(
             "chat_server.waits_for_no_reader",
             "serves everybody while one client never reads and another says 20 MB",
@@ -303,13 +322,6 @@ fn endurance() -> Vec<Check> {
         ])
         .hints(HINTS_GIVES_BACK)
         .by_hand("read the lines [ACTIVE CONNECTIONS] as clients come and go"),
-        check(
-            "chat_server.survives_resets",
-            "goes on when clients reset their connections",
-            |exam| common::survives_resets(exam, probe),
-        )
-        .hints(HINTS_SURVIVES)
-        .by_hand("nmap -p 5555 127.0.0.1"),
         check(
             "chat_server.survives_invalid_utf8",
             "goes on when a client sends bytes that are not UTF-8",

@@ -101,6 +101,14 @@ pub fn checks() -> Vec<Check> {
         .hints(HINTS_FRAMES)
         .by_hand("cargo run -p file_client -- get nothing"),
         check(
+            "file_server.serves_many_at_once",
+            "serves a second client while the first is connected and silent",
+            |exam| common::serves_beside_a_silent_client(exam, probe),
+        )
+        .sheet(wrong)
+        .hints(HINTS_MANY)
+        .by_hand("nc 127.0.0.1 9000, and file_client in another terminal"),
+        check(
             "file_server.lets_no_name_leave_its_directory",
             "refuses names that lead out of its directory",
             lets_no_name_out,
@@ -159,14 +167,6 @@ pub fn checks() -> Vec<Check> {
         .sheet(safe)
         .hints(HINTS_HALF)
         .by_hand("upload two large files --as the same name at once"),
-        check(
-            "file_server.serves_many_at_once",
-            "serves a second client while the first is connected and silent",
-            |exam| common::serves_beside_a_silent_client(exam, probe),
-        )
-        .sheet(wrong)
-        .hints(HINTS_MANY)
-        .by_hand("nc 127.0.0.1 9000, and file_client in another terminal"),
         check(
             "file_server.survives_resets",
             "goes on when clients reset their connections",

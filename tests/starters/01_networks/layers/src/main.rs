@@ -35,14 +35,13 @@ struct Args {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let _ = (args.message, args.from, args.to);
-    // TODO (step 1): build the TCP header, the IPv4 header and the Ethernet header, and
-    // print one line a field: its name, a colon, its value.
+    // TODO (step 1): build the headers of TCP, IPv4 and Ethernet (lib.rs), and print one
+    // line a field: its name, a colon, its value.
     let _ = args.ttl;
     // TODO (step 2): with --protocol udp, build the UDP header instead.
     let _ = args.protocol;
-    // TODO (step 3): write the frame into the file of --pcap.
+    // TODO (step 3): write the frame into the file of --pcap (pcap.rs).
     let _ = args.pcap;
-    // TODO (step 4): compute the checksums of IPv4, TCP and UDP.
     // TODO (step 5): between IPv6 addresses, build the IPv6 header; refuse two families.
     // TODO (step 6): cut a packet that is longer than --mtu.
     let _ = args.mtu;

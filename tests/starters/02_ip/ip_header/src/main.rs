@@ -3,6 +3,8 @@
 //! Terminal:    cargo run -- 4500003c1c4640004006b1e6ac100a63ac100a0c
 //! Lab sheet:   labs/02_ip.md
 
+mod show;
+
 use clap::Parser;
 
 /// Decode an IP header from hexadecimal, or build one from fields.
@@ -41,12 +43,13 @@ struct Fields {
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    // TODO (step 1): turn the hexadecimal digits into bytes; report what is none.
+    // TODO (step 1): take the digits from the arguments, or from standard input; turn
+    // them into bytes (hex.rs) and report what is none.
     let _ = args.hex;
-    // TODO (step 1): decode the fields of IPv4 and print one line a field.
-    // TODO (step 2): compute the checksum and call it good or bad.
+    // TODO (step 1): decode the header (lib.rs) and print it (show.rs).
     if let Some(Command::Build(fields)) = args.command {
-        // TODO (step 3): build the header and print it: Hex: and its bytes.
+        // TODO (step 3): build the header (v4.rs) and print it: Hex: and its bytes.
+        // TODO (step 5): between IPv6 addresses, build that of IPv6 (v6.rs).
         let _ = (
             fields.source,
             fields.destination,
@@ -59,7 +62,5 @@ fn main() -> anyhow::Result<()> {
             fields.dont_fragment,
         );
     }
-    // TODO (step 4): decode flags, fragment offset and options.
-    // TODO (step 5): decode IPv6 and its extension headers.
     Ok(())
 }

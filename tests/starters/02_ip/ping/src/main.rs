@@ -24,7 +24,8 @@ fn main() -> anyhow::Result<()> {
     // TODO (step 9): resolve the host; report a name that is unknown.
     let _ = args.host;
     // TODO (step 9): open an ICMP socket with socket2: datagram, or else raw.
-    // TODO (step 9): send echo requests, wait for each reply with a timeout, print it.
+    // TODO (step 9): send echo requests (lib.rs), wait for each reply with a timeout,
+    // print it.
     let _ = (args.count, args.interval);
     // TODO (step 9): print how many were sent, received and lost.
     Ok(())

@@ -17,11 +17,11 @@ struct Args {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     for prefix in args.prefixes {
-        // TODO (step 6): split at the slash, read address and length (or mask), refuse
-        // what is none; compute the network and print one line a fact.
+        // TODO (step 6): take the prefix apart (lib.rs), refuse what is none, and print
+        // one line a fact.
+        // TODO (step 6): print the three rows of bits: address, mask, network.
         let _ = prefix;
-        // TODO (step 7): mind /0, /31 and /32.
-        // TODO (step 8): do the same for IPv6.
+        // TODO (step 8): print the rows of IPv6 in hexadecimal.
     }
     Ok(())
 }

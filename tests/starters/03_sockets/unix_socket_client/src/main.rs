@@ -3,6 +3,9 @@
 //! Lab sheet:  labs/03_sockets.md
 //! Check it:   cargo lab check unix_socket_client
 
+#[cfg(unix)]
+mod talk;
+
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -18,7 +21,7 @@ struct Args {
 
 fn main() {
     let args = Args::parse();
-    // TODO (step 7): connect to the path; report a failure in a line Error: …
-    // TODO (step 7): talk with the server as message_client does.
+    // TODO (step 7): talk with the server (talk.rs). Where there are no Unix sockets, say
+    // so.
     let _ = args.path;
 }

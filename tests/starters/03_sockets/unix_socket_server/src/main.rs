@@ -3,6 +3,9 @@
 //! Lab sheet:  labs/03_sockets.md
 //! Check it:   cargo lab check unix_socket_server
 
+#[cfg(unix)]
+mod serve;
+
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -18,9 +21,6 @@ struct Args {
 
 fn main() {
     let args = Args::parse();
-    // TODO (step 7): remove a stale socket file, but never that of a living server.
-    // TODO (step 7): bind and listen on the path; only your own user may connect.
-    // TODO (step 7): talk with the clients as message_server does.
-    // TODO (step 7): remove the file at the end, also on Ctrl-C and SIGTERM.
+    // TODO (step 7): serve (serve.rs). Where there are no Unix sockets, say so.
     let _ = args.path;
 }

@@ -17,9 +17,9 @@ struct Args {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     for text in args.texts {
-        // TODO (step 1): read the address; print its family and its scope.
+        // TODO (step 1): read the address; print its family and its scope (scope.rs).
         let _ = text;
-        // TODO (step 2): read the port; print its range and its usual service.
+        // TODO (step 2): read the port; print its range and its usual service (port.rs).
         // TODO (step 2): report what is neither.
     }
     Ok(())

@@ -3,6 +3,8 @@
 //! Terminal:    cargo run
 //! Lab sheet:   labs/05_addresses_ports.md
 
+mod processes;
+
 use clap::Parser;
 
 /// Show the sockets of this machine.
@@ -16,9 +18,9 @@ struct Args {
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    // TODO (step 5): read /proc/net/tcp, tcp6, udp and udp6, line by line.
-    // TODO (step 5): decode addresses, ports and states; print one line a socket.
+    // TODO (step 5): read /proc/net/tcp, tcp6, udp and udp6, line by line (lib.rs).
+    // TODO (step 5): print one line a socket.
     let _ = args.listening;
-    // TODO (step 5): find the process of each socket by its inode.
+    // TODO (step 5): find the process of each socket by its inode (processes.rs).
     Ok(())
 }

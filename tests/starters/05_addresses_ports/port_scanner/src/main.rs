@@ -3,6 +3,8 @@
 //! Terminal:    cargo run -- 127.0.0.1 --ports 1-1024
 //! Lab sheet:   labs/05_addresses_ports.md
 
+mod probe;
+
 use clap::Parser;
 
 /// Find the open TCP ports of a host. Scan only machines that you may scan.
@@ -22,11 +24,11 @@ struct Args {
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    // TODO (step 4): read the list of ports; refuse what is none.
+    // TODO (step 4): read the list of ports (lib.rs); refuse what is none.
     let _ = args.ports;
     // TODO (step 4): refuse addresses that are neither loopback nor private.
     let _ = args.host;
-    // TODO (step 4): a few workers connect to one port after another, with a timeout.
+    // TODO (step 4): a few workers probe one port after another (probe.rs).
     let _ = args.timeout;
     // TODO (step 4): print the open ports, and count open, closed and filtered ones.
     Ok(())

@@ -2,6 +2,9 @@
 //!
 //! Lab sheet:  labs/08_client_server.md
 
+mod lines;
+mod screen;
+
 use clap::Parser;
 
 /// Talk with everybody who is in the chat room.
@@ -23,13 +26,11 @@ fn main() -> anyhow::Result<()> {
     // Could not connect to server. Is it running?
     let _ = (args.host, args.port);
 
-    // TODO (step 2): show the prompt "You: ", and flush it: it has no line end.
+    // TODO (step 2): send each line that is typed (screen.rs), ended with a line end.
+    // Skip blank lines. After quit, in any case, end; at the end of the input, end too.
 
-    // TODO (step 2): send each line, ended with a line end. Skip blank lines. After quit,
-    // in any case, end; at the end of the input, end too.
-
-    // TODO (step 3): show what the server says, also while the user types. Two sides to
-    // wait for: which of them gets a thread?
+    // TODO (step 3): show what the server says (lines.rs), also while the user types. Two
+    // sides to wait for: which of them gets a thread?
 
     // TODO (step 3): when the server closes, say Disconnected from server, and end.
     Ok(())

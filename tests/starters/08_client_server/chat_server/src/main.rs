@@ -2,6 +2,7 @@
 //!
 //! Lab sheet:  labs/08_client_server.md
 
+mod delivery;
 mod messages;
 mod room;
 
@@ -32,10 +33,10 @@ fn main() -> anyhow::Result<()> {
     // TODO (step 2): read what a client sends, and confirm each message to its sender:
     // "Server received: " and the very bytes that came. Say [A] TEXT.
 
+    // TODO (step 3): tell each message to all others (room.rs, delivery.rs).
+
     // TODO (step 2): quit, in any case and trimmed, ends the client, and so does the end
     // of its stream: [DISCONNECT] A disconnected
-
-    // TODO (step 6): a client that does not read must not make the others wait.
 
     // TODO (what goes wrong): Ctrl-C says [SHUTDOWN] Server shutting down and ends the
     // server, also while clients are connected.

@@ -2,7 +2,7 @@
 //!
 //! Lab sheet:  labs/08_client_server.md
 
-mod frames;
+mod store;
 
 use std::path::PathBuf;
 
@@ -26,16 +26,13 @@ struct Args {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
 
-    // TODO (step 7): make the directory if it is missing, bind a TcpListener, and report
-    // it if either fails. Then say: Serving DIR on HOST:PORT
+    // TODO (step 7): make the directory if it is missing (store.rs), bind a TcpListener,
+    // and report it if either fails. Then say: Serving DIR on HOST:PORT
     let _ = (args.host, args.port, args.dir);
 
     // TODO (step 7): serve many clients at once. Each may ask for several things, one
-    // after another: put, get, list.
+    // after another: put, get, list (frames.rs).
 
-    // TODO (step 8): let no name leave the directory, and follow no link out of it.
-
-    // TODO (step 8): keep an upload under its name only when all of it is there and its
-    // checksum fits. Two uploads of one name must not meet.
+    // TODO (step 8): check each name before you touch a file (names.rs).
     Ok(())
 }

@@ -2,6 +2,8 @@
 //!
 //! Lab sheet:  labs/09_udp.md
 
+mod answer;
+
 use clap::Parser;
 
 /// Ask who is there, and list who answers within 2 s.
@@ -23,6 +25,7 @@ fn main() -> anyhow::Result<()> {
     // network card with the address args.host.
     let _ = (args.host, args.port);
 
-    // TODO (step 6): print name and address of each answer that comes within 2 s; then end.
+    // TODO (step 6): print name and address of each answer (answer.rs) that comes within
+    // 2 s; then end.
     Ok(())
 }

@@ -2,6 +2,9 @@
 //!
 //! Lab sheet:  labs/09_udp.md
 
+mod frame;
+mod stream;
+
 use clap::Parser;
 
 /// Report loss, order and jitter of a stream of frames.
@@ -22,8 +25,9 @@ fn main() -> anyhow::Result<()> {
     // TODO (step 7): open a UDP socket on args.host and args.port.
     let _ = (args.host, args.port);
 
-    // TODO (step 7): take the number out of each frame. Which are missing, which came late?
+    // TODO (step 7): decode each frame (frame.rs), and enter it in the books of its
+    // stream (stream.rs).
 
-    // TODO (step 7): compute the jitter of the arrivals (RFC 3550, section 6.4.1).
+    // TODO (step 7): report loss, order and jitter when nothing comes any more.
     Ok(())
 }

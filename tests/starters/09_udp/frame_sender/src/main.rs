@@ -2,6 +2,9 @@
 //!
 //! Lab sheet:  labs/09_udp.md
 
+mod frame;
+mod network;
+
 use clap::Parser;
 
 /// Send numbered frames at a steady pace.
@@ -19,8 +22,10 @@ struct Args {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
 
-    // TODO (step 7): send 100 frames to args.host and args.port, one every 20 ms. Each has its
-    // number, and the time at which it was made.
+    // TODO (step 7): send 100 frames (frame.rs) to args.host and args.port, one every 20
+    // ms.
     let _ = (args.host, args.port);
+
+    // TODO (step 7): with --drop, --delay and --seed, through a bad network (network.rs).
     Ok(())
 }

@@ -2,6 +2,8 @@
 //!
 //! Lab sheet:  labs/09_udp.md
 
+mod sequence;
+
 use clap::Parser;
 
 /// Print every datagram that arrives.
@@ -23,5 +25,8 @@ fn main() -> anyhow::Result<()> {
     let _ = (args.host, args.port);
 
     // TODO (step 5): print one datagram after another, as text, with its sender.
+
+    // TODO (step 5): on Ctrl-C, report the loss of each sender that numbers
+    // (sequence.rs).
     Ok(())
 }

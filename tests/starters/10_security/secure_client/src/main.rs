@@ -3,6 +3,8 @@
 //! Lab sheet:  labs/10_security.md
 //! Check it:   cargo lab check secure_client
 
+mod wire;
+
 use clap::Parser;
 
 /// Authenticate with the token of API_KEY, then send what is typed.
@@ -19,7 +21,8 @@ struct Args {
 
 fn main() {
     let args = Args::parse();
-    // TODO (step 7): take the token from API_KEY and send it as the line AUTH token.
+    // TODO (step 7): connect (wire.rs). Take the token from API_KEY and send it as the
+    // line AUTH token.
     // TODO (step 7): anything but OK ends the conversation.
     // TODO (step 7): send each typed line, print the reply; the end of input ends.
     let _ = (args.host, args.port);

@@ -3,6 +3,13 @@
 //! Lab sheet:  labs/10_security.md
 //! Check it:   cargo lab check secure_server
 
+mod audit;
+mod guard;
+mod request;
+mod session;
+mod token;
+mod wire;
+
 use clap::Parser;
 
 /// Answer those who know the token, and survive all others.
@@ -19,11 +26,10 @@ struct Args {
 
 fn main() {
     let args = Args::parse();
-    // TODO (step 7): take the token from API_KEY; without one, say so and end with status 1.
+    // TODO (step 7): take the token (token.rs); without one, say so and end with status
+    // 1.
     // TODO (step 7): listen, accept, a thread per client, at most so many at a time.
-    // TODO (step 7): read whole lines; AUTH and the token come first.
-    // TODO (step 8): refuse long lines and control characters.
-    // TODO (step 8): count requests and wrong tokens per address, and act on it.
-    // TODO (step 8): write each event to server_security.log, on one line.
+    // TODO (step 7): read lines (wire.rs, request.rs) and answer them (session.rs).
+    // TODO (step 8): limits for what an address may do (guard.rs), and a log (audit.rs).
     let _ = (args.host, args.port);
 }

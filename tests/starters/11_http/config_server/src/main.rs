@@ -2,6 +2,10 @@
 //!
 //! Sheet: labs/11_http.md
 
+mod client;
+mod protocol;
+mod store;
+
 use clap::Parser;
 
 /// Keep the settings of devices.
@@ -18,9 +22,7 @@ struct Args {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let _ = (&args.host, args.port);
-    // TODO (step 8): read the settings that an earlier run has left on disk.
-    // TODO (step 8): listen, and give every client a thread.
-    // TODO (step 8): read line by line; answer each command with OK or ERROR.
-    // TODO (step 8): put a change on disk before you acknowledge it.
+    // TODO (step 8): open the settings (store.rs).
+    // TODO (step 8): listen, and give every client a thread (client.rs).
     Ok(())
 }

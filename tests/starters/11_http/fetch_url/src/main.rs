@@ -3,8 +3,6 @@
 //! Sheet: labs/11_http.md
 
 mod output;
-mod response;
-mod url;
 
 use std::path::PathBuf;
 

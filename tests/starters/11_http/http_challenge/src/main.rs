@@ -2,8 +2,7 @@
 //!
 //! Sheet: labs/11_http.md
 
-mod request;
-mod response;
+mod connection;
 
 use clap::Parser;
 
@@ -21,10 +20,7 @@ struct Args {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let _ = (&args.host, args.port);
-    // TODO (step 4): listen, and give every client a thread.
-    // TODO (step 4): read until a whole head is there, parse it (request.rs), answer it
-    // (response.rs).
-    // TODO (step 5): read the body, then go on with the next request of this connection.
-    // TODO (step 6): limits for every size and every time; an error closes.
+    // TODO (step 4): listen, and give every client a thread (connection.rs).
+    // TODO (step 6): a limit for the number of clients.
     Ok(())
 }

@@ -1,0 +1,3 @@
+//! Which names a file may have.
+
+// TODO (step 8): refuse a name that would leave the directory, and say why.
