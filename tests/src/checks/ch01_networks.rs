@@ -121,7 +121,14 @@ pub fn checks() -> Vec<Check> {
         )
         .needs(&["layers.writes_a_capture"])
         .sheet(field_by_field)
-        .hints(HINTS_FIELDS)
+        .hints(&[
+            "Start your program with --ttl 3 and look into the capture: which TTL stands \
+             there?",
+            "The TTL is the ninth byte of the IPv4 header, and the checksum of the \
+             header covers it.",
+            "Write the number of --ttl into that byte (offset 8), and compute the \
+             checksum when it is in its place.",
+        ])
         .by_hand("cargo run -p layers -- hello --ttl 3"),
         Check::new(
             "layers.wraps_in_ipv6",
@@ -150,7 +157,14 @@ pub fn checks() -> Vec<Check> {
         )
         .needs(&["layers.wraps_in_ipv6"])
         .sheet("labs/01_networks.md#step-5-the-same-over-ipv6")
-        .hints(HINTS_V6)
+        .hints(&[
+            "How long would the addresses of such a packet be: 4 bytes or 16?",
+            "One IP header holds two addresses of one family. There is no packet from an \
+             IPv4 to an IPv6 address.",
+            "Compare the families of --from and --to before you build anything \
+             (is_ipv4() in Rust, the version of an address in Python's ipaddress). If \
+             they differ, print an error and end with a status that is not 0.",
+        ])
         .by_hand("cargo run -p layers -- --from 10.0.0.1:1 --to [::1]:2; echo $?"),
     ]
 }
@@ -168,6 +182,8 @@ const HINTS_CAPTURE: &[&str] = &[
 const HINTS_LENGTH: &[&str] = &[
     "Which bytes does the total length count? The Ethernet header is not among them.",
     "It is 20 for IPv4, plus 20 for TCP (or 8 for UDP), plus the message, in bytes.",
+    "Take the length of the encoded message (len()), add the headers, and write it with \
+     two bytes, most significant first, at bytes 2 and 3 of the IPv4 header.",
 ];
 const HINTS_SUM: &[&str] = &[
     "Add 16-bit words, most significant byte first; add what falls out at the top.",
@@ -177,6 +193,8 @@ const HINTS_SUM: &[&str] = &[
 const HINTS_UDP: &[&str] = &[
     "The header of UDP has four fields of two bytes each.",
     "Its length counts the 8 bytes of the header too. Its protocol number is 17.",
+    "Write source port, destination port, length and checksum with to_be_bytes \
+     (struct.pack(\"!HHHH\") in Python). A checksum that comes out as 0 is sent as ffff.",
 ];
 const HINTS_V6: &[&str] = &[
     "The header of IPv6 has 40 bytes and no checksum of its own.",

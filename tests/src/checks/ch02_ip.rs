@@ -47,6 +47,8 @@ fn ip_header() -> Vec<Check> {
         .hints(&[
             "The argument - stands for standard input in most Unix tools.",
             "Read it to its end; spaces and line ends between the digits are allowed.",
+            "Read with read_to_string on stdin (sys.stdin.read() in Python), take all \
+             white space out, and go on as with an argument.",
         ])
         .by_hand("echo 4500 0014 0000 0000 4006 0000 7f00 0001 7f00 0001 | cargo run -p ip_header -- -"),
         Check::new(
@@ -86,6 +88,8 @@ fn ip_header() -> Vec<Check> {
         .hints(&[
             "Three bits of flags and thirteen bits of offset share two bytes.",
             "The offset counts in units of 8 bytes. Show it in bytes.",
+            "Join bytes 6 and 7 to one number, most significant first. 4000 in it is DF, \
+             2000 is MF, and the thirteen lower bits (AND 1fff) times 8 are the offset.",
         ])
         .by_hand(by_hand),
         Check::new(
@@ -155,6 +159,8 @@ fn ip_header() -> Vec<Check> {
         .hints(&[
             "The first four bits say which version it is: look at them first.",
             "The flow label has 20 bits: half of the second byte belongs to it.",
+            "The payload length is bytes 4 and 5, then come next header and hop limit, \
+             one byte each. The two addresses are the 16 bytes from 8 on and from 24 on.",
         ])
         .by_hand("cargo run -p ip_header 60000000000811402001 0db8000000000000000000000001 20010db8000000000000000000000002"),
         Check::new(
@@ -181,6 +187,9 @@ fn ip_header() -> Vec<Check> {
         .hints(&[
             "Print one line: Hex: and the bytes.",
             "Compute the checksum last, over a header with zeros in its place.",
+            "Total length is 20 plus --payload-length, --dont-fragment is 40 00 in bytes \
+             6 and 7. Numbers of two bytes go in with to_be_bytes (struct.pack with \
+             \"!\" in Python).",
         ])
         .by_hand("cargo run -p ip_header build --source 10.0.0.1 --destination 10.0.0.2"),
         Check::new(
@@ -217,7 +226,14 @@ fn ip_header() -> Vec<Check> {
             },
         )
         .sheet(broken)
-        .hints(HINTS_BROKEN)
+        .hints(&[
+            "What does your program do with 45x0, and with an odd number of digits?",
+            "Two hexadecimal digits are one byte: half a byte, or a letter behind f, \
+             means nothing.",
+            "Use a conversion that reports errors (u8::from_str_radix in Rust, \
+             bytes.fromhex in Python). Print its error in one line and end with a status \
+             that is not 0.",
+        ])
         .by_hand("cargo run -p ip_header 45x0; echo $?"),
     ]
 }
@@ -228,6 +244,7 @@ const HINTS_DECODE: &[&str] = &[
     "Numbers of two bytes have their most significant byte first.",
 ];
 const HINTS_BITS: &[&str] = &[
+    "Which bits of the second byte are the DSCP, and which are the ECN?",
     "Shift the six upper bits down, mask the two lower ones.",
     "A byte of b9 is DSCP 46 and ECN 1.",
 ];
@@ -239,6 +256,9 @@ const HINTS_CHECKSUM: &[&str] = &[
 const HINTS_BROKEN: &[&str] = &[
     "What does your program do with half a header? And with nothing?",
     "Check each length before you read what it promises; report and end with status 1.",
+    "Refuse a version that is neither 4 nor 6, fewer than 20 bytes (IPv6: 40), an IHL \
+     below 5 or longer than what is there, and a total length that is shorter than the \
+     header.",
 ];
 
 const SOURCE: &str = "Source|src|from";
@@ -557,6 +577,10 @@ fn subnet_calculator() -> Vec<Check> {
         .needs(&["subnet_calculator.finds_the_network"])
         .sheet("labs/02_ip.md#classes-and-why-cidr-replaced-them")
         .hints(&[
+            "Write 127, 128, 192, 224 and 240 in binary: what do their first bits have \
+             in common, and what not?",
+            "Before CIDR the address itself told how long its network part was, so the \
+             class does not depend on what stands behind the slash.",
             "The first bits decide: 0 is A, 10 is B, 110 is C, 1110 is D, 1111 is E.",
         ])
         .by_hand(by_hand),
@@ -588,7 +612,12 @@ fn subnet_calculator() -> Vec<Check> {
         )
         .needs(&["subnet_calculator.finds_the_network"])
         .sheet(first)
-        .hints(&["Eight digits a byte, with zeros in front: 00001010 is ten."])
+        .hints(&[
+            "Which three numbers are to be shown, and how many digits has each of them?",
+            "Eight digits a byte, with zeros in front: 00001010 is ten.",
+            "Format each byte on its own, with {:08b} in Rust or f\"{byte:08b}\" in \
+             Python, and join the four with dots.",
+        ])
         .by_hand(by_hand),
         Check::new(
             "subnet_calculator.knows_ipv6",
@@ -614,6 +643,9 @@ fn subnet_calculator() -> Vec<Check> {
         .hints(&[
             "An IPv6 address is one number of 128 bits; the arithmetic is the same.",
             "There is no broadcast address: the last one may be a host's.",
+            "Calculate in 128 bits (u128; Python's int has room): the mask is all ones, \
+             shifted left by 128 minus the length. The number of addresses is 2 to the \
+             power of that difference.",
         ])
         .by_hand("cargo run -p subnet_calculator 2001:db8::1/64"),
         Check::new(
@@ -632,7 +664,12 @@ fn subnet_calculator() -> Vec<Check> {
         )
         .needs(&["subnet_calculator.finds_the_network"])
         .sheet(first)
-        .hints(&["Do for each argument what you do for the first."])
+        .hints(&[
+            "Give it two prefixes: whose network does it print?",
+            "Do for each argument what you do for the first.",
+            "Loop over all arguments (std::env::args().skip(1), sys.argv[1:]) and print \
+             a whole block of lines for each.",
+        ])
         .by_hand("cargo run -p subnet_calculator 10.0.0.1/8 10.0.0.1/9"),
         Check::new(
             "subnet_calculator.refuses_a_mask_with_gaps",
@@ -669,7 +706,11 @@ fn subnet_calculator() -> Vec<Check> {
         .points(2)
         .sheet(broken)
         .hints(&[
+            "What does your program say to /33, to /-1 and to 10.0.0.256?",
             "A prefix has 0 to 32 bits (IPv6: 128), an address four numbers to 255.",
+            "Parse both sides of the slash with something that reports errors (parse to \
+             IpAddr and to u32, Python's ipaddress), and compare the length with 32 or \
+             128. On any error print one line and end with a status that is not 0.",
         ])
         .by_hand("cargo run -p subnet_calculator 10.0.0.1/33; echo $?"),
     ]
@@ -690,10 +731,15 @@ const HINTS_NETWORK: &[&str] = &[
 const HINTS_HOSTS: &[&str] = &[
     "Two addresses of a network are no host's: which ones?",
     "First host: network + 1. Last host: broadcast - 1.",
+    "Their number is 2 to the power of 32 minus the prefix length, less the two. Compute \
+     it in 64 bits.",
 ];
 const HINTS_MASK: &[&str] = &[
     "Count the ones of the mask from its left.",
     "If there is a one behind the first zero, it is no mask.",
+    "Make one number of the mask: its leading ones (leading_ones()) are the prefix \
+     length if they are all its ones (count_ones()); in Python, look for \"01\" in its \
+     32 binary digits. Otherwise report it and end with a status that is not 0.",
 ];
 const HINTS_ENDS: &[&str] = &[
     "Try /0, /31 and /32 and look for zeros, negative numbers and overflows.",
@@ -746,6 +792,9 @@ fn ping() -> Vec<Check> {
         .hints(&[
             "ICMPv6 has types of its own: 128 asks, 129 answers.",
             "The kernel computes the checksum of ICMPv6 for you.",
+            "Open the socket with AF_INET6 and ICMPv6 (Domain::IPV6 and Protocol::ICMPV6 \
+             in Rust, IPPROTO_ICMPV6 in Python). Send type 128 and print a line for each \
+             answer of type 129.",
         ])
         .by_hand("cargo run -p ping ::1 --count 2"),
         Check::new(
@@ -762,7 +811,12 @@ fn ping() -> Vec<Check> {
         )
         .needs(needs)
         .sheet(step)
-        .hints(&["The line is: 3 sent, 3 received, 0% lost."])
+        .hints(&[
+            "What do you know at the end that no single reply tells?",
+            "A packet that is lost leaves no trace: you have to count what you send and \
+             what comes back. The difference, as a part of what was sent, is the loss.",
+            "The line is: 3 sent, 3 received, 0% lost.",
+        ])
         .by_hand("cargo run -p ping 127.0.0.1 --count 3"),
         Check::new(
             "ping.refuses_an_unknown_host",
@@ -770,7 +824,12 @@ fn ping() -> Vec<Check> {
             |exam| facts::refuses(exam, &["no-such-host.invalid", "--count", "1"]),
         )
         .sheet(step)
-        .hints(&["The look-up of the name fails before there is anything to send to."])
+        .hints(&[
+            "What does the look-up return for a name that nobody has?",
+            "The look-up of the name fails before there is anything to send to.",
+            "Handle the error of to_socket_addrs (getaddrinfo in Python): print it in \
+             one line and end with a status that is not 0.",
+        ])
         .by_hand("cargo run -p ping no-such-host.invalid; echo $?"),
     ]
 }

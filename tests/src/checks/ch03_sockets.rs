@@ -19,6 +19,9 @@ pub fn checks() -> Vec<Check> {
 const HINTS_LISTENS: &[&str] = &[
     "A server first asks the kernel for a port: which call does that?",
     "Bind to the host and port of the arguments, not to a fixed text.",
+    "TcpListener::bind((host, port)) does it all in Rust. In Python it is socket, then \
+     bind((host, port)), then listen, with the values that your program was started \
+     with.",
 ];
 const HINTS_ACCEPTED: &[&str] = &[
     "Does your server wait for something that never comes, such as a line end?",
@@ -28,30 +31,45 @@ const HINTS_ACCEPTED: &[&str] = &[
 const HINTS_CLOSE: &[&str] = &[
     "Compare what you send with the wire table on the sheet, byte by byte.",
     "The answer to close is closed, without a line end; then the connection ends.",
+    "Send closed with write_all (sendall in Python), leave the loop and close the \
+     stream: drop it, or call close(). A server for one client then returns from main \
+     with status 0.",
 ];
 const HINTS_CASE: &[&str] = &[
     "What does your comparison say to Close, and what to CLOSE?",
     "Rust has a comparison that ignores the case of ASCII letters.",
+    "It is message.eq_ignore_ascii_case(\"close\"); in Python compare message.lower() \
+     with \"close\".",
 ];
 const HINTS_WORD: &[&str] = &[
     "What does your comparison say to closer?",
     "Compare the whole message. Looking for the word in it, or at its start, is wrong.",
+    "Test for equality with close, in any letter case: not with contains, starts_with or \
+     Python's in. All else is answered with accepted.",
 ];
 const HINTS_LONG: &[&str] = &[
     "How many bytes does one read return at most, and where do the others go?",
     "Read in a loop: each piece is a message of its own and gets an answer.",
+    "Call read (recv) and write in one loop. What did not fit into your buffer stays in \
+     the kernel's, and the next read returns it.",
 ];
 const HINTS_EOF: &[&str] = &[
     "What does read return when the client has closed its side?",
     "A read of 0 bytes is the end of the stream: leave the loop.",
+    "Look at the result of read before you answer: Ok(0) in Rust, b\"\" from recv in \
+     Python. Then break, and close the stream.",
 ];
 const HINTS_LINES: &[&str] = &[
     "Compare your output with the sheet, word by word.",
     "Print the message as text: decode the bytes, do not print the list of numbers.",
+    "Print Received: and what String::from_utf8_lossy (decode in Python) makes of the \
+     bytes that read returned, and of no others in the buffer.",
 ];
 const HINTS_IN_USE: &[&str] = &[
     "Start your server twice. What does the second one say?",
     "bind returns an error: report it in one line and end with a status that is not 0.",
+    "Match the Err of TcpListener::bind in place of an unwrap, or catch OSError around \
+     bind in Python. Print it and end with status 1.",
 ];
 const HINTS_SURVIVES: &[&str] = &[
     "A client may vanish at any moment, and may send any bytes.",
@@ -238,6 +256,9 @@ fn message_server_threaded() -> Vec<Check> {
         .hints(&[
             "What happens after the first client has left?",
             "accept stands in a loop that nothing ends but Ctrl-C.",
+            "Put accept into a loop: for stream in listener.incoming(), or while True \
+             with accept() in Python. Whatever happens to one client, the loop goes on \
+             to the next.",
         ])
         .by_hand("for i in 1 2 3; do printf close | nc 127.0.0.1 8000; done"),
         Check::new(
@@ -307,6 +328,9 @@ fn message_server_threaded() -> Vec<Check> {
         .hints(&[
             "Does the server still accept after many clients?",
             "A pool needs at least 50 places, and each must become free again.",
+            "Start a thread for each connection (thread::spawn, threading.Thread), or \
+             let a thread of the pool take the next client as soon as its own has left. \
+             Listen with a backlog of 20 or more.",
         ])
         .by_hand("for i in $(seq 200); do printf close | nc 127.0.0.1 8000 & done; wait"),
         Check::new(
@@ -319,6 +343,8 @@ fn message_server_threaded() -> Vec<Check> {
         .hints(&[
             "Old connections keep the port for a minute (TIME_WAIT).",
             "The option SO_REUSEADDR allows to bind nevertheless; Rust sets it on Unix.",
+            "Call setsockopt(SOL_SOCKET, SO_REUSEADDR, 1) on the listening socket, \
+             between socket and bind. TcpListener::bind of Rust does that for you.",
         ])
         .by_hand("ss -tan | grep TIME-WAIT"),
         Check::new(
@@ -383,6 +409,8 @@ fn message_client() -> Vec<Check> {
         .hints(&[
             "Run your client with its output in a pipe: ... | cat. Where is the prompt?",
             "A prompt has no line end, so it stays in the buffer: flush stdout.",
+            "Call stdout().flush() after print! and before you read. In Python it is \
+             print(…, end=\"\", flush=True), or input with the prompt.",
         ])
         .by_hand("cargo run -p message_client | cat"),
         Check::new(
@@ -423,6 +451,8 @@ fn message_client() -> Vec<Check> {
         .hints(&[
             "Does the client look at the answer, or at what was typed?",
             "The answer closed ends the loop; the line that tells it comes last.",
+            "Compare what read (recv) returned with closed and leave the loop. Then \
+             print Connection to server closed and let main return.",
         ])
         .by_hand("cargo run -p message_client, then type close"),
         Check::new(
@@ -435,6 +465,9 @@ fn message_client() -> Vec<Check> {
         .hints(&[
             "How many bytes are 600 letters é?",
             "Go back from byte 1024 to where a character begins.",
+            "Begin with 1024 and subtract 1 while line.is_char_boundary(end) is false. \
+             In Python, data[:1024].decode(\"utf-8\", \"ignore\") drops the half \
+             character.",
         ])
         .by_hand("yes é | head -600 | tr -d '\\n' | cargo run -p message_client"),
         Check::new(
@@ -455,6 +488,8 @@ fn message_client() -> Vec<Check> {
         .hints(&[
             "Press Ctrl-D at the prompt: what does reading a line return then?",
             "A line of 0 bytes, without even a line end, is the end of the input.",
+            "read_line returns Ok(0) there, and Python's input raises EOFError: leave \
+             the loop and close the connection.",
         ])
         .by_hand("cargo run -p message_client < /dev/null"),
         Check::new(
@@ -467,6 +502,8 @@ fn message_client() -> Vec<Check> {
         .hints(&[
             "What does read return when the server has closed its side?",
             "A read of 0 bytes is the end: say so and end.",
+            "Handle Ok(0) of read (b\"\" of recv) and the errors of read and write \
+             alike: print a line and return, without an unwrap.",
         ])
         .by_hand("nc -l 127.0.0.1 8000 (then Ctrl-C)"),
         Check::new(
@@ -486,6 +523,9 @@ fn message_client() -> Vec<Check> {
         .hints(&[
             "connect can fail too: what does your client print then?",
             "Report every error in one place, then print the last line.",
+            "Let one function connect and talk, and return its error with ? (Python: try \
+             with except OSError around the call). main prints Error: and the error, \
+             then Connection to server closed.",
         ])
         .by_hand("cargo run -p message_client (without a server)"),
     ]
@@ -666,6 +706,8 @@ fn unix_socket_server() -> Vec<Check> {
         .hints(&[
             "Which family of sockets has a path for an address?",
             "Bind a UnixListener (AF_UNIX) to the path after --path.",
+            "UnixListener::bind(path) in Rust; in Python socket.socket(socket.AF_UNIX), \
+             then bind(path), then listen().",
         ])
         .by_hand("ls -l /tmp/socket_labs.sock"),
         Check::new(
@@ -688,6 +730,9 @@ fn unix_socket_server() -> Vec<Check> {
         .hints(&[
             "Kill your server with kill -9 and start it again. What does bind say?",
             "The file outlives the process: remove it before bind, if nobody listens.",
+            "If connect to the path is refused (ConnectionRefused), call remove_file \
+             (os.unlink in Python), then bind. If it succeeds, another server lives \
+             there.",
         ])
         .by_hand("pkill -9 unix_socket_server; cargo run -p unix_socket_server"),
         Check::new(
@@ -700,6 +745,8 @@ fn unix_socket_server() -> Vec<Check> {
         .hints(&[
             "Closing the socket does not remove the file: who does?",
             "Remove it after the last client, and on Ctrl-C and SIGTERM as well.",
+            "Call remove_file (os.unlink in Python) at the end of main, and let the \
+             handler of SIGINT and SIGTERM come to the same place.",
         ])
         .by_hand("ls /tmp/socket_labs.sock (after the server has ended)"),
         Check::new(
@@ -712,6 +759,9 @@ fn unix_socket_server() -> Vec<Check> {
         .hints(&[
             "Start your server twice. Whom does the next client reach?",
             "Before you remove the file, try to connect: somebody may answer.",
+            "If UnixStream::connect succeeds, print that the address is in use and end \
+             with a status that is not 0. Only ConnectionRefused allows you to remove \
+             the file.",
         ])
         .by_hand("cargo run -p unix_socket_server (twice, in two terminals)"),
         Check::new(
@@ -724,6 +774,8 @@ fn unix_socket_server() -> Vec<Check> {
         .hints(&[
             "Look at the file with ls -l: who may write to it?",
             "Set the umask before bind: a chmod afterwards leaves a moment for others.",
+            "Call umask(0o177) before bind and set the old mask again afterwards: \
+             os.umask in Python, umask of the crate rustix, nix or libc in Rust.",
         ])
         .by_hand("stat -c %a /tmp/socket_labs.sock"),
         Check::new(
@@ -736,6 +788,8 @@ fn unix_socket_server() -> Vec<Check> {
         .hints(&[
             "A Unix socket's path has room for 108 bytes. What does bind say to more?",
             "Report the error in one line and end with a status that is not 0.",
+            "UnixListener::bind returns an error of the kind InvalidInput, Python's bind \
+             raises OSError. Print it in place of an unwrap, and end with status 1.",
         ])
         .by_hand("cargo run -p unix_socket_server -- --path /tmp/$(seq -s x 100)"),
     ]
@@ -754,6 +808,9 @@ fn unix_socket_client() -> Vec<Check> {
         .hints(&[
             "All but the address is as in message_client.",
             "Connect a UnixStream (AF_UNIX) to the path after --path.",
+            "UnixStream::connect(path), or socket.socket(socket.AF_UNIX) and \
+             connect(path) in Python. The loop that reads, sends and prints is the one \
+             of message_client.",
         ])
         .by_hand("nc -lU /tmp/socket_labs.sock"),
         Check::new(
@@ -771,6 +828,9 @@ fn unix_socket_client() -> Vec<Check> {
         .hints(&[
             "What does connect say when the file does not exist?",
             "Report the error in one line, as for TCP.",
+            "UnixStream::connect returns NotFound, Python's connect raises \
+             FileNotFoundError. Catch it where you catch the other errors, and print \
+             Error: in front of it.",
         ])
         .by_hand("cargo run -p unix_socket_client (without a server)"),
     ]

@@ -24,6 +24,9 @@ pub fn checks() -> Vec<Check> {
 pub(super) const HINTS_LISTENS: &[&str] = &[
     "A server first asks the kernel for a port: which call does that?",
     "Bind a TcpListener to the host and port of the arguments, not to a fixed text.",
+    "TcpListener::bind((host, port)) does it all in Rust. In Python it is socket, then \
+     bind((host, port)), then listen, with the values that your program was started \
+     with.",
 ];
 const HINTS_ANSWERS: &[&str] = &[
     "Does your server wait for something that never comes: a line end, the end of the stream?",
@@ -33,26 +36,40 @@ const HINTS_ANSWERS: &[&str] = &[
 pub(super) const HINTS_SEVERAL: &[&str] = &[
     "What does your program do after its first client?",
     "accept() returns one client. Where is your loop?",
+    "Put accept and the conversation into a loop: for stream in listener.incoming(), or \
+     while True around accept() in Python. What goes wrong with one client is printed, \
+     and the loop goes on.",
 ];
 const HINTS_NUMBERS: &[&str] = &[
     "Where does the number live so that it outlasts one client?",
     "Count in the accept loop, starting at 1, before the message is read.",
+    "Set a variable to 0 in front of the loop, and add 1 right after each accept. Its \
+     value goes into the answer behind the #.",
 ];
 const HINTS_CROWD: &[&str] = &[
     "Who reads the number, who raises it, and can two do both at the same time?",
     "Raise the number and keep the new value in one step, in the loop that accepts.",
+    "Add 1 right after accept and give the conversation a copy of the number. If several \
+     threads count, it takes AtomicUsize::fetch_add in Rust, or a Lock around the += in \
+     Python.",
 ];
 const HINTS_CLOSES: &[&str] = &[
     "Who closes the connection after the answer?",
     "In Rust a TcpStream is closed when its variable goes out of scope.",
+    "Let the function that serves a client own the stream and return after the answer, \
+     or call drop(stream). In Python call close(), or use with on the connection.",
 ];
 pub(super) const HINTS_LINES: &[&str] = &[
     "Compare your output with the sheet, word by word.",
     "Print the message as text: decode the bytes, do not print the list of numbers.",
+    "String::from_utf8_lossy(&buf[..len]) makes the text, \
+     data.decode(errors=\"replace\") in Python. The peer's address comes with accept.",
 ];
 pub(super) const HINTS_IN_USE: &[&str] = &[
     "Start your server twice. What does the second one say, and what is its exit status?",
     "bind returns an error: report it in one line and end with a status that is not 0.",
+    "Match the Err of TcpListener::bind in place of an unwrap, or catch OSError around \
+     bind in Python. Print it and end with status 1.",
 ];
 pub(super) const HINTS_SURVIVES: &[&str] = &[
     "A client may vanish at any moment, and may send any bytes.",
@@ -62,10 +79,14 @@ pub(super) const HINTS_SURVIVES: &[&str] = &[
 pub(super) const HINTS_RESTART: &[&str] = &[
     "Who closed the connection first? That side keeps the port for a minute (TIME_WAIT).",
     "One socket option allows a server to take its port back. Rust's TcpListener sets it.",
+    "Call setsockopt(SOL_SOCKET, SO_REUSEADDR, 1) between socket and bind. Python's \
+     socket.create_server does that for you on Unix.",
 ];
 pub(super) const HINTS_END: &[&str] = &[
     "What does read return when the client has closed its side?",
     "A read of 0 bytes is the end of the stream: leave the loop.",
+    "Look at the result of read before you use it: Ok(0) in Rust, b\"\" from recv in \
+     Python. Then read no more, and close the stream.",
 ];
 pub(super) const HINTS_ECHO: &[&str] = &[
     "What is sent is what was received: the same bytes, in the same order.",
@@ -75,22 +96,32 @@ pub(super) const HINTS_ECHO: &[&str] = &[
 const HINTS_PART: &[&str] = &[
     "How many bytes does one write take when the client does not read?",
     "write may take only a part of your bytes. Which call repeats it for the rest?",
+    "Use write_all in place of write, sendall in place of Python's send.",
 ];
 const HINTS_CTRL_C: &[&str] = &[
     "What happens to your program between Ctrl-C and its end?",
     "Watch for the signal, print the line, return from main: the kernel closes the sockets.",
+    "Let a thread of its own accept while main waits for the signal (a crate such as \
+     ctrlc), or catch KeyboardInterrupt in Python. Then print Server shutting down and \
+     return from main with status 0.",
 ];
 pub(super) const HINTS_SENDS: &[&str] = &[
     "Which bytes exactly leave your program? Look with: nc -l PORT | xxd",
     "Send the text as it is, without a line end, in one write_all.",
+    "stream.write_all(b\"…\") with the bytes that the sheet shows, and no more; in \
+     Python sock.sendall(b\"…\"). Connect to the host and port of the arguments before.",
 ];
 pub(super) const HINTS_PRINTS: &[&str] = &[
     "What does read give you, and what does a person want to see?",
     "Only the bytes that read has filled count. Decode them and print them as text.",
+    "read waits until something comes. Print String::from_utf8_lossy(&buf[..len]), or \
+     data.decode(errors=\"replace\") in Python: neither fails on bytes that are no text.",
 ];
 pub(super) const HINTS_REFUSED: &[&str] = &[
     "Start your client without a server. What would a user want to read?",
     "connect returns an error: print it in one line instead of unwrap.",
+    "Match the Err of TcpStream::connect and print it with eprintln!, or catch \
+     ConnectionRefusedError around Python's connect. Then return with status 1.",
 ];
 
 fn tcp_server() -> Vec<Check> {
@@ -585,6 +616,8 @@ fn echo_server() -> Vec<Check> {
         .hints(&[
             "What does your server do after the first message of a client?",
             "Read and write in a loop that ends when read returns 0 bytes.",
+            "In Rust: loop, read, break at Ok(0), write_all(&buf[..len]). In Python: \
+             while data := conn.recv(1024), then conn.sendall(data).",
         ])
         .by_hand("nc 127.0.0.1 65432, then type several lines"),
         Check::new(

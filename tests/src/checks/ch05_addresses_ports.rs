@@ -66,6 +66,8 @@ fn address_info() -> Vec<Check> {
         .hints(&[
             "The block is 172.16.0.0/12: how many of the second byte's bits belong to it?",
             "A /12 fixes the first byte and the upper half of the second.",
+            "The second byte AND f0 must be 16 (hexadecimal 10). Ipv4Addr::is_private of \
+             Rust and ip_network(\"172.16.0.0/12\") of Python know the block.",
         ])
         .by_hand("cargo run -p address_info 172.32.0.1"),
         Check::new(
@@ -109,7 +111,12 @@ fn address_info() -> Vec<Check> {
             },
         )
         .sheet(ports)
-        .hints(&["The first range ends with 1023, the second with 49151: both included."])
+        .hints(&[
+            "In which ranges are 1023 and 1024, and 49151 and 49152?",
+            "The first range ends with 1023, the second with 49151: both included.",
+            "Up to 1023 it is well-known, else up to 49151 registered, else dynamic: a \
+             match with ..=1023 and ..=49151 in Rust, if and elif with <= in Python.",
+        ])
         .by_hand("cargo run -p address_info 49152"),
         Check::new(
             "address_info.names_the_service",
@@ -124,7 +131,12 @@ fn address_info() -> Vec<Check> {
             },
         )
         .sheet(ports)
-        .hints(&["A table of ports and names: the names are those of IANA."])
+        .hints(&[
+            "What do servers on 22, 25, 80 and 443 usually speak?",
+            "A table of ports and names: the names are those of IANA.",
+            "A match in Rust or a dict in Python: 22 is ssh, 25 smtp, 80 http, 443 \
+             https. Print it behind Service:.",
+        ])
         .by_hand("cargo run -p address_info 443"),
         Check::new(
             "address_info.takes_both",
@@ -140,7 +152,13 @@ fn address_info() -> Vec<Check> {
         )
         .needs(&["address_info.tells_the_scope", "address_info.names_the_service"])
         .sheet(ports)
-        .hints(&["An IPv6 address has colons of its own: the port stands behind the bracket."])
+        .hints(&[
+            "Where does the address end, and where does the port begin?",
+            "An IPv6 address has colons of its own: the port stands behind the bracket.",
+            "parse::<SocketAddr>() takes both forms; if it fails, try IpAddr, then u16. \
+             In Python, try ip_address first, else rpartition(\":\") and strip(\"[]\") \
+             on what stands in front.",
+        ])
         .by_hand("cargo run -p address_info [fe80::1]:22"),
         Check::new(
             "address_info.refuses_what_is_no_address",
@@ -153,7 +171,13 @@ fn address_info() -> Vec<Check> {
             },
         )
         .sheet("labs/05_addresses_ports.md#what-goes-wrong-and-why")
-        .hints(&["Let the standard library parse the address, and handle its error."])
+        .hints(&[
+            "What does your program say to 256.1.1.1, to 1.2.3 and to 65536?",
+            "Let the standard library parse the address, and handle its error.",
+            "parse::<IpAddr>() and parse::<u16>() return an error for them, ip_address \
+             of Python raises ValueError; int() takes 65536, so compare it with 65535. \
+             Print one line and end with a status that is not 0.",
+        ])
         .by_hand("cargo run -p address_info 256.1.1.1; echo $?"),
     ]
 }
@@ -161,6 +185,9 @@ fn address_info() -> Vec<Check> {
 const HINTS_SCOPE: &[&str] = &[
     "Each scope is a list of prefixes: does the address begin with one of them?",
     "The table of prefixes stands on the sheet, with the names to print.",
+    "Test one prefix of the table after the other, and call what fits none of them \
+     public. In Python it is ip_address(text) in ip_network(prefix); in Rust compare the \
+     first octets or segments, or use is_loopback() and its like.",
 ];
 
 fn dns_lookup() -> Vec<Check> {
@@ -185,6 +212,9 @@ fn dns_lookup() -> Vec<Check> {
         .hints(&[
             "The system's resolver is asked, not a DNS server: it reads the hosts file too.",
             "Print one line an address: IPv4: or IPv6: and the address.",
+            "Take every entry of (name, 0).to_socket_addrs(), or of \
+             socket.getaddrinfo(name, None) in Python, not only the first. Print its \
+             address without the port.",
         ])
         .by_hand("getent ahosts localhost"),
         Check::new(
@@ -200,7 +230,12 @@ fn dns_lookup() -> Vec<Check> {
         )
         .needs(&["dns_lookup.finds_all_addresses"])
         .sheet(step)
-        .hints(&["Do for each argument what you do for the first."])
+        .hints(&[
+            "Give it two names: whose addresses does it print?",
+            "Do for each argument what you do for the first.",
+            "Loop over std::env::args().skip(1), or sys.argv[1:] in Python. The resolver \
+             returns an address as it is, so it needs no case of its own.",
+        ])
         .by_hand("cargo run -p dns_lookup localhost ::1"),
         Check::new(
             "dns_lookup.reports_an_unknown_name",
@@ -211,7 +246,12 @@ fn dns_lookup() -> Vec<Check> {
             },
         )
         .sheet(step)
-        .hints(&["The resolver returns an error: print it, and end with status 1."])
+        .hints(&[
+            "What does the resolver say to a name that nobody has?",
+            "The resolver returns an error: print it, and end with status 1.",
+            "Match the Err of to_socket_addrs in place of an unwrap, or catch \
+             socket.gaierror in Python. Print the name and the error.",
+        ])
         .by_hand("cargo run -p dns_lookup nobody.invalid; echo $?"),
         Check::new(
             "dns_lookup.goes_on_after_an_unknown_name",
@@ -226,7 +266,13 @@ fn dns_lookup() -> Vec<Check> {
         )
         .needs(&["dns_lookup.finds_all_addresses"])
         .sheet(step)
-        .hints(&["One name's error ends the look-up of that name, not the loop."])
+        .hints(&[
+            "Give it an unknown name and localhost: what do you see of localhost?",
+            "One name's error ends the look-up of that name, not the loop.",
+            "Handle the error inside the loop (match, or try and except in Python) and \
+             go on with the next name. Keep in mind that there was one, for the exit \
+             status at the end.",
+        ])
         .by_hand("cargo run -p dns_lookup nobody.invalid localhost"),
     ]
 }
@@ -252,6 +298,8 @@ fn port_scanner() -> Vec<Check> {
         .hints(&[
             "A connection that is accepted means open: close it and go on.",
             "The last port of the range belongs to it. Does your loop reach it?",
+            "Call TcpStream::connect_timeout, or settimeout and connect_ex in Python, \
+             for each port of low..=high: in Python that is range(low, high + 1).",
         ])
         .by_hand("cargo run -p port_scanner 127.0.0.1 --ports 1-1024"),
         Check::new(
@@ -276,6 +324,9 @@ fn port_scanner() -> Vec<Check> {
         .hints(&[
             "A refused connection is the answer of a closed port.",
             "The last line counts: 1 open, 1 closed, 0 filtered.",
+            "The error ConnectionRefused of connect (ECONNREFUSED of connect_ex) makes \
+             one more closed port, and no line with open. Print the three counts at the \
+             end.",
         ])
         .by_hand("cargo run -p port_scanner -- --ports 1-10"),
         Check::new(
@@ -293,7 +344,12 @@ fn port_scanner() -> Vec<Check> {
         )
         .needs(&["port_scanner.finds_open_ports"])
         .sheet(step)
-        .hints(&["A range whose ends are the same has one port, not none."])
+        .hints(&[
+            "What does your program do with 22-22, and with 22 alone?",
+            "A range whose ends are the same has one port, not none.",
+            "Take a text without a minus for a range from the port to itself. Loop over \
+             low..=high, in Python range(low, high + 1).",
+        ])
         .by_hand("cargo run -p port_scanner -- --ports 22-22"),
         Check::new(
             "port_scanner.takes_a_list",
@@ -312,7 +368,12 @@ fn port_scanner() -> Vec<Check> {
         )
         .needs(&["port_scanner.calls_closed_ports_closed"])
         .sheet(step)
-        .hints(&["Split at the commas first, then each part at its minus."])
+        .hints(&[
+            "What are the parts of 22,80,8000-8100, and what separates them?",
+            "Split at the commas first, then each part at its minus.",
+            "split(',') first, then split_once('-') on each part (partition in Python). \
+             Put the ports of all parts into one list, and scan that.",
+        ])
         .by_hand("cargo run -p port_scanner -- --ports 22,80,8000-8100"),
         Check::new(
             "port_scanner.ends_on_filtered_ports",
@@ -342,6 +403,8 @@ fn port_scanner() -> Vec<Check> {
         .hints(&[
             "Without a limit a connection attempt waits for about two minutes.",
             "Give each attempt a timeout of a second or two.",
+            "TcpStream::connect_timeout(&addr, limit), or settimeout(limit) in front of \
+             Python's connect. When that time is up, count the port as filtered.",
         ])
         .by_hand("labs/05_addresses_ports.md shows how to make a silent port"),
         Check::new(
@@ -355,6 +418,8 @@ fn port_scanner() -> Vec<Check> {
         .hints(&[
             "A thread for each port is thousands of threads. How many do you need?",
             "Start a fixed number of workers; each takes the next port of a shared list.",
+            "Start 100 threads that take their ports from an AtomicUsize or from a \
+             channel. In Python it is ThreadPoolExecutor(max_workers=100).",
         ])
         .by_hand("grep Threads /proc/$(pgrep port_scanner)/status"),
         Check::new(
@@ -396,7 +461,12 @@ fn port_scanner() -> Vec<Check> {
         )
         .needs(&["port_scanner.finds_open_ports"])
         .sheet(step)
-        .hints(&["A table of ports and names; an unknown port is shown without."])
+        .hints(&[
+            "What usually listens on 8080, 5432, 3306 or 6379?",
+            "A table of ports and names; an unknown port is shown without.",
+            "A match in Rust or a dict in Python: 8080 is http-alt, 5432 postgresql, \
+             3306 mysql, 6379 redis. Print the name on the line of the open port.",
+        ])
         .by_hand("cargo run -p tcp_server & cargo run -p port_scanner -- --ports 8080"),
         Check::new(
             "port_scanner.asks_for_permission",
@@ -420,6 +490,10 @@ fn port_scanner() -> Vec<Check> {
         .hints(&[
             "Scanning a stranger's machine can be against the law.",
             "Loopback and private addresses are free; refuse others with a clear word.",
+            "Before the first connect, compare the address with 127.0.0.0/8, 10.0.0.0/8, \
+             172.16.0.0/12 and 192.168.0.0/16. For others print that it takes \
+             permission, and end with a status that is not 0, unless the option of the \
+             sheet is given.",
         ])
         .by_hand("cargo run -p port_scanner 203.0.113.7 --ports 9; echo $?"),
         Check::new(
@@ -434,7 +508,11 @@ fn port_scanner() -> Vec<Check> {
         )
         .sheet("labs/05_addresses_ports.md#what-goes-wrong-and-why")
         .hints(&[
+            "What does your program do with 100-50, with 0 and with 65536?",
             "A port is a number from 1 to 65535; a range begins with its smaller end.",
+            "Parse both ends as u16 (in Python with int, and compare with 65535), refuse \
+             0, and refuse a first end above the second. Print one line and end with a \
+             status that is not 0.",
         ])
         .by_hand("cargo run -p port_scanner -- --ports 100-50; echo $?"),
     ]
@@ -589,7 +667,11 @@ fn connection_monitor() -> Vec<Check> {
         .points(2)
         .sheet(step)
         .hints(&[
+            "Two programs on this machine are connected: how many lines does ss show for \
+             that?",
             "Each end of a connection on this machine is a socket of its own: two lines.",
+            "Print each line of the table with its local address (second column) in \
+             front of the peer's (third). State 01 is ESTABLISHED.",
         ])
         .by_hand("ss -tan state established"),
         Check::new(
@@ -603,7 +685,12 @@ fn connection_monitor() -> Vec<Check> {
         )
         .needs(needs)
         .sheet(step)
-        .hints(&["UDP has a table of its own: /proc/net/udp, of the same form."])
+        .hints(&[
+            "In which of the kernel's tables can a socket stand that has no connection?",
+            "UDP has a table of its own: /proc/net/udp, of the same form.",
+            "Read /proc/net/udp with the function that reads /proc/net/tcp, and print \
+             udp on each of its lines.",
+        ])
         .by_hand("ss -uan"),
         Check::new(
             "connection_monitor.shows_ipv6",
@@ -626,6 +713,10 @@ fn connection_monitor() -> Vec<Check> {
         .hints(&[
             "The tables of IPv6 are /proc/net/tcp6 and /proc/net/udp6.",
             "An address is four numbers of 32 bits, each in the machine's byte order.",
+            "Turn each 8 of the 32 digits into a number and that into four bytes \
+             (u32::from_str_radix and to_ne_bytes; bytes.fromhex(part)[::-1] in Python). \
+             The 16 bytes are the address; print it in brackets, then a colon and the \
+             port.",
         ])
         .by_hand("ss -tan6"),
         Check::new(
@@ -654,6 +745,9 @@ fn connection_monitor() -> Vec<Check> {
         .hints(&[
             "The table gives each socket's inode.",
             "In /proc/PID/fd a socket's link reads socket:[INODE].",
+            "Follow the links in all /proc/PID/fd (fs::read_link, os.readlink), map each \
+             inode to its PID, and print the PID on the socket's line. Pass over the \
+             directories that you may not read.",
         ])
         .by_hand("ss -tlnp"),
         Check::new(
@@ -669,7 +763,12 @@ fn connection_monitor() -> Vec<Check> {
         )
         .needs(needs)
         .sheet(step)
-        .hints(&["The fourth column of the table is the state, in hexadecimal."])
+        .hints(&[
+            "Which lines of the table do you print as LISTEN, and how do you know?",
+            "The fourth column of the table is the state, in hexadecimal.",
+            "Write LISTEN for 0A alone; 01 is ESTABLISHED, 06 is TIME_WAIT. Read the \
+             table at each start, and keep none.",
+        ])
         .by_hand("ss -tan"),
     ]
 }

@@ -41,14 +41,23 @@ const HINTS_TIMEOUT: &[&str] = &[
 const HINTS_SURVIVES: &[&str] = &[
     "A client may vanish at any moment, and may send any bytes.",
     "An error of one client ends that client's conversation, never the server.",
+    "Handle the error of each read, write and decoding between accept and close: a \
+     function per client that returns a Result, or try and except in Python. Print it \
+     and go on with the next client.",
 ];
 const HINTS_REFUSED: &[&str] = &[
     "connect can fail too: what does your program print then, and which status?",
     "Tell the kinds of errors apart. Refused is the one with nobody listening.",
+    "Compare error.kind() with ErrorKind::ConnectionRefused, or catch \
+     ConnectionRefusedError in Python. Print the line of the sheet and end with status \
+     1.",
 ];
 const HINTS_EOF: &[&str] = &[
     "What does read return when the client has closed its side?",
     "A read of 0 bytes is the end of the stream: leave the loop.",
+    "Look at the result of read before you answer: Ok(0) in Rust, b\"\" from recv in \
+     Python. Then read no more from this client, take its socket out of what you wait \
+     for, and close it.",
 ];
 
 /// 5 s, give or take half of it.
@@ -87,6 +96,8 @@ fn safe_tcp_client() -> Vec<Check> {
         .hints(&[
             "connect, send, receive, print: which of them is missing?",
             "Send exactly the five bytes of Hello.",
+            "Connect, write_all(b\"Hello\") (sendall in Python), read once. Print \
+             Received: and the bytes as text, and return with status 0.",
         ])
         .by_hand("nc -l 127.0.0.1 8080"),
         Check::new(
@@ -138,6 +149,8 @@ fn safe_tcp_client() -> Vec<Check> {
         .hints(&[
             "A name must become an address first, and that can fail.",
             "The error of the look-up is another one than that of connect.",
+            "Call to_socket_addrs before connect, and print Invalid hostname for its \
+             error. In Python catch socket.gaierror, in front of OSError.",
         ])
         .by_hand("cargo run -p safe_tcp_client -- --host no-such-host.invalid"),
         Check::new(
@@ -158,6 +171,9 @@ fn safe_tcp_client() -> Vec<Check> {
         .hints(&[
             "A reset is an error of read like the others.",
             "Every error has a line, also the ones without a line of their own: Error: …",
+            "Print what is left of the errors of connect, write and read behind Error: \
+             (a last arm of the match; except OSError as the last one in Python). A read \
+             of 0 bytes is no answer either.",
         ])
         .by_hand("nc -l 127.0.0.1 8080 (then Ctrl-C)"),
     ]
@@ -171,7 +187,13 @@ fn robust_server() -> Vec<Check> {
             common::listens,
         )
         .sheet(ROBUST_SERVER)
-        .hints(&["Bind to the host and port of the arguments, not to a fixed text."])
+        .hints(&[
+            "A server first asks the kernel for a port: which call does that?",
+            "Bind to the host and port of the arguments, not to a fixed text.",
+            "TcpListener::bind((host, port)) does it all in Rust. In Python it is \
+             socket, then bind((host, port)), then listen, with the values that your \
+             program was started with.",
+        ])
         .by_hand("ss -tln | grep 65432"),
         Check::new(
             "robust_server.echoes",
@@ -193,6 +215,9 @@ fn robust_server() -> Vec<Check> {
         .hints(&[
             "Does your server wait for something that never comes, such as a line end?",
             "Echo: , a space, then the message as it came, in one write.",
+            "Put Echo: and the bytes of one read together and send them with write_all \
+             (sendall in Python). Read once for each answer, not to a line end and not \
+             to the end.",
         ])
         .by_hand("printf hello | nc 127.0.0.1 65432"),
         Check::new(
@@ -202,7 +227,12 @@ fn robust_server() -> Vec<Check> {
         )
         .needs(&["robust_server.echoes"])
         .sheet(ROBUST_SERVER)
-        .hints(&["accept stands in a loop that nothing ends but Ctrl-C."])
+        .hints(&[
+            "What happens after the first client has left?",
+            "accept stands in a loop that nothing ends but Ctrl-C.",
+            "Loop with for stream in listener.incoming(), or while True around accept() \
+             in Python. Whatever happens to one client, the loop goes on to the next.",
+        ])
         .by_hand("for i in 1 2 3; do printf hello | nc -q 1 127.0.0.1 65432; done"),
         Check::new(
             "robust_server.takes_long_messages",
@@ -214,6 +244,9 @@ fn robust_server() -> Vec<Check> {
         .hints(&[
             "How many bytes does one read return at most, and where do the others go?",
             "Read in a loop: each piece gets an answer of its own.",
+            "Call read (recv) and write_all (sendall) in turns until read returns 0 \
+             bytes. What did not fit into your buffer stays in the kernel's, and the \
+             next read returns it.",
         ])
         .by_hand("head -c 3000 /dev/zero | tr '\\0' a | nc -q 1 127.0.0.1 65432"),
         Check::new(
@@ -253,6 +286,9 @@ fn robust_server() -> Vec<Check> {
         .hints(&[
             "Not all bytes are text: what does your decoding do with \\xff?",
             "Decoding returns an error: catch it, print the line, close this client.",
+            "std::str::from_utf8 returns an Err, data.decode() in Python raises \
+             UnicodeDecodeError. Print the line and leave this client's loop, so that \
+             the stream is closed and accept comes next.",
         ])
         .by_hand("printf '\\377\\376' | nc 127.0.0.1 65432"),
         Check::new(
@@ -312,6 +348,9 @@ fn robust_server() -> Vec<Check> {
         .hints(&[
             "Compare your output with the sheet, word by word.",
             "Print the message as text: decode the bytes.",
+            "Print Connected to and, at the end, disconnected with the address that \
+             accept returned. For Received:, std::str::from_utf8 (decode in Python) \
+             makes the text of the bytes that were read.",
         ])
         .by_hand("printf hello | nc -q 1 127.0.0.1 65432"),
         Check::new(
@@ -324,6 +363,9 @@ fn robust_server() -> Vec<Check> {
         .hints(&[
             "What happens on Ctrl-C while a client is connected?",
             "Somebody must wait for the signal while accept and read block.",
+            "Serve in a thread while main waits for the signal (a crate such as ctrlc); \
+             in Python, KeyboardInterrupt interrupts accept and recv. Then print Server \
+             closed and return from main.",
         ])
         .by_hand("cargo run -p robust_server, then Ctrl-C"),
         Check::new(
@@ -336,6 +378,8 @@ fn robust_server() -> Vec<Check> {
         .hints(&[
             "Start your server twice. What does the second one say?",
             "bind returns an error: print the line and end with a status that is not 0.",
+            "Match the Err of TcpListener::bind, or catch OSError around bind in Python. \
+             Print Socket error on start and the error, and end with status 1.",
         ])
         .by_hand("cargo run -p robust_server (twice, in two terminals)"),
         Check::new(
@@ -356,6 +400,8 @@ fn robust_server() -> Vec<Check> {
         .hints(&[
             "Old connections keep the port for a minute (TIME_WAIT).",
             "The option SO_REUSEADDR allows to bind nevertheless; Rust sets it on Unix.",
+            "Call setsockopt(SOL_SOCKET, SO_REUSEADDR, 1) on the listening socket, \
+             between socket and bind. TcpListener::bind of Rust does that for you.",
         ])
         .by_hand("ss -tan | grep TIME-WAIT"),
     ]
@@ -383,7 +429,13 @@ fn robust_client() -> Vec<Check> {
         )
         .points(2)
         .sheet(ROBUST_CLIENT)
-        .hints(&["Compare what you send and print with the sheet, word by word."])
+        .hints(&[
+            "Compare what you send and print with the sheet, word by word.",
+            "On the wire are the bytes of Hello, Server! without a line end. The answer \
+             is what one read returns; the server need not close for it.",
+            "connect, print Connected to the server, write_all (sendall), read once, \
+             print Received from server: and the text, close, print Connection closed.",
+        ])
         .by_hand("nc -l 127.0.0.1 65432"),
         Check::new(
             "robust_client.times_out",
@@ -434,6 +486,9 @@ fn robust_client() -> Vec<Check> {
         .hints(&[
             "A packet can be lost on the way to the server, too: how long does connect wait?",
             "A connect with a limit of its own: connect_timeout, or the timeout of Python's create_connection.",
+            "TcpStream::connect_timeout(&addr, Duration::from_secs(10)), or \
+             create_connection(addr, timeout=10). If its error is TimedOut (TimeoutError \
+             in Python), print Connection attempt timed out.",
         ])
         .by_hand("python3 -c \"import socket; s = socket.create_server(('127.0.0.1', 65432), backlog=0); c = socket.create_connection(s.getsockname()); input()\"   # and the client in another terminal"),
         Check::new(
@@ -465,7 +520,14 @@ fn robust_client() -> Vec<Check> {
         )
         .needs(&["robust_client.talks"])
         .sheet(ROBUST_CLIENT)
-        .hints(&["A reset is an error of read like the others: it has a line."])
+        .hints(&[
+            "Kill the server while your client waits for the answer: what does read \
+             return?",
+            "A reset is an error of read like the others: it has a line.",
+            "Print each Err of write and read behind Socket error: in place of an \
+             unwrap; ConnectionReset is one of them. In Python catch OSError around \
+             sendall and recv.",
+        ])
         .by_hand("nc -l 127.0.0.1 65432 (then Ctrl-C)"),
     ]
 }
@@ -485,7 +547,13 @@ fn retry_client() -> Vec<Check> {
             },
         )
         .sheet(RETRY)
-        .hints(&["Connect, print the line, end: there is nothing to send."])
+        .hints(&[
+            "What does your client do when its first attempt succeeds?",
+            "connect returns as soon as the server's kernel has agreed to the \
+             connection. Nothing need be sent for that, and no pause comes before the \
+             first attempt.",
+            "Connect, print the line, end: there is nothing to send.",
+        ])
         .by_hand("nc -l 127.0.0.1 65432"),
         Check::new(
             "retry_client.gives_up",
@@ -511,6 +579,9 @@ fn retry_client() -> Vec<Check> {
         .hints(&[
             "What does your loop do when an attempt succeeds?",
             "A failed socket is used up on some systems: take a new one each time.",
+            "Call TcpStream::connect in each turn of the loop, and return at its first \
+             Ok. In Python call socket.create_connection in each turn: it makes a new \
+             socket.",
         ])
         .by_hand("cargo run -p retry_client & sleep 3; nc -l 127.0.0.1 65432"),
     ]
@@ -537,6 +608,9 @@ fn select_client() -> Vec<Check> {
         .hints(&[
             "Nothing is there at once: who waits, and for how long?",
             "Ask for readiness with a limit of 5 s, then read.",
+            "poll with a timeout of 5 s (a crate such as mio or polling), or \
+             select.select([sock], [], [], 5) in Python. If the socket is ready, read \
+             once, print the bytes as text and return.",
         ])
         .by_hand("nc -l 127.0.0.1 65432 (and type something)"),
         Check::new(
@@ -575,7 +649,13 @@ fn select_server() -> Vec<Check> {
             common::listens,
         )
         .sheet(SELECT_SERVER)
-        .hints(&["Bind to the host and port of the arguments, not to a fixed text."])
+        .hints(&[
+            "A server first asks the kernel for a port: which call does that?",
+            "Bind to the host and port of the arguments, not to a fixed text.",
+            "bind and listen with the values that your program was started with: \
+             TcpListener::bind((host, port)), or socket, bind((host, port)) and listen \
+             in Python.",
+        ])
         .by_hand("ss -tln | grep 65432"),
         Check::new(
             "select_server.echoes",
@@ -597,6 +677,8 @@ fn select_server() -> Vec<Check> {
         .hints(&[
             "Send what read has returned: the same bytes, no text made of them.",
             "Nothing is added: no line end, no prefix.",
+            "Write &buf[..len], the part that read has filled; in Python the very data \
+             that recv returned. No decoding, no strip and no + stand between the two.",
         ])
         .by_hand("printf hello | nc -q 1 127.0.0.1 65432"),
         Check::new(
@@ -610,6 +692,9 @@ fn select_server() -> Vec<Check> {
         .hints(&[
             "Which call of yours waits for one client alone?",
             "Only the wait for readiness may block: register every socket there.",
+            "Make all sockets non-blocking and register them with one Poll or Poller, or \
+             one selectors.DefaultSelector in Python. Accept and read only where it says \
+             that there is something.",
         ])
         .by_hand("nc 127.0.0.1 65432 (in two terminals)"),
         Check::new(
@@ -622,6 +707,8 @@ fn select_server() -> Vec<Check> {
         .hints(&[
             "Count the server's threads: ls /proc/PID/task",
             "The lesson is one loop that asks the kernel who is ready.",
+            "Take thread::spawn (threading.Thread) out. Keep the streams in a map, and \
+             let the loop around poll (select in Python) read from each that is ready.",
         ])
         .by_hand("ls /proc/$(pgrep -n select_server)/task"),
         Check::new(
@@ -660,6 +747,9 @@ fn select_server() -> Vec<Check> {
         .hints(&[
             "Watch your server in top while nothing happens.",
             "Waiting for readiness needs no loop of short waits. Is something always ready?",
+            "Wait without a limit: poll with None, or select() without a timeout. Ask \
+             for writability only while a client has bytes to take, since an idle socket \
+             is always writable.",
         ])
         .by_hand("top -p $(pgrep -n select_server)"),
         Check::new(
@@ -691,6 +781,9 @@ fn select_server() -> Vec<Check> {
         .hints(&[
             "Count the server's descriptors: ls /proc/PID/fd",
             "Take a client that has left out of every list, and close its socket.",
+            "At a read of 0 bytes and at an error, deregister the socket (unregister in \
+             Python) and remove it from your map. In Rust that drops and closes it, in \
+             Python call close().",
         ])
         .by_hand("ls /proc/$(pgrep -n select_server)/fd"),
         Check::new(
@@ -700,7 +793,13 @@ fn select_server() -> Vec<Check> {
         )
         .needs(&["select_server.echoes"])
         .sheet(SELECT_SERVER)
-        .hints(&["Somebody must wait for the signal while the event loop waits."])
+        .hints(&[
+            "Press Ctrl-C while your server waits for events: what does it print?",
+            "Somebody must wait for the signal while the event loop waits.",
+            "Let main wait for the signal while a thread runs the event loop, or catch \
+             KeyboardInterrupt around the loop in Python. Then print Server shutting \
+             down and return from main with status 0.",
+        ])
         .by_hand("cargo run -p select_server, then Ctrl-C"),
         Check::new(
             "select_server.reports_a_port_in_use",
@@ -709,7 +808,13 @@ fn select_server() -> Vec<Check> {
         )
         .needs(&["select_server.listens"])
         .sheet(SELECT_SERVER)
-        .hints(&["Start your server twice. What does the second one say?"])
+        .hints(&[
+            "Start your server twice. What does the second one say?",
+            "The kernel gives a port to one server at a time: bind returns the error \
+             AddrInUse (EADDRINUSE).",
+            "Match the Err of bind in place of an unwrap, or catch OSError in Python. \
+             Print it and end with status 1.",
+        ])
         .by_hand("cargo run -p select_server (twice, in two terminals)"),
     ]
 }
@@ -732,6 +837,9 @@ fn heartbeat_server() -> Vec<Check> {
         .hints(&[
             "Who begins in this protocol? The server, as soon as somebody connects.",
             "A beat is five bytes: PING and a line feed.",
+            "Start a thread per client right after accept. In it, \
+             write_all(b\"PING\\n\") (sendall in Python) comes first, then a second's \
+             wait for the answer, and so on.",
         ])
         .by_hand("nc 127.0.0.1 65432"),
         Check::new(
@@ -759,6 +867,9 @@ fn heartbeat_server() -> Vec<Check> {
         .hints(&[
             "Who counts the beats without an answer?",
             "Count up with each PING, back to zero with each PONG; at three, close.",
+            "Give the stream a read timeout as long as a beat (set_read_timeout, \
+             settimeout). When three of them have passed without a PONG, leave the loop \
+             and close the stream.",
         ])
         .by_hand("nc 127.0.0.1 65432 (and type nothing)"),
         Check::new(
@@ -780,6 +891,8 @@ fn heartbeat_server() -> Vec<Check> {
         .hints(&[
             "What happens to the count when a PONG arrives?",
             "A PONG may come in two pieces: collect bytes up to the line end.",
+            "Append what read returns to a buffer, and take whole lines off its front. \
+             For each line PONG set the count of missed beats to 0.",
         ])
         .by_hand("cargo run -p heartbeat_client"),
     ]
@@ -808,6 +921,9 @@ fn heartbeat_client() -> Vec<Check> {
         .hints(&[
             "Read a line, compare it with PING, send five bytes.",
             "A line may come in pieces: only the line end ends it.",
+            "Collect the line with BufReader::read_line, or with makefile() and \
+             readline() in Python. If it is PING, send b\"PONG\\n\" with write_all \
+             (sendall) at once.",
         ])
         .by_hand("nc -l 127.0.0.1 65432 (and type PING)"),
         Check::new(
@@ -827,6 +943,8 @@ fn heartbeat_client() -> Vec<Check> {
         .hints(&[
             "What does your client do when read returns 0 bytes?",
             "Around the conversation stands a loop that connects again.",
+            "Write a function that connects and answers until read returns 0 bytes or an \
+             error. Call it in a loop, with a short pause after each return.",
         ])
         .by_hand("nc -l 127.0.0.1 65432 (then Ctrl-C, and again)"),
         Check::new(
@@ -841,6 +959,9 @@ fn heartbeat_client() -> Vec<Check> {
         .hints(&[
             "What does your client do when the server's cable is pulled? No end ever comes.",
             "A read timeout of three beats: a read that takes longer means that all is over.",
+            "set_read_timeout(Some(Duration::from_secs(3))), or settimeout(3) in Python. \
+             Treat its error (WouldBlock or TimedOut, TimeoutError in Python) like an \
+             end: close and connect again.",
         ])
         .by_hand("nc -l 127.0.0.1 65432 (type PING once, then nothing)"),
         Check::new(
@@ -855,6 +976,9 @@ fn heartbeat_client() -> Vec<Check> {
         .hints(&[
             "How often per second does your client knock at a dead server?",
             "Double the pause after each failure, up to a limit.",
+            "After each failure sleep, then set the pause to (pause * 2).min(limit), or \
+             min(pause * 2, limit) in Python. Set it back to its first value only when a \
+             PING has come.",
         ])
         .by_hand("cargo run -p heartbeat_client (without a server)"),
     ]

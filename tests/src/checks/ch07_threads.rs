@@ -25,10 +25,14 @@ pub fn checks() -> Vec<Check> {
 const HINTS_LOOP: &[&str] = &[
     "What does the thread of a client do after its first message?",
     "Read and write in a loop that ends when read returns 0 bytes.",
+    "In Rust: loop, read, break at Ok(0), write_all of Echo: and &buf[..len]. In Python: \
+     while data := conn.recv(1024), then conn.sendall(b\"Echo: \" + data).",
 ];
 const HINTS_LONG: &[&str] = &[
     "How many bytes does one read return at most, and where do the others go?",
     "Each piece that read returns is sent back behind a prefix of its own.",
+    "After each read send all that it returned before you read again: write_all of Echo: \
+     and &buf[..len], or conn.sendall(b\"Echo: \" + data) in Python.",
 ];
 const HINTS_AT_ONCE: &[&str] = &[
     "Where is your program while it waits for the message of a client?",
@@ -38,10 +42,16 @@ const HINTS_AT_ONCE: &[&str] = &[
 const HINTS_APART: &[&str] = &[
     "Which variables do the threads of two clients share?",
     "Each thread has its own stream and its own buffer, as local variables.",
+    "thread::spawn(move || serve(stream)) gives each thread its stream. In Python pass \
+     it with args=(conn, addr): a variable of the loop is another one after the next \
+     accept.",
 ];
 const HINTS_LEFT: &[&str] = &[
     "What is left of a client that has gone: its thread, its socket, its entry in a list?",
     "A thread ends when its function returns, a socket closes when its last owner is gone.",
+    "Return from the thread's function when read returns 0 bytes or an error, and take \
+     the client out of every list. Keep no clone of its stream; in Python, with conn \
+     closes it.",
 ];
 
 fn threaded_server() -> Vec<Check> {

@@ -33,6 +33,8 @@ const FRAMES: &str = "labs/09_udp.md#step-7-a-stream-through-a-bad-network";
 const HINTS_LISTENS: &[&str] = &[
     "A server needs a socket with a port of its own: which call gives it one?",
     "Bind a UDP socket to the host and port of the arguments. There is no listen().",
+    "UdpSocket::bind((host, port)) does it in Rust. In Python it is \
+     socket.socket(AF_INET, SOCK_DGRAM), then bind((host, port)).",
 ];
 const HINTS_ADDRESS: &[&str] = &[
     "Who gets your answer? Where does your program know that from?",
@@ -42,30 +44,46 @@ const HINTS_ADDRESS: &[&str] = &[
 const HINTS_LARGE: &[&str] = &[
     "How large is your buffer, and what happens to the bytes that do not fit?",
     "A datagram is read whole or cut: the rest is not there at the next read.",
+    "Give recv_from a buffer of 65,535 bytes, as long as a datagram can be, or call \
+     recvfrom(65535) in Python.",
 ];
 const HINTS_EMPTY: &[&str] = &[
     "What does a length of 0 mean for TCP, and what for UDP?",
     "UDP has no end of a stream. An empty datagram is a datagram.",
+    "Take out the branch for a length of 0 (if len == 0, or if not data in Python): \
+     send_to (sendto) answers here as always.",
 ];
 const HINTS_BYTES: &[&str] = &[
     "Not all bytes are text. What does your conversion do with 0xff?",
     "Decode with replacement for the screen, and keep the bytes for everything else.",
+    "String::from_utf8_lossy(&buf[..len]), or data.decode(errors=\"replace\") in Python, \
+     never fails. Look at the length before you look into a datagram, and pass over what \
+     is none of yours.",
 ];
 const HINTS_GONE: &[&str] = &[
     "Your answer may find nobody: what comes back then, and at which call do you see it?",
     "An error of one datagram concerns one client. The loop goes on.",
+    "Handle the errors of send_to and recv_from inside the loop: a match that prints \
+     them in place of ? and unwrap, or try with except OSError in Python.",
 ];
 const HINTS_LINES: &[&str] = &[
     "Compare your output with the sheet, word by word.",
     "Print the datagram as text: decode the bytes, do not print the list of numbers.",
+    "String::from_utf8_lossy(&buf[..len]) makes the text, \
+     data.decode(errors=\"replace\") in Python: of the bytes that recv_from returned, \
+     and of no others in the buffer.",
 ];
 const HINTS_IN_USE: &[&str] = &[
     "Start your server twice. What does the second one say?",
     "bind returns an error: report it in one line and end with a status that is not 0.",
+    "Match the Err of UdpSocket::bind in place of an unwrap, or catch OSError around \
+     bind in Python. Print it and end with status 1.",
 ];
 const HINTS_CLIENT: &[&str] = &[
     "Which bytes leave your program? Nothing is added, nothing is left out.",
     "One send is one datagram; the text has no line end.",
+    "Call send_to (sendto in Python) once, to the host and port of the arguments, with \
+     the bytes of the sheet: no \\n behind them, no quotes around them.",
 ];
 const HINTS_TIMEOUT: &[&str] = &[
     "The question or the answer may be lost. Who tells your client?",
@@ -75,17 +93,34 @@ const HINTS_TIMEOUT: &[&str] = &[
 const HINTS_NO_SERVER: &[&str] = &[
     "Start your client without a server. Would a user understand what it says?",
     "Every error of a socket call becomes one line, not a panic or a traceback.",
+    "On a connected socket the refusal comes as ConnectionRefused, at a later send or \
+     recv; on another one the timeout comes. Match both, or catch OSError in Python, \
+     print one line and end with status 1.",
 ];
 const HINTS_PROMPT: &[&str] = &[
     "Text without a line end stays in a buffer: how does it get out?",
     "Flush stdout after the prompt.",
+    "Call stdout().flush() after print! and before you read. In Python it is print(…, \
+     end=\"\", flush=True), or input with the prompt.",
 ];
-const HINTS_EOF: &[&str] = &["What does reading a line return when the input has ended?"];
+const HINTS_EOF: &[&str] = &[
+    "What does reading a line return when the input has ended?",
+    "Ctrl-D, or the end of a pipe, ends the input: there is no line any more, and \
+     nothing to send.",
+    "read_line returns Ok(0), Python's input raises EOFError: return from main.",
+];
 const HINTS_SENDER: &[&str] = &[
     "How many datagrams leave your program, and what does it wait for afterwards?",
     "Send the seven bytes Message once, wait for nothing, end with status 0.",
+    "UdpSocket::bind to port 0, one send_to, return; in Python socket and one sendto. No \
+     recv stands behind it, and nobody need be there.",
 ];
-const HINTS_SILENT: &[&str] = &["A receiver receives. Does yours also send?"];
+const HINTS_SILENT: &[&str] = &[
+    "A receiver receives. Does yours also send?",
+    "UDP acknowledges nothing: neither the kernel nor a receiver sends anything back.",
+    "Take send_to (sendto in Python) out of the loop: recv_from and a line on stdout are \
+     all that it does.",
+];
 const HINTS_DISCOVERY: &[&str] = &[
     "Bound to a port is not yet a member of a group: which option joins it?",
     "Join 239.255.42.99 on the network card that --host names, 127.0.0.1 by default.",
@@ -99,6 +134,9 @@ const HINTS_PROBE: &[&str] = &[
 const HINTS_FRAMES: &[&str] = &[
     "A stream is many datagrams at a steady pace, each with its number.",
     "Send all frames, whether somebody listens or not, and end with status 0.",
+    "In a loop over the numbers: write the number into the frame (to_be_bytes, \
+     struct.pack in Python), send_to, sleep until the next frame is due. An error of \
+     send_to does not end the loop.",
 ];
 
 fn udp_server() -> Vec<Check> {
@@ -261,6 +299,9 @@ fn udp_client() -> Vec<Check> {
         .hints(&[
             "After it has sent, your client waits: with which call?",
             "Print the bytes that came as text, not as a list of numbers.",
+            "recv_from (recvfrom in Python) waits and returns the bytes. Print \
+             String::from_utf8_lossy(&buf[..len]) (decode in Python), and return with \
+             status 0.",
         ])
         .by_hand("cargo run -p udp_client"),
         Check::new(
@@ -319,6 +360,9 @@ fn udp_echo_server() -> Vec<Check> {
         .hints(&[
             "Compare what comes back with what was sent, byte by byte.",
             "Put the bytes of the datagram behind the prefix; do not trim or change them.",
+            "send_to with [b\"Server echo: \", &buf[..len]].concat(), or \
+             sendto(b\"Server echo: \" + data, addr) in Python: one datagram, and no \
+             decoding on the way.",
         ])
         .by_hand("printf hello | nc -u -w 1 127.0.0.1 65432"),
         Check::new(
@@ -428,6 +472,8 @@ fn udp_echo_client() -> Vec<Check> {
         .hints(&[
             "What does reading a line return beside the text?",
             "Take the line end away, and only the line end: spaces are part of the text.",
+            "trim_end_matches(['\\r', '\\n']) in Rust, not trim; Python's input has \
+             taken the line end off already. Then one send_to (sendto).",
         ])
         .by_hand("nc -u -l 127.0.0.1 65432"),
         Check::new(
@@ -711,6 +757,8 @@ fn discovery() -> Vec<Check> {
         .hints(&[
             "Does a copy of what is sent to the group come back to this machine?",
             "The option IP_MULTICAST_LOOP is on unless a program switches it off.",
+            "Take out set_multicast_loop_v4(false), or setsockopt(IPPROTO_IP, \
+             IP_MULTICAST_LOOP, 0) in Python. To say it openly, set it to true or 1.",
         ])
         .by_hand("ss -uan --inet-sockopt (while it waits: mc_loop)"),
         Check::new(

@@ -22,7 +22,7 @@ pub struct Check {
     pub needs: &'static [&'static str],
     /// The longest that the check may take.
     pub deadline: Duration,
-    /// Up to three hints of growing strength.
+    /// Hints of growing strength, [`Check::HINTS`] of them.
     pub hints: &'static [&'static str],
     /// Where the sheet teaches it: `labs/04_tcp.md#step-1`.
     pub sheet: &'static str,
@@ -36,6 +36,9 @@ pub struct Check {
 }
 
 impl Check {
+    /// How many hints a check of the course has.
+    pub const HINTS: usize = 3;
+
     /// Makes a check worth one point with a deadline of 30 s.
     pub fn new(
         id: &'static str,
@@ -79,7 +82,7 @@ impl Check {
         self
     }
 
-    /// Sets up to three hints of growing strength.
+    /// Sets the hints: what to look at, what causes it, and nearly the solution.
     pub fn hints(mut self, hints: &'static [&'static str]) -> Self {
         self.hints = hints;
         self

@@ -147,8 +147,9 @@ fn look_at_check(
 ) {
     let id = check.id;
     let mut fault = |what: String| faults.push(format!("{id}: {what}"));
-    if check.hints.is_empty() || check.hints.len() > 3 {
-        fault(format!("has {} hints, not one to three", check.hints.len()));
+    if check.hints.len() != Check::HINTS {
+        let count = check.hints.len();
+        fault(format!("has {count} hints, not {}", Check::HINTS));
     }
     if check.by_hand.is_empty() {
         fault("has no command to see it by hand".to_owned());

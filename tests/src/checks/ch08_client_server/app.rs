@@ -15,10 +15,16 @@ const HINTS_ECHO: &[&str] = &[
 const HINTS_LONG: &[&str] = &[
     "How many bytes does one read return at most, and where do the others go?",
     "Read in a loop: each piece is a message of its own.",
+    "In Rust: loop, read, break at Ok(0), write_all of Server echo: and &buf[..len]. In \
+     Python: while data := conn.recv(1024), then conn.sendall(b\"Server echo: \" + \
+     data).",
 ];
 const HINTS_LINES: &[&str] = &[
     "Compare your output with the sheet, word by word.",
     "Print the message as text, not as a list of numbers.",
+    "String::from_utf8_lossy(&buf[..len]) makes the text, \
+     data.decode(errors=\"replace\") in Python. It stands behind the words of the sheet, \
+     on the same line.",
 ];
 
 pub fn checks() -> Vec<Check> {
@@ -163,6 +169,8 @@ fn client() -> Vec<Check> {
         .hints(&[
             "Does the prompt appear when the output is a pipe?",
             "Text without a line end stays in the buffer until it is flushed.",
+            "Call stdout().flush() after print! and before you read. In Python it is \
+             print(…, end=\"\", flush=True), or input with the prompt.",
         ])
         .by_hand("cargo run -p app_client | cat"),
         Check::new(
@@ -175,6 +183,8 @@ fn client() -> Vec<Check> {
         .hints(&[
             "What is the last byte of a line that your program has read?",
             "Remove the line end, but no other white space.",
+            "trim_end_matches(['\\r', '\\n']) in Rust, not trim; Python's input has \
+             taken the line end off already. Then write_all (sendall), once.",
         ])
         .by_hand("nc -l 127.0.0.1 65432 | xxd"),
         check(
@@ -183,7 +193,13 @@ fn client() -> Vec<Check> {
             sends_it_uncut,
         )
         .sheet(sheet)
-        .hints(&["One write call may send less than you give it: write all of it."])
+        .hints(&[
+            "How many of the 3000 bytes arrive: all, or as many as one of your buffers \
+             has room for?",
+            "One write call may send less than you give it: write all of it.",
+            "Read the line without a limit (read_line, Python's input) and send it with \
+             write_all (sendall in Python).",
+        ])
         .by_hand("nc -l 127.0.0.1 65432 | wc -c"),
         check(
             "app_client.prints_the_reply",
@@ -225,7 +241,13 @@ fn client() -> Vec<Check> {
         )
         .needs(&["app_client.prompts"])
         .sheet(wrong)
-        .hints(&["What does reading a line return at the end of the input?"])
+        .hints(&[
+            "What does reading a line return at the end of the input?",
+            "Ctrl-D, or the end of a file or pipe, ends the input: then there is no line \
+             any more, not even an empty one.",
+            "read_line returns Ok(0), Python's input raises EOFError. Close the \
+             connection and return from main, in place of asking again.",
+        ])
         .by_hand("cargo run -p app_client < /dev/null"),
         Check::new(
             "app_client.reports_a_refused_connection",

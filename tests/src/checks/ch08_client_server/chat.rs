@@ -21,6 +21,8 @@ const HINTS_CONFIRMS: &[&str] = &[
 const HINTS_QUIT: &[&str] = &[
     "What does your comparison say to QUIT, to ' quit ' and to quitter?",
     "Trim the message and compare all of it, whatever the case of its letters.",
+    "text.trim().eq_ignore_ascii_case(\"quit\"), or text.strip().lower() == \"quit\" in \
+     Python. If so, reply nothing, leave the loop and close the stream.",
 ];
 const HINTS_BROADCAST: &[&str] = &[
     "Who needs to know of all the others? Keep a list that every handler can reach.",
@@ -30,6 +32,9 @@ const HINTS_BROADCAST: &[&str] = &[
 const HINTS_NAMES: &[&str] = &[
     "Where does your server keep what a client is called?",
     "Whose names do you look through before you give one? Who has left has none.",
+    "Keep a map from client to name behind a Mutex (a dict and a Lock in Python), for \
+     [NAME] and for * NAME left. Remove the entry wherever the handler ends, after quit \
+     as after an error.",
 ];
 const HINTS_SLOW: &[&str] = &[
     "Where does your server wait when one client does not read?",
@@ -73,7 +78,13 @@ fn conversation() -> Vec<Check> {
         )
         .needs(&["chat_server.listens"])
         .sheet(sheet)
-        .hints(&["Compare the greeting with the sheet, to its last byte."])
+        .hints(&[
+            "Compare the greeting with the sheet, to its last byte.",
+            "The server speaks first, as soon as somebody is connected: no client asks \
+             for the greeting.",
+            "Send the line of the sheet, with its one \\n, by write_all (sendall in \
+             Python): after accept and before the first read of that client.",
+        ])
         .by_hand("nc 127.0.0.1 5555"),
         Check::new(
             "chat_server.confirms",
@@ -151,6 +162,11 @@ fn conversation() -> Vec<Check> {
         .sheet("labs/08_client_server.md#step-4-where-does-a-message-end")
         .hints(&[
             "How many bytes does one read return at most, and where do the others go?",
+            "It returns what your buffer has room for, and the next read returns more. \
+             Neither of the two is a message: the line end makes it one.",
+            "Append each read to a Vec (a bytearray in Python), and take out what stands \
+             up to the first \\n. If you have a limit, confirm in pieces, and lose no \
+             byte.",
         ])
         .by_hand("head -c 3000 /dev/zero | tr '\\0' a | nc -q 1 127.0.0.1 5555"),
         check(
@@ -162,6 +178,9 @@ fn conversation() -> Vec<Check> {
         .hints(&[
             "Compare your output with the sheet, word by word.",
             "Print the message as text, not as a list of numbers.",
+            "[NEW CONNECTION] and [DISCONNECT] stand on a line with the peer's address, \
+             [ACTIVE CONNECTIONS] with the number, each message with the address in \
+             front. String::from_utf8_lossy (decode in Python) makes the text.",
         ])
         .by_hand("nc 127.0.0.1 5555"),
     ]
@@ -378,6 +397,9 @@ fn endurance() -> Vec<Check> {
         .hints(&[
             "What waits for Ctrl-C while your server waits for clients?",
             "Handle SIGINT: print the line, then end, and wait for no client's thread.",
+            "Let main wait for the signal while a thread accepts (a crate such as \
+             ctrlc), print [SHUTDOWN] Server shutting down and return. In Python catch \
+             KeyboardInterrupt around accept, and start the threads with daemon=True.",
         ])
         .by_hand("Ctrl-C while a client is connected"),
     ]

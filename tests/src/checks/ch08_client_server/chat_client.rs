@@ -24,6 +24,8 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "Does the prompt appear when the output is a pipe?",
             "Text without a line end stays in the buffer until it is flushed.",
+            "Call stdout().flush() after print! and before you read. In Python it is \
+             print(…, end=\"\", flush=True), or input with the prompt.",
         ])
         .by_hand("cargo run -p chat_client | cat"),
         Check::new(
@@ -36,6 +38,8 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "What does the server see of your line? Look at it with nc -l 127.0.0.1 5555.",
             "Nothing is trimmed, and exactly one line end ends it.",
+            "write_all the line as read_line gave it, with its \\n. Python's input has \
+             taken that off, so send (line + \"\\n\").encode() with sendall.",
         ])
         .by_hand("nc -l 127.0.0.1 5555"),
         check(
@@ -49,7 +53,13 @@ pub fn checks() -> Vec<Check> {
             },
         )
         .sheet(sheet)
-        .hints(&["What is left of the line without its white space?"])
+        .hints(&[
+            "What is left of the line without its white space?",
+            "A line with nothing but white space says nothing, but the server would tell \
+             it to everybody.",
+            "If line.trim().is_empty() (not line.strip() in Python), go on with the next \
+             line, and do not write.",
+        ])
         .by_hand("press Enter at the prompt"),
         check(
             "chat_client.shows_what_arrives",
@@ -69,6 +79,9 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "The word goes to the server before the client ends.",
             "Do not wait for ever for the server to close.",
+            "Compare line.trim() with eq_ignore_ascii_case(\"quit\"), or \
+             line.strip().lower() in Python. Send the line, call \
+             shutdown(Shutdown::Write), and return from main with status 0.",
         ])
         .by_hand("say quit at the prompt"),
         check(
@@ -84,7 +97,12 @@ pub fn checks() -> Vec<Check> {
             },
         )
         .sheet(sheet)
-        .hints(&["Compare the whole line. Looking for the word in it is wrong."])
+        .hints(&[
+            "What does your comparison say to quitter, and to I quit?",
+            "Compare the whole line. Looking for the word in it is wrong.",
+            "Test the trimmed line for equality: eq_ignore_ascii_case in Rust, == on \
+             lower() in Python. Not contains, starts_with or Python's in.",
+        ])
         .by_hand("say quitter at the prompt"),
         Check::new(
             "chat_client.survives_invalid_utf8",
@@ -130,7 +148,14 @@ pub fn checks() -> Vec<Check> {
             },
         )
         .sheet(wrong)
-        .hints(&["What does reading a line return at the end of the input?"])
+        .hints(&[
+            "What does reading a line return at the end of the input?",
+            "At the end of a pipe, or at Ctrl-D, no line comes any more. What was typed \
+             before must still reach the server.",
+            "At Ok(0) of read_line (EOFError of Python's input), call \
+             shutdown(Shutdown::Write) on the stream: what is on its way arrives, and \
+             the server closes. When it has, or after a second or two, return from main.",
+        ])
         .by_hand("echo hello | cargo run -p chat_client"),
         Check::new(
             "chat_client.reports_a_refused_connection",

@@ -14,6 +14,9 @@ const HINTS_FRAMES: &[&str] = &[
 const HINTS_WHOLE: &[&str] = &[
     "What is on the disk when the server vanishes in the middle?",
     "Write under another name, and rename when the checksum fits.",
+    "Compare the CRC-32 of what you have written with the last four bytes, then call \
+     fs::rename (os.replace in Python). At an error or an early end call remove_file \
+     (os.unlink), and end with a status that is not 0.",
 ];
 
 pub fn checks() -> Vec<Check> {
@@ -71,7 +74,13 @@ pub fn checks() -> Vec<Check> {
             says_why,
         )
         .sheet(sheet)
-        .hints(&["A reply that begins with 1 is followed by a length and a text."])
+        .hints(&[
+            "What does your client print when the server has no such file?",
+            "A reply that begins with 1 is followed by a length and a text.",
+            "Read two bytes with read_exact, make a length of them (u16::from_be_bytes, \
+             int.from_bytes), and read that many more. Print them as text, make no file, \
+             and end with a status that is not 0.",
+        ])
         .by_hand("cargo run -p file_client -- get nothing"),
         Check::new(
             "file_client.lists",

@@ -21,6 +21,8 @@ const HINTS_FRAMES: &[&str] = &[
 const HINTS_LAST_BLOCK: &[&str] = &[
     "Which sizes are wrong: all, or those around your buffer's size?",
     "The last block is shorter than the buffer. Count what is left, not the blocks.",
+    "io::copy from the stream's take(size) copies exactly that many bytes in Rust. In \
+     Python, recv(min(65536, left)) and subtract what came, while left is more than 0.",
 ];
 const HINTS_ESCAPE: &[&str] = &[
     "What path do you get when you join the directory and ../x?",
@@ -156,7 +158,14 @@ pub fn checks() -> Vec<Check> {
         )
         .needs(&["file_server.refuses_what_it_does_not_have"])
         .sheet(safe)
-        .hints(&["Compute the checksum of what has come, and compare before you rename."])
+        .hints(&[
+            "One bit changes on the way, and the length still fits: how does your server \
+             notice?",
+            "Compute the checksum of what has come, and compare before you rename.",
+            "Feed each block to crc32fast::Hasher (zlib.crc32 in Python), and compare \
+             with the number in the last four bytes, big-endian. If they differ, remove \
+             the temporary file and reply 1, a length and a reason.",
+        ])
         .by_hand("see the sheet: an upload by hand"),
         check(
             "file_server.keeps_two_uploads_apart",

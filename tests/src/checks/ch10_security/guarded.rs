@@ -31,7 +31,12 @@ pub fn server_checks() -> Vec<Check> {
                 common::listens(exam)
             },
         )
-        .hints(&["Which address do you bind: the one given, or one that stands in the source?", "Bind --host and --port as they are given, as soon as API_KEY has been read."])
+        .hints(&[
+            "Which address do you bind: the one given, or one that stands in the source?",
+            "Bind --host and --port as they are given, as soon as API_KEY has been read.",
+            "TcpListener::bind((host, port)) in Rust; in Python socket, then bind((host, \
+             port)), then listen.",
+        ])
         .sheet(SHEET)
         .by_hand("ss -tln | grep 65432"),
         Check::new(
@@ -45,6 +50,10 @@ pub fn server_checks() -> Vec<Check> {
         .hints(&[
             "Where does the token come from, and where does the line end?",
             "The line is AUTH, one space, the token, and a line feed. So is the reply's end.",
+            "Read lines from a buffer of the connection (BufReader::read_until, \
+             makefile(\"rb\").readline() in Python), take AUTH and the space off with \
+             strip_prefix (removeprefix), and compare the rest with API_KEY. Then send \
+             b\"OK\\n\", with or without more words in front of the \\n.",
         ])
         .by_hand(BY_HAND),
         check(
@@ -52,7 +61,13 @@ pub fn server_checks() -> Vec<Check> {
             "answers any other token with a line that begins with ERROR",
             refuses_wrong_tokens,
         )
-        .hints(&["Is a beginning of the token enough? Another letter case? Nothing at all?", "Compare all bytes, with lengths; answer ERROR to all that differs in any way."])
+        .hints(&[
+            "Is a beginning of the token enough? Another letter case? Nothing at all?",
+            "Compare all bytes, with lengths; answer ERROR to all that differs in any way.",
+            "Compare with ConstantTimeEq of the crate subtle, or with \
+             hmac.compare_digest in Python: == tells by its time how much of a guess was \
+             right. No trim, no lower and no starts_with.",
+        ])
         .by_hand("printf 'AUTH guess\\n' | nc -N 127.0.0.1 65432")
         .deadline(Duration::from_secs(60))
         .points(2),
@@ -61,14 +76,25 @@ pub fn server_checks() -> Vec<Check> {
             "obeys no command before AUTH",
             asks_for_the_token_first,
         )
-        .hints(&["Each connection has a state. What is it before AUTH?", "Until AUTH has succeeded on this connection, every other command gets ERROR."])
+        .hints(&[
+            "Each connection has a state. What is it before AUTH?",
+            "Until AUTH has succeeded on this connection, every other command gets ERROR.",
+            "Keep a variable authenticated per connection, not a global one: false after \
+             accept, true after a right AUTH. Look at it before you look at the command.",
+        ])
         .by_hand("printf 'TIME\\n' | nc -N 127.0.0.1 65432"),
         check(
             "secure_server.does_not_start_without_a_token",
             "does not start without API_KEY, and says so",
             does_not_start_without_a_token,
         )
-        .hints(&["What is the token when API_KEY is not set, or empty?", "No token of your own: say on stderr that API_KEY is missing, end with an error status."])
+        .hints(&[
+            "What is the token when API_KEY is not set, or empty?",
+            "No token of your own: say on stderr that API_KEY is missing, end with an error status.",
+            "Match std::env::var(\"API_KEY\") for an error and for an empty text; in \
+             Python, if not os.environ.get(\"API_KEY\"). Print the message before bind, \
+             and end with status 1.",
+        ])
         .by_hand("env -u API_KEY cargo run -p secure_server; echo $?")
         .sheet(SHEET),
         check(
@@ -76,14 +102,25 @@ pub fn server_checks() -> Vec<Check> {
             "refuses a line that does not end",
             refuses_endless_lines,
         )
-        .hints(&["How much memory does a client that never sends a line end cost you?", "Count the bytes of the line while they come; when there are too many, answer ERROR and close."])
+        .hints(&[
+            "How much memory does a client that never sends a line end cost you?",
+            "Count the bytes of the line while they come; when there are too many, answer ERROR and close.",
+            "take(limit) in front of read_until(b'\\n') in Rust, readline(limit) of \
+             makefile in Python: without a \\n at its end the line is too long. A few \
+             kilobytes are limit enough.",
+        ])
         .by_hand("head -c 100000 /dev/zero | tr '\\0' a | nc -N 127.0.0.1 65432"),
         check(
             "secure_server.refuses_control_characters",
             "refuses control characters and bytes that are not UTF-8",
             refuses_control_characters,
         )
-        .hints(&["What may a command consist of? Say what is allowed, not what is forbidden.", "Decode strictly, then refuse a line with any control character: ERROR, no echo."])
+        .hints(&[
+            "What may a command consist of? Say what is allowed, not what is forbidden.",
+            "Decode strictly, then refuse a line with any control character: ERROR, no echo.",
+            "std::str::from_utf8, then line.chars().any(char::is_control). In Python \
+             decode() without errors=, then not line.isprintable().",
+        ])
         .by_hand("printf 'ECHO \\033[2J\\n' | nc -N 127.0.0.1 65432"),
         check(
             "secure_server.locks_out_who_guesses",
@@ -107,7 +144,13 @@ pub fn server_checks() -> Vec<Check> {
             "refuses an address that asks too fast, and no other",
             limits_requests,
         )
-        .hints(&["How many requests a second does one address get?", "Count requests by address and time; above the limit answer ERROR instead of OK."])
+        .hints(&[
+            "How many requests a second does one address get?",
+            "Count requests by address and time; above the limit answer ERROR instead of OK.",
+            "Keep a map from the peer's IP address, without the port, to the requests of \
+             the last second (a HashMap in a Mutex, a dict and a Lock in Python). AUTH \
+             counts too, and so does a new connection of the same address.",
+        ])
         .by_hand("yes HELP | head -n 1000 | nc -N 127.0.0.1 65432 | sort | uniq -c")
         .deadline(Duration::from_secs(60)),
         check(
@@ -115,14 +158,26 @@ pub fn server_checks() -> Vec<Check> {
             "writes each event to server_security.log, on one line",
             logs_events,
         )
-        .hints(&["Which events does server_security.log name? Look at it after a wrong token.", "Append one line for each event, in the folder where the server was started, at once."])
+        .hints(&[
+            "Which events does server_security.log name? Look at it after a wrong token.",
+            "Append one line for each event, in the folder where the server was started, at once.",
+            "OpenOptions with create(true) and append(true), or open(name, \"a\") in \
+             Python. Each line holds Event: and what happened, and is written by one \
+             write and a flush.",
+        ])
         .by_hand("tail -f server_security.log"),
         check(
             "secure_server.log_cannot_be_forged",
             "lets no client write lines of its own into the log",
             log_cannot_be_forged,
         )
-        .hints(&["What becomes of a carriage return that a client sends, in your log?", "Escape everything that came from outside before it is written."])
+        .hints(&[
+            "What becomes of a carriage return that a client sends, in your log?",
+            "Escape everything that came from outside before it is written.",
+            "text.escape_default() in Rust, ascii(text) in Python: no line end of any \
+             kind and no escape sequence is left. Do it in the one function that writes \
+             to the log.",
+        ])
         .by_hand("printf 'AUTH a\\rforged\\n' | nc -N 127.0.0.1 65432; cat -A server_security.log")
         .needs(&["secure_server.logs_events"]),
         check(
@@ -130,7 +185,12 @@ pub fn server_checks() -> Vec<Check> {
             "shows no token, neither in the log nor on the console nor in a reply",
             keeps_the_token_secret,
         )
-        .hints(&["Search the log and the console for the token.", "Say that a token was right or wrong; never write or send the token itself, not even a wrong one."])
+        .hints(&[
+            "Search the log and the console for the token.",
+            "Say that a token was right or wrong; never write or send the token itself, not even a wrong one.",
+            "Log the address and whether the token was right. Print no line that begins \
+             with AUTH, and repeat nothing of it in an ERROR.",
+        ])
         .by_hand("grep -c \"$API_KEY\" server_security.log"),
         check(
             "secure_server.serves_beside_a_silent_client",
@@ -140,7 +200,13 @@ pub fn server_checks() -> Vec<Check> {
                 common::serves_beside_a_silent_client(exam, probe)
             },
         )
-        .hints(&["Who waits for the silent client: everybody?", "Reading waits. Let it wait in a thread (or task) of that client."]),
+        .hints(&[
+            "Who waits for the silent client: everybody?",
+            "Reading waits. Let it wait in a thread (or task) of that client.",
+            "thread::spawn(move || serve(stream)) right after accept; \
+             threading.Thread(target=serve, args=(conn, addr)).start() in Python. Do not \
+             join it in the loop.",
+        ]),
         check(
             "secure_server.survives_resets",
             "survives clients that reset the connection",
@@ -149,7 +215,13 @@ pub fn server_checks() -> Vec<Check> {
                 common::survives_resets(exam, probe)
             },
         )
-        .hints(&["A read or a write can fail because the client is gone. What then?", "A reset ends that client's work and nothing else."]),
+        .hints(&[
+            "A read or a write can fail because the client is gone. What then?",
+            "A reset ends that client's work and nothing else.",
+            "Handle the errors of accept, read and write in place of an unwrap; in \
+             Python, try with except OSError inside the loop and inside the thread. Log \
+             the error and go on.",
+        ]),
         check(
             "secure_server.notices_the_end",
             "does nothing more when a client has left",
@@ -158,7 +230,12 @@ pub fn server_checks() -> Vec<Check> {
                 common::notices_the_end_of_a_client(exam, probe)
             },
         )
-        .hints(&["What does a read of no bytes mean?", "A read of no bytes is the end: leave the loop and close."])
+        .hints(&[
+            "What does a read of no bytes mean?",
+            "A read of no bytes is the end: leave the loop and close.",
+            "Look at the result of read before you use it: Ok(0) in Rust, b\"\" in \
+             Python. A rest without a line end is no command.",
+        ])
         .by_hand("top -p $(pgrep -n secure_server)")
         .timing(),
         check(
@@ -169,7 +246,12 @@ pub fn server_checks() -> Vec<Check> {
                 common::reports_a_port_in_use(exam)
             },
         )
-        .hints(&["Start your server twice. What does the second one say, and what is its status?", "Catch the error of bind, name the address on stderr, end with a status other than 0."])
+        .hints(&[
+            "Start your server twice. What does the second one say, and what is its status?",
+            "Catch the error of bind, name the address on stderr, end with a status other than 0.",
+            "Match the Err of TcpListener::bind in place of an unwrap, or catch OSError \
+             around bind in Python. Print it and end with status 1.",
+        ])
         .by_hand("ss -tlnp | grep 65432"),
         check(
             "secure_server.restarts_at_once",
@@ -179,7 +261,12 @@ pub fn server_checks() -> Vec<Check> {
                 common::restarts_at_once(exam, probe)
             },
         )
-        .hints(&["Connections of the last run are still in TIME_WAIT. Does bind mind?", "Set SO_REUSEADDR before bind (Rust's TcpListener does so on Unix)."])
+        .hints(&[
+            "Connections of the last run are still in TIME_WAIT. Does bind mind?",
+            "Set SO_REUSEADDR before bind (Rust's TcpListener does so on Unix).",
+            "In Python call setsockopt(SOL_SOCKET, SO_REUSEADDR, 1) on the listening \
+             socket, between socket and bind.",
+        ])
         .by_hand("ss -tan | grep 65432"),
         check(
             "secure_server.returns_what_clients_used",
@@ -189,7 +276,13 @@ pub fn server_checks() -> Vec<Check> {
                 common::returns_what_clients_used(exam, any_reply)
             },
         )
-        .hints(&["Count threads and descriptors before and after a few hundred clients.", "Close each client's socket and end its thread when it is gone, also when it was refused."])
+        .hints(&[
+            "Count threads and descriptors before and after a few hundred clients.",
+            "Close each client's socket and end its thread when it is gone, also when it was refused.",
+            "Return from the thread's function at quit, at the end and at every error, \
+             and drop a refused stream at once. In Python with conn closes it, whichever \
+             way the function ends.",
+        ])
         .by_hand("ls /proc/$(pgrep -n secure_server)/fd | wc -l")
         .timing()
         .deadline(Duration::from_secs(90)),
@@ -211,34 +304,62 @@ pub fn client_checks() -> Vec<Check> {
             client_sends_token,
         )
         .sheet(SHEET)
-        .hints(&["The line is AUTH, one space, the token, and a line feed."])
+        .hints(&[
+            "What does the server want to hear first, and how does it know where that \
+             ends?",
+            "The line is AUTH, one space, the token, and a line feed.",
+            "Right after connect, write_all of AUTH, a space, std::env::var(\"API_KEY\") \
+             and \\n, in one call. In Python it is os.environ[\"API_KEY\"] and sendall.",
+        ])
         .by_hand("nc -l 65432"),
         check(
             "secure_client.sends_lines_and_prints_replies",
             "sends what is typed, prints the reply, ends with the input",
             client_talks,
         )
-        .hints(&["One line out, one line back: in this order?", "Send what was typed as it is, with a line feed; print the reply's line; end when the input ends."]),
+        .hints(&[
+            "One line out, one line back: in this order?",
+            "Send what was typed as it is, with a line feed; print the reply's line; end when the input ends.",
+            "In a loop: read a line from stdin, write_all it with its \\n (sendall), \
+             read a line from the server, print it. At Ok(0) of stdin (EOFError of \
+             Python's input) return with status 0.",
+        ]),
         check(
             "secure_client.ends_when_it_is_refused",
             "sends nothing more when its token is refused, and says so",
             client_refused_by_server,
         )
-        .hints(&["What does your client do when the reply to AUTH is not OK?", "A reply that begins with ERROR ends it: say so, send nothing more, status other than 0."]),
+        .hints(&[
+            "What does your client do when the reply to AUTH is not OK?",
+            "A reply that begins with ERROR ends it: say so, send nothing more, status other than 0.",
+            "Read the reply's line before the first line of stdin. Unless it starts with \
+             OK, print it on stderr and return with status 1.",
+        ]),
         check(
             "secure_client.notices_the_end_of_the_server",
             "ends when the server closes while it waits for input",
             client_notices_the_end,
         )
         .needs(&["secure_client.sends_lines_and_prints_replies"])
-        .hints(&["Waiting for a line and waiting for the server are two things at once.", "One thread (or task) for each of them; the one that sees the end ends the program."])
+        .hints(&[
+            "Waiting for a line and waiting for the server are two things at once.",
+            "One thread (or task) for each of them; the one that sees the end ends the program.",
+            "Let a thread read stdin and send, while main reads the replies. At Ok(0) \
+             main returns, which ends the process; in Python start the thread with \
+             daemon=True.",
+        ])
         .by_hand("cargo run -p secure_server & cargo run -p secure_client   # then end the server"),
         check(
             "secure_client.does_not_show_the_token",
             "does not print the token",
             client_hides_token,
         )
-        .hints(&["Search everything that your client prints for the token.", "Print what was received and what was typed, never the AUTH line."])
+        .hints(&[
+            "Search everything that your client prints for the token.",
+            "Print what was received and what was typed, never the AUTH line.",
+            "The AUTH line goes to write_all (sendall in Python) and nowhere else: no \
+             println!, no log, no {:?} of something that holds the token.",
+        ])
         .by_hand("cargo run -p secure_client 2>&1 | grep -c \"$API_KEY\""),
         check(
             "secure_client.reports_a_refused_connection",
@@ -248,7 +369,12 @@ pub fn client_checks() -> Vec<Check> {
                 common::reports_a_refused_connection(exam)
             },
         )
-        .hints(&["Start the client alone. What does it print?", "Catch the error of connect: one line on stderr that says so, and a status other than 0."])
+        .hints(&[
+            "Start the client alone. What does it print?",
+            "Catch the error of connect: one line on stderr that says so, and a status other than 0.",
+            "Match the Err of TcpStream::connect in place of an unwrap, or catch OSError \
+             around Python's connect. Print it and end with status 1.",
+        ])
         .by_hand("cargo run -p secure_client -- --port 1; echo $?"),
     ]
 }

@@ -32,7 +32,12 @@ pub fn server_checks() -> Vec<Check> {
             "listens on the host and port that it is given",
             common::listens,
         )
-        .hints(&["Which address do you bind: the one given, or one that stands in the source?", "Bind --host and --port as they are given, before you wait for a client."])
+        .hints(&[
+            "Which address do you bind: the one given, or one that stands in the source?",
+            "Bind --host and --port as they are given, before you wait for a client.",
+            "TcpListener::bind((host, port)); in Python socket, then bind((host, port)), \
+             then listen. TLS comes after accept and needs no other listener.",
+        ])
         .sheet(SERVER_SHEET)
         .by_hand("ss -tln | grep 65432"),
         Check::new(
@@ -54,13 +59,25 @@ pub fn server_checks() -> Vec<Check> {
             "prints what it received, decrypted",
             prints_the_message,
         )
-        .hints(&["Which bytes do you print: those of the socket, or those of the TLS layer?", "Print the text itself, without quotes or escapes around it, before you answer."]),
+        .hints(&[
+            "Which bytes do you print: those of the socket, or those of the TLS layer?",
+            "Print the text itself, without quotes or escapes around it, before you answer.",
+            "Read from the TLS stream: StreamOwned of rustls, or the socket that \
+             wrap_socket returned in Python. Print Received: and String::from_utf8_lossy \
+             of these bytes (decode in Python).",
+        ]),
         life(
             "tls_server.refuses_plain_text",
             "does not talk to a client that speaks no TLS, and serves the next one",
             refuses_plain_text,
         )
-        .hints(&["What does your server do when the first bytes are no ClientHello?", "The handshake fails. End this connection, answer nothing readable, and go on with the next."])
+        .hints(&[
+            "What does your server do when the first bytes are no ClientHello?",
+            "The handshake fails. End this connection, answer nothing readable, and go on with the next.",
+            "Match the error of the first read on the rustls stream, or catch \
+             ssl.SSLError around wrap_socket in Python. Print it and close the socket: \
+             no branch goes on without TLS.",
+        ])
         .points(2)
         .by_hand("printf hello | nc 127.0.0.1 65432"),
         life(
@@ -68,7 +85,13 @@ pub fn server_checks() -> Vec<Check> {
             "survives clients that leave or break off in the handshake",
             survives_broken_handshakes,
         )
-        .hints(&["A handshake can fail in many ways. Where does its error go?", "An error of the handshake belongs to one client: it may end that client's work, never the accept loop."])
+        .hints(&[
+            "A handshake can fail in many ways. Where does its error go?",
+            "An error of the handshake belongs to one client: it may end that client's work, never the accept loop.",
+            "Put handshake and conversation into one function that returns a Result, and \
+             print its Err. In Python put try around wrap_socket, with except OSError, \
+             which SSLError belongs to.",
+        ])
         .by_hand("head -c 200 /dev/urandom | nc -N 127.0.0.1 65432")
         .points(2),
         life(
@@ -81,13 +104,22 @@ pub fn server_checks() -> Vec<Check> {
         .hints(&[
             "Where does the handshake happen: in the accept loop, or after it?",
             "A handshake waits for the client. Let it wait in that client's thread.",
+            "Start the thread right after accept, and make the ServerConnection and the \
+             first read in it. In Python call wrap_socket on the accepted socket in its \
+             thread, not on the listening one.",
         ]),
         life(
             "tls_server.requires_a_client_certificate",
             "with --require-client-cert, serves who shows its certificate and nobody else",
             requires_a_client_certificate,
         )
-        .hints(&["In mutual TLS the server asks. What does it do with a client that shows nothing?", "Asking is not enough: the certificate must be there, and signed by the CA in certs/."])
+        .hints(&[
+            "In mutual TLS the server asks. What does it do with a client that shows nothing?",
+            "Asking is not enough: the certificate must be there, and signed by the CA in certs/.",
+            "rustls: WebPkiClientVerifier::builder with the CA's certificate, then \
+             with_client_cert_verifier. Python: verify_mode = ssl.CERT_REQUIRED, and \
+             load_verify_locations with the CA's file.",
+        ])
         .by_hand("openssl s_client -connect 127.0.0.1:65432 -cert certs/client-cert.pem -key certs/client-key.pem")
         .points(2)
         .sheet(MUTUAL_SHEET),
@@ -96,7 +128,12 @@ pub fn server_checks() -> Vec<Check> {
             "speaks no TLS 1.0 and no TLS 1.1",
             refuses_old_versions,
         )
-        .hints(&["Which versions does your TLS library speak when you say nothing?", "TLS 1.2 is the lowest version to accept: set the minimum."])
+        .hints(&[
+            "Which versions does your TLS library speak when you say nothing?",
+            "TLS 1.2 is the lowest version to accept: set the minimum.",
+            "rustls knows no older ones. In Python it is context.minimum_version = \
+             ssl.TLSVersion.TLSv1_2, in C SSL_CTX_set_min_proto_version.",
+        ])
         .by_hand("openssl s_client -connect 127.0.0.1:65432 -tls1"),
         life(
             "tls_server.refuses_weak_suites",
@@ -110,33 +147,60 @@ pub fn server_checks() -> Vec<Check> {
             "lets nobody else read the keys that it makes in certs/",
             keeps_keys_private,
         )
-        .hints(&["Look at the mode of the key files. Who may read them?", "Give the mode when the file is created, not afterwards: 0600."])
+        .hints(&[
+            "Look at the mode of the key files. Who may read them?",
+            "Give the mode when the file is created, not afterwards: 0600.",
+            "OpenOptions with mode(0o600), from OpenOptionsExt, in Rust; os.open(path, \
+             os.O_WRONLY | os.O_CREAT, 0o600) in Python. Remove a file that is already \
+             there before: it keeps its old mode.",
+        ])
         .by_hand("ls -l certs"),
         life(
             "tls_server.serves_several",
             "serves one client after another",
             |exam| common::serves_several(exam, probe),
         )
-        .hints(&["What does your server do after its first client?", "Accepting is a loop. Only the end of the program leaves it."]),
+        .hints(&[
+            "What does your server do after its first client?",
+            "Accepting is a loop. Only the end of the program leaves it.",
+            "for stream in listener.incoming(), or while True around accept() in Python. \
+             Whatever happens to one client, the loop goes on to the next.",
+        ]),
         life(
             "tls_server.survives_resets",
             "survives clients that reset the connection",
             |exam| common::survives_resets(exam, probe),
         )
-        .hints(&["A read or a write can fail because the client is gone. What then?", "A reset ends that client's work and nothing else."]),
+        .hints(&[
+            "A read or a write can fail because the client is gone. What then?",
+            "A reset ends that client's work and nothing else.",
+            "Handle the errors of accept, handshake, read and write in place of an \
+             unwrap; in Python, try with except OSError inside the loop and inside the \
+             thread. Print the error and go on.",
+        ]),
         life(
             "tls_server.survives_invalid_utf8",
             "survives a message that is not UTF-8",
             survives_invalid_utf8,
         )
-        .hints(&["The message is bytes. What if they are no text?", "Decode so that invalid bytes are replaced or escaped; then answer as always."])
+        .hints(&[
+            "The message is bytes. What if they are no text?",
+            "Decode so that invalid bytes are replaced or escaped; then answer as always.",
+            "String::from_utf8_lossy(&buf[..len]), or data.decode(errors=\"replace\") in \
+             Python, makes the text to print, and never fails.",
+        ])
         .by_hand("printf '\\377\\376' | openssl s_client -connect 127.0.0.1:65432 -quiet"),
         life(
             "tls_server.notices_the_end",
             "does nothing more when a client has left",
             |exam| common::notices_the_end_of_a_client(exam, probe),
         )
-        .hints(&["What does a read of no bytes mean?", "A read of no bytes is the end: leave the loop and close."])
+        .hints(&[
+            "What does a read of no bytes mean?",
+            "A read of no bytes is the end: leave the loop and close.",
+            "In Rust return at Ok(0), and at the error UnexpectedEof, which rustls gives \
+             for an end without close_notify. In Python return when recv gives b\"\".",
+        ])
         .by_hand("top -p $(pgrep -f tls_server)")
         .timing(),
         life(
@@ -144,21 +208,37 @@ pub fn server_checks() -> Vec<Check> {
             "says that the port is in use, and ends with an error status",
             common::reports_a_port_in_use,
         )
-        .hints(&["Start your server twice. What does the second one say, and what is its status?", "Catch the error of bind, name the address on stderr, end with a status other than 0."])
+        .hints(&[
+            "Start your server twice. What does the second one say, and what is its status?",
+            "Catch the error of bind, name the address on stderr, end with a status other than 0.",
+            "Match the Err of TcpListener::bind in place of an unwrap, or catch OSError \
+             around bind in Python. Print it and end with status 1.",
+        ])
         .by_hand("ss -tlnp | grep 65432"),
         life(
             "tls_server.restarts_at_once",
             "can be started again on the same port at once",
             |exam| common::restarts_at_once(exam, probe),
         )
-        .hints(&["Connections of the last run are still in TIME_WAIT. Does bind mind?", "Set SO_REUSEADDR before bind (Rust's TcpListener does so on Unix)."])
+        .hints(&[
+            "Connections of the last run are still in TIME_WAIT. Does bind mind?",
+            "Set SO_REUSEADDR before bind (Rust's TcpListener does so on Unix).",
+            "In Python call setsockopt(SOL_SOCKET, SO_REUSEADDR, 1) on the listening \
+             socket, between socket and bind.",
+        ])
         .by_hand("ss -tan | grep 65432"),
         life(
             "tls_server.returns_what_clients_used",
             "gives back threads and descriptors when clients leave",
             |exam| common::returns_what_clients_used(exam, probe),
         )
-        .hints(&["Count threads and descriptors before and after a few hundred clients.", "Each client's socket must be closed, and its thread must end, when the client is gone, however it went."])
+        .hints(&[
+            "Count threads and descriptors before and after a few hundred clients.",
+            "Each client's socket must be closed, and its thread must end, when the client is gone, however it went.",
+            "Return from the thread's function after the reply, at the end and at every \
+             error: then the stream is dropped and closed. In Python with conn closes \
+             it; keep no list of sockets.",
+        ])
         .by_hand("ls /proc/$(pgrep -n tls_server)/fd | wc -l")
         .timing()
         .deadline(Duration::from_secs(90)),
@@ -167,7 +247,13 @@ pub fn server_checks() -> Vec<Check> {
             "answers 200 clients, 20 at a time",
             |exam| common::answers_a_crowd(exam, probe),
         )
-        .hints(&["How many clients can be in a handshake at the same time?", "A limit must count the clients that are here now, not those that ever came."])
+        .hints(&[
+            "How many clients can be in a handshake at the same time?",
+            "A limit must count the clients that are here now, not those that ever came.",
+            "Shake hands in the client's thread. If you count clients, count down \
+             wherever the thread ends: a guard with Drop in Rust, try with finally in \
+             Python.",
+        ])
         .by_hand("for i in $(seq 20); do cargo run -q -p tls_client & done; wait")
         .deadline(Duration::from_secs(60)),
     ]
@@ -192,6 +278,9 @@ pub fn client_checks() -> Vec<Check> {
         .hints(&[
             "The handshake comes between connect and the first write.",
             "The message is sent without a line end, after the handshake.",
+            "StreamOwned::new with a ClientConnection and the TcpStream, then write_all; \
+             in Python context.wrap_socket(sock, server_hostname=host), then sendall. \
+             The bytes are those of the sheet.",
         ])
         .by_hand("openssl s_server -accept 65432 -cert cert.pem -key key.pem"),
         check(
@@ -199,7 +288,13 @@ pub fn client_checks() -> Vec<Check> {
             "prints the decrypted reply and ends with status 0",
             client_prints,
         )
-        .hints(&["What does the client do after its message: does it read what comes back?", "Print the text as it came, without quotes or escapes; end with status 0."])
+        .hints(&[
+            "What does the client do after its message: does it read what comes back?",
+            "Print the text as it came, without quotes or escapes; end with status 0.",
+            "Read from the TLS stream (recv in Python) and print Received: and \
+             String::from_utf8_lossy of the bytes (decode). The end of the stream after \
+             that is no error.",
+        ])
         .by_hand("cargo run -p tls_client; echo $?")
         .sheet(CLIENT_SHEET),
         check(
@@ -211,13 +306,21 @@ pub fn client_checks() -> Vec<Check> {
         .hints(&[
             "Does your client check who signed the certificate, and end if it does not know?",
             "Verification is on by default. Nothing may switch it off.",
+            "Read the file of --ca into a RootCertStore and use with_root_certificates; \
+             in Python ssl.create_default_context(cafile=path). Take out dangerous(), or \
+             CERT_NONE in Python.",
         ]),
         check(
             "tls_client.refuses_a_wrong_name",
             "says nothing to a server whose certificate is another host's",
             |exam| refuses(exam, Cert::WrongName, false),
         )
-        .hints(&["The signature is right. Is the certificate for the host that you asked for?", "Give your TLS library the value of --host as the server's name, and let it compare."]),
+        .hints(&[
+            "The signature is right. Is the certificate for the host that you asked for?",
+            "Give your TLS library the value of --host as the server's name, and let it compare.",
+            "ServerName::try_from(host) goes into ClientConnection::new. In Python pass \
+             server_hostname=host, and leave check_hostname at True.",
+        ]),
         check(
             "tls_client.refuses_an_expired_certificate",
             "says nothing to a server whose certificate has expired or is not valid yet",
@@ -226,34 +329,62 @@ pub fn client_checks() -> Vec<Check> {
                 refuses(exam, Cert::NotYetValid, false)
             },
         )
-        .hints(&["A certificate has two dates. Who looks at them?", "The library's usual verification does it. Does yours replace or soften it?"]),
+        .hints(&[
+            "A certificate has two dates. Who looks at them?",
+            "The library's usual verification does it. Does yours replace or soften it?",
+            "Take every verifier of your own out: dangerous() in rustls, CERT_NONE or an \
+             unverified context in Python. Let the error of the handshake end the \
+             program with a message.",
+        ]),
         check(
             "tls_client.never_talks_plain",
             "says nothing to a server that speaks no TLS",
             client_never_plain,
         )
-        .hints(&["The handshake fails. What do you send then?", "Nothing: no second try without TLS. Say what failed, end with an error status."])
+        .hints(&[
+            "The handshake fails. What do you send then?",
+            "Nothing: no second try without TLS. Say what failed, end with an error status.",
+            "Hand the error of the first read or write to main with ? (ssl.SSLError in \
+             Python), print it there and end with status 1. Nothing connects again, and \
+             nothing writes to the TcpStream itself.",
+        ])
         .by_hand("nc -l 65432"),
         check(
             "tls_client.offers_no_old_versions",
             "offers no TLS 1.0 and no TLS 1.1",
             client_offers_no_old_versions,
         )
-        .hints(&["Which versions does your TLS library offer when you say nothing?", "TLS 1.2 is the lowest version to offer: leave the library's own minimum, or set it."])
+        .hints(&[
+            "Which versions does your TLS library offer when you say nothing?",
+            "TLS 1.2 is the lowest version to offer: leave the library's own minimum, or set it.",
+            "rustls offers no older ones. In Python it is context.minimum_version = \
+             ssl.TLSVersion.TLSv1_2, in C SSL_CTX_set_min_proto_version.",
+        ])
         .by_hand("openssl s_server -accept 65432 -cert cert.pem -key key.pem -trace | grep -A9 supported_versions"),
         check(
             "tls_client.survives_a_server_that_leaves",
             "ends without a crash when the server closes without a reply",
             client_without_reply,
         )
-        .hints(&["The server may close after the handshake. What does your read return?", "An end without a reply is an error to report in one line, not a crash."])
+        .hints(&[
+            "The server may close after the handshake. What does your read return?",
+            "An end without a reply is an error to report in one line, not a crash.",
+            "Match Ok(0) and the Err of read, which rustls gives (UnexpectedEof) when \
+             close_notify is missing; in Python b\"\" and OSError. Print one line and \
+             return with status 1.",
+        ])
         .by_hand("openssl s_server -accept 65432 -cert cert.pem -key key.pem"),
         check(
             "tls_client.reports_a_refused_connection",
             "says that nobody listens, without a crash",
             client_refused,
         )
-        .hints(&["Start the client alone. What does it print?", "Catch the error of connect: one line on stderr that says so, and a status other than 0."])
+        .hints(&[
+            "Start the client alone. What does it print?",
+            "Catch the error of connect: one line on stderr that says so, and a status other than 0.",
+            "Match the Err of TcpStream::connect in place of an unwrap, or catch \
+             ConnectionRefusedError around Python's connect. It comes before any TLS.",
+        ])
         .by_hand("cargo run -p tls_client -- --port 1; echo $?"),
     ]
 }

@@ -14,7 +14,13 @@ pub fn checks() -> Vec<Check> {
             common::listens,
         )
         .sheet(CHALLENGE)
-        .hints(&["A web server is a TCP server: bind and listen come first."])
+        .hints(&[
+            "Which address do you bind: the one given, or one that stands in the source?",
+            "A web server is a TCP server: bind and listen come first.",
+            "TcpListener::bind((host, port)) does both in Rust. In Python it is socket, \
+             then bind((host, port)), then listen, with the values that your program was \
+             started with.",
+        ])
         .by_hand("ss -tln | grep 8000"),
         Check::new(
             "http_challenge.shows_the_request",
@@ -27,6 +33,9 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "The request line has three words; each further line is a name and a value.",
             "Split the request line at spaces, and each field line at its first colon.",
+            "split(' ') gives method, path and version; split_once(':') and trim() give \
+             name and value (partition and strip in Python). The page shows them behind \
+             <strong>Method:</strong> and so on, as on the sheet.",
         ])
         .by_hand("curl -A Me/1.0 http://127.0.0.1:8000/hello"),
         Check::new(
@@ -37,7 +46,13 @@ pub fn checks() -> Vec<Check> {
         .points(2)
         .needs(&["http_challenge.shows_the_request"])
         .sheet(CHALLENGE)
-        .hints(&["The status is for programs, the page for people: both say 404."])
+        .hints(&[
+            "Which status does curl -i show for /nothing, and which for /hello/more?",
+            "The status is for programs, the page for people: both say 404.",
+            "match path: \"/\" | \"/hello\" | \"/about\" is 200, all else 404; in Python \
+             path in (\"/\", \"/hello\", \"/about\"), not startswith. The 404 page has \
+             <h1>404 Not Found</h1> and the sentence of the sheet.",
+        ])
         .by_hand("curl -i http://127.0.0.1:8000/nothing"),
         Check::new(
             "http_challenge.says_that_it_is_html",
@@ -49,6 +64,8 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "Without this field a browser has to guess: Content-Type.",
             "The 404 page is a page too: text/html stands in every head.",
+            "Let one function write every head, whatever the status, with Content-Type: \
+             text/html; charset=utf-8 in it.",
         ])
         .by_hand("curl -i http://127.0.0.1:8000/nothing"),
         Check::new(
@@ -58,7 +75,13 @@ pub fn checks() -> Vec<Check> {
         )
         .needs(&["http_challenge.shows_the_request"])
         .sheet(CHALLENGE)
-        .hints(&["A line of HTTP ends with two bytes: \\r and \\n."])
+        .hints(&[
+            "What does od -c show at the end of your status line, your fields and the \
+             blank line?",
+            "A line of HTTP ends with two bytes: \\r and \\n.",
+            "Write \\r\\n yourself in every format! or f-string of the head. writeln!, \
+             print and a text over several lines put \\n alone.",
+        ])
         .by_hand("curl -si http://127.0.0.1:8000/ | od -c | head"),
         Check::new(
             "http_challenge.ends_the_response",
@@ -67,7 +90,13 @@ pub fn checks() -> Vec<Check> {
         )
         .needs(&["http_challenge.shows_the_request"])
         .sheet(CHALLENGE)
-        .hints(&["An ü is one character and two bytes. Which of them does the wire carry?"])
+        .hints(&[
+            "An ü is one character and two bytes. Which of them does the wire carry?",
+            "Content-Length is in bytes. With the number of characters the client stops \
+             too early, and takes the rest for the next response.",
+            "page.len() of a Rust String counts bytes. In Python, body = page.encode(), \
+             then len(body), and send this body.",
+        ])
         .by_hand("curl -v -A 'Mözilla/ü' http://127.0.0.1:8000/"),
         Check::new(
             "http_challenge.field_names_in_any_case",
@@ -76,7 +105,12 @@ pub fn checks() -> Vec<Check> {
         )
         .needs(&["http_challenge.shows_the_request"])
         .sheet(CHALLENGE)
-        .hints(&["RFC 9110 §5.1: field names are case-insensitive."])
+        .hints(&[
+            "Does your server find user-agent and USER-AGENT as well?",
+            "RFC 9110 §5.1: field names are case-insensitive.",
+            "Compare with name.eq_ignore_ascii_case(\"user-agent\"); in Python use \
+             name.lower() as the key of your dict.",
+        ])
         .by_hand("curl -H 'user-agent: x' http://127.0.0.1:8000/"),
         Check::new(
             "http_challenge.values_may_hold_colons",
@@ -85,7 +119,12 @@ pub fn checks() -> Vec<Check> {
         )
         .needs(&["http_challenge.shows_the_request"])
         .sheet(CHALLENGE)
-        .hints(&["Split at the first colon only."])
+        .hints(&[
+            "What does your page show of the browser a/1 (x: y) http://z:80?",
+            "Split at the first colon only.",
+            "line.split_once(':') in Rust; line.partition(\":\") or line.split(\":\", 1) \
+             in Python.",
+        ])
         .by_hand("curl -A 'a/1 (x: y) http://z:80' http://127.0.0.1:8000/"),
         Check::new(
             "http_challenge.user_agent_may_be_missing",
@@ -94,7 +133,12 @@ pub fn checks() -> Vec<Check> {
         )
         .needs(&["http_challenge.shows_the_request"])
         .sheet(CHALLENGE)
-        .hints(&["A field that you look up may not be there."])
+        .hints(&[
+            "What does your server do when no line of the head says User-Agent?",
+            "A field that you look up may not be there.",
+            "get and unwrap_or(\"Unknown\") in place of an index or an unwrap; in Python \
+             fields.get(\"user-agent\", \"Unknown\").",
+        ])
         .by_hand("curl -A '' http://127.0.0.1:8000/"),
         Check::new(
             "http_challenge.query_is_no_part_of_the_path",
@@ -103,7 +147,12 @@ pub fn checks() -> Vec<Check> {
         )
         .needs(&["http_challenge.shows_the_request"])
         .sheet(CHALLENGE)
-        .hints(&["What follows the first ? is data for the page, not its name."])
+        .hints(&[
+            "For which page does your server look when /hello?x=1 is asked for?",
+            "What follows the first ? is data for the page, not its name.",
+            "Cut before you compare: target.split_once('?') and its first half, if it is \
+             Some; target.partition(\"?\")[0] in Python.",
+        ])
         .by_hand("curl 'http://127.0.0.1:8000/hello?x=1'"),
         Check::new(
             "http_challenge.other_methods_and_versions",
@@ -112,7 +161,12 @@ pub fn checks() -> Vec<Check> {
         )
         .needs(&["http_challenge.shows_the_request"])
         .sheet(CHALLENGE)
-        .hints(&["Take the request line apart instead of comparing it as a whole."])
+        .hints(&[
+            "What does your server answer to POST /hello, and to GET /hello HTTP/1.0?",
+            "Take the request line apart instead of comparing it as a whole.",
+            "Choose the page by the path alone and show the method that came. Answer \
+             HTTP/1.0 with Content-Length or a close, never in chunks.",
+        ])
         .by_hand("curl -0 -d a=b http://127.0.0.1:8000/hello"),
         Check::new(
             "http_challenge.escapes_what_it_shows",
@@ -125,6 +179,9 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "Whoever chooses the User-Agent would choose what your page does.",
             "Five characters mean something in HTML: & < > \" and '.",
+            "Replace & first, then < > \" and ', by &amp; &lt; &gt; &quot; and &#39; \
+             (html.escape in Python does it). Do so with method, path and browser where \
+             the page is made.",
         ])
         .by_hand("curl -A '<script>alert(1)</script>' http://127.0.0.1:8000/"),
         Check::new(
@@ -142,6 +199,8 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "HEAD wants the same head as GET, and nothing after it.",
             "The length of the page that GET would get may stay in the head; the page does not follow.",
+            "Make the page as for GET and write the head with its length. Write the page \
+             only if the method is not HEAD, for the 404 as well.",
         ])
         .by_hand("curl -I http://127.0.0.1:8000/"),
         Check::new(
@@ -152,7 +211,12 @@ pub fn checks() -> Vec<Check> {
         .points(2)
         .needs(&["http_challenge.shows_the_request"])
         .sheet(CHALLENGE)
-        .hints(&["One read returns what has arrived so far: read until the blank line."])
+        .hints(&[
+            "What does your server do with GET /hel, when the rest comes a second later?",
+            "One read returns what has arrived so far: read until the blank line.",
+            "Append each read (recv) to a buffer, and look for b\"\\r\\n\\r\\n\" in all \
+             of it: these four bytes may come apart as well. Answer when they are there.",
+        ])
         .by_hand("(printf 'GET /hel'; sleep 1; printf 'lo HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n') | nc 127.0.0.1 8000"),
         Check::new(
             "http_challenge.request_of_any_length",
@@ -164,6 +228,9 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "A full buffer does not mean that more will come: look for the blank line.",
             "Whether the head is complete is written in its bytes, not in how many one read returned.",
+            "After each read look for b\"\\r\\n\\r\\n\" in what has come so far \
+             (windows(4) in Rust, in or find in Python). Take out each comparison with \
+             the size of the buffer.",
         ])
         .by_hand("(printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\nX: %0990d\\r\\n\\r\\n' 0; sleep 2) | nc 127.0.0.1 8000"),
         Check::new(
@@ -177,6 +244,9 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "The body is not text to be ignored: where it ends, the next request begins.",
             "Content-Length bytes, or chunk after chunk up to the one of size 0.",
+            "Take the body out of the connection's buffer: Content-Length bytes with \
+             read_exact, or for each chunk the line with its size in hexadecimal, so \
+             many bytes and \\r\\n. After that read the next head.",
         ])
         .by_hand("curl -d a=b http://127.0.0.1:8000/hello --next http://127.0.0.1:8000/about"),
         Check::new(
@@ -202,6 +272,9 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "What one read returns may hold more than one request: keep the rest.",
             "The buffer belongs to the connection, not to the request.",
+            "Take a request out of the buffer (drain(..end), or del buffer[:end] in \
+             Python), answer it, and look into the buffer again before you read. One \
+             thread answers them one after another.",
         ])
         .by_hand("printf 'GET /hello HTTP/1.1\\r\\nHost: x\\r\\n\\r\\nGET /about HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' | nc 127.0.0.1 8000"),
         Check::new(
@@ -214,6 +287,10 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "Content-Length and Transfer-Encoding in one request: who is right?",
             "RFC 9112 §6.3: answer 400 and close, since nobody knows where it ends.",
+            "Answer 400 and close for both fields together, for two different lengths, \
+             for a length that is not all digits, for a space in front of the colon, and \
+             for any coding but chunked. parse::<usize>() and Python's int take +5: look \
+             at each digit.",
         ])
         .by_hand("printf 'POST /hello HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 5\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n0\\r\\n\\r\\n' | nc 127.0.0.1 8000"),
         Check::new(
@@ -226,6 +303,9 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "To answer DELETE with 200 says that something has been deleted.",
             "405 and 501 say that it is not; with 405 comes a field that lists what is allowed.",
+            "match the method: GET, HEAD and POST go on, all else gets 405 Method Not \
+             Allowed with the field Allow: GET, HEAD, POST. Or answer 501, which needs \
+             no Allow.",
         ])
         .by_hand("curl -i -X DELETE http://127.0.0.1:8000/"),
         Check::new(
@@ -238,6 +318,9 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "Who decides how much memory a request takes: you or the client?",
             "Set a limit for the head; when it is passed, answer 431 or 400 and close.",
+            "After each read compare the length of the buffer with 64 KiB, say, as long \
+             as the blank line is not there. Above it write the response, leave the loop \
+             and drop the stream.",
         ])
         .by_hand("(printf 'GET / HTTP/1.1\\r\\nX: '; head -c 10000000 /dev/zero | tr '\\0' a) | nc -N 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
         Check::new(
@@ -251,6 +334,8 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "Browsers open connections that they may never use. Who waits for them?",
             "The loop that accepts does not read: each connection is read by a thread of its own.",
+            "thread::spawn(move || serve(stream)) right after accept; \
+             threading.Thread(target=serve, args=(conn,)).start() in Python.",
         ])
         .by_hand("nc 127.0.0.1 8000 & curl -v http://127.0.0.1:8000/"),
         Check::new(
@@ -264,6 +349,9 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "Every split and every index may fail: what then?",
             "A request line without three words gets 400, or a closed connection; the next client is served.",
+            "Use get(1), split_once or a match in place of an index (len(words) in \
+             Python), and let no unwrap stand between read and write. A head longer than \
+             some kilobytes is refused as well.",
         ])
         .by_hand("printf 'GET\\r\\n\\r\\n' | nc 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
         Check::new(
@@ -276,6 +364,8 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "What a client sends need not be text: which of your conversions fails then?",
             "Read bytes, and turn them into text in the way that replaces what is not UTF-8, or answer 400.",
+            "String::from_utf8_lossy in place of from_utf8 with an unwrap; in Python \
+             head.decode(\"utf-8\", \"replace\").",
         ])
         .by_hand("printf 'GET /\\xff\\xfe HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | nc -N 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
         Check::new(
@@ -291,6 +381,9 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "An error of one connection is the end of that connection, not of the program.",
             "Look at each place where an error leaves the accept loop: accept, read, write.",
+            "Match the result of accept, and serve in a function that returns \
+             io::Result, whose Err is printed. In Python, try with except OSError inside \
+             the loop and inside the thread.",
         ])
         .by_hand("curl -m 0.001 http://127.0.0.1:8000/; nc -z 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
         Check::new(
@@ -304,6 +397,8 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "A read of 0 bytes means that the client has left: nothing will come any more.",
             "The loop that reads the head needs two ends: the blank line, and the end of the stream.",
+            "Look at the result of read before you look for the blank line: at Ok(0) in \
+             Rust, at b\"\" from recv in Python, return and so close the stream.",
         ])
         .by_hand("printf 'GET / HT' | nc -N 127.0.0.1 8000; top -b -n 1 | grep http_challen"),
         Check::new(
@@ -320,6 +415,9 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "What is left of a visitor when it has gone: a thread, an open socket?",
             "Every way out of a connection closes its socket and ends its thread, also that of an error.",
+            "Let the thread's function own the stream and return after the last response \
+             (with conn in Python). A read timeout (set_read_timeout, settimeout) ends \
+             the thread of a visitor who says nothing.",
         ])
         .by_hand("seq 200 | xargs -P 20 -I_ curl -s -o /dev/null http://127.0.0.1:8000/; ls /proc/$(pgrep http_challenge)/fd | wc -l"),
         Check::new(
@@ -332,6 +430,8 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "bind fails when another program has the port: what does your program do then?",
             "Print what the system said, and end with a status that is not 0.",
+            "Match the Err of TcpListener::bind in place of an unwrap, or catch OSError \
+             around bind in Python. Print it and end with status 1.",
         ])
         .by_hand("nc -l 127.0.0.1 8000 & cargo run -p http_challenge; echo $?"),
         Check::new(
@@ -344,6 +444,8 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "The side that closes first keeps the port for a minute in TIME_WAIT.",
             "There is an option for a socket, set before bind, that allows the address again.",
+            "setsockopt(SOL_SOCKET, SO_REUSEADDR, 1), between socket and bind. \
+             TcpListener::bind of Rust does that for you on Unix.",
         ])
         .by_hand("curl -v http://127.0.0.1:8000/; ss -tan | grep 8000   # then ^C, and start it again"),
     ]

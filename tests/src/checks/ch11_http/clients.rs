@@ -18,6 +18,9 @@ pub fn manual_checks() -> Vec<Check> {
         .hints(&[
             "Lines end with CR LF, Host must be there, a blank line ends the head.",
             "Connection: close, or you wait for an end that does not come.",
+            "write_all (sendall in Python) of GET / HTTP/1.1\\r\\nHost: \
+             127.0.0.1:8000\\r\\nConnection: close\\r\\n\\r\\n, with the host and port \
+             that you connect to behind Host.",
         ])
         .by_hand("nc -l 8000 & cargo run -p http_manual_client -- --port 8000"),
         Check::new(
@@ -29,7 +32,10 @@ pub fn manual_checks() -> Vec<Check> {
         .needs(&["http_manual_client.sends_a_valid_request"])
         .sheet(CLIENT)
         .hints(&[
+            "Does your client show the page when it comes a second after the head?",
             "One read returns what has arrived so far: read until the server closes.",
+            "read_to_end in Rust. In Python, call recv in a loop until it returns b\"\", \
+             and join the pieces.",
         ])
         .by_hand("(printf 'HTTP/1.1 200 OK\\r\\n\\r\\n'; sleep 1; printf late) | nc -l -N 8000 & cargo run -p http_manual_client -- --port 8000"),
         Check::new(
@@ -42,6 +48,9 @@ pub fn manual_checks() -> Vec<Check> {
         .hints(&[
             "The point of this client is to see both texts: print the request before you send it.",
             "Print the lines of the request, then those of the response with its head and its page.",
+            "Print Sent HTTP request: and the very text that write_all (sendall) gets, \
+             then Received HTTP response: and all bytes that came, by \
+             String::from_utf8_lossy (decode in Python).",
         ])
         .by_hand("cargo run -p http_simple_server & cargo run -p http_manual_client -- --port 8000"),
         Check::new(
@@ -53,6 +62,9 @@ pub fn manual_checks() -> Vec<Check> {
         .hints(&[
             "connect fails when nobody listens: this is an answer of the network, not a bug.",
             "Print one line with the reason, and end with a status that is not 0.",
+            "Match the Err of TcpStream::connect in place of an unwrap, or catch \
+             ConnectionRefusedError around Python's connect. Print it and end with \
+             status 1.",
         ])
         .by_hand("cargo run -p http_manual_client -- --port 1; echo $?"),
     ]
@@ -160,6 +172,10 @@ pub fn fetch_checks() -> Vec<Check> {
         .hints(&[
             "Head and body are parted by a blank line; only the body goes to stdout.",
             "Content-Length says how many bytes follow: do not wait for more.",
+            "Read through one BufReader (makefile(\"rb\") in Python): lines up to the \
+             empty one, then read_exact of Content-Length bytes, then write_all to \
+             stdout (sys.stdout.buffer.write). Whatever else you have to say goes to \
+             stderr.",
         ])
         .by_hand("cargo run -p fetch_url -- http://127.0.0.1:8000/"),
         Check::new(
@@ -172,6 +188,9 @@ pub fn fetch_checks() -> Vec<Check> {
         .hints(&[
             "What follows # never leaves the client.",
             "The request names the path, then ? and the query, as they stand in the URL.",
+            "Cut the URL at # with split_once. What stands from the first / behind the \
+             host is the target, or / if there is none; urllib.parse.urlsplit gives path \
+             and query in Python.",
         ])
         .by_hand("nc -l 8000 & cargo run -p fetch_url -- 'http://127.0.0.1:8000/a?b=c#d'"),
         Check::new(
@@ -184,6 +203,8 @@ pub fn fetch_checks() -> Vec<Check> {
         .hints(&[
             "One read returns what has arrived so far.",
             "Read on until as many bytes have come as Content-Length says.",
+            "read_exact on a BufReader in Rust, makefile(\"rb\").read(length) in Python: \
+             both read as often as it takes.",
         ])
         .by_hand("(printf 'HTTP/1.1 200 OK\\r\\nContent-Length: 4\\r\\n\\r\\n'; sleep 1; printf late) | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/"),
         Check::new(
@@ -196,6 +217,9 @@ pub fn fetch_checks() -> Vec<Check> {
         .hints(&[
             "Each chunk begins with its size in hexadecimal; size 0 is the end.",
             "What follows ; in the size line is a note; fields may follow the last chunk: neither is content.",
+            "Read a line, cut it at the ;, usize::from_str_radix(size, 16) (int(size, \
+             16) in Python), read_exact so many bytes and the \\r\\n behind them. After \
+             size 0 read lines up to an empty one.",
         ])
         .by_hand("printf 'HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n5;n=1\\r\\nhello\\r\\n0\\r\\n\\r\\n' | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/"),
         Check::new(
@@ -208,6 +232,8 @@ pub fn fetch_checks() -> Vec<Check> {
         .hints(&[
             "No length and no chunks: then the end of the stream is the end of the page.",
             "The end of the stream is an error only where the head has announced more.",
+            "If the head has neither Content-Length nor chunked: read_to_end in Rust, \
+             makefile(\"rb\").read() in Python. Write it all and end with status 0.",
         ])
         .by_hand("printf 'HTTP/1.0 200 OK\\r\\n\\r\\nall of it' | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/"),
         Check::new(
@@ -233,6 +259,8 @@ pub fn fetch_checks() -> Vec<Check> {
         .hints(&[
             "-i shows what came before the page: status line and fields.",
             "Write the head to standard output as it came, then the blank line, then the page.",
+            "Keep the lines of the head as you read them. With -i write them to stdout \
+             with write_all (sys.stdout.buffer.write in Python), in front of the body.",
         ])
         .by_hand("cargo run -p http_simple_server & cargo run -p fetch_url -- -i http://127.0.0.1:8000/"),
         Check::new(
@@ -245,6 +273,8 @@ pub fn fetch_checks() -> Vec<Check> {
         .hints(&[
             "A page may be an image: bytes that are not text.",
             "Write the bytes of the body to the file as they came, without turning them into text.",
+            "File::create(path) and write_all(&body) in Rust; open(path, \"wb\") and \
+             write(body) in Python. No from_utf8 and no decode stands on the way.",
         ])
         .by_hand("cargo run -p http_simple_server & cargo run -p fetch_url -- -o /tmp/page http://127.0.0.1:8000/ && od -c /tmp/page"),
         Check::new(
@@ -257,6 +287,9 @@ pub fn fetch_checks() -> Vec<Check> {
         .hints(&[
             "-L asks again at the address that Location names; without -L the answer stays as it is.",
             "Location may be relative: it starts from the path of the URL that was asked for.",
+            "With -L and a status of 301, 302, 303, 307 or 308, join Location with the \
+             URL (Url::join of the crate url, urllib.parse.urljoin in Python) and begin \
+             anew. Without -L write what came and end.",
         ])
         .by_hand("printf 'HTTP/1.1 302 Found\\r\\nLocation: ../c?d\\r\\nContent-Length: 0\\r\\n\\r\\n' | nc -l -N 8000 & cargo run -p fetch_url -- -L http://127.0.0.1:8000/a/b; nc -l 8000"),
         Check::new(
@@ -269,6 +302,9 @@ pub fn fetch_checks() -> Vec<Check> {
         .hints(&[
             "A page may redirect to itself. Who ends that?",
             "Count the redirects, and give up with a message after some, as browsers do.",
+            "Put the request into for _ in 0..20 (range(20) in Python) in place of an \
+             endless loop. Behind the loop print the message on stderr and end with \
+             status 1.",
         ])
         .by_hand("while printf 'HTTP/1.1 301 Moved\\r\\nLocation: /\\r\\nContent-Length: 0\\r\\n\\r\\n' | nc -l -N 8000; do :; done & cargo run -p fetch_url -- -L http://127.0.0.1:8000/; echo $?"),
         Check::new(
@@ -281,6 +317,9 @@ pub fn fetch_checks() -> Vec<Check> {
         .hints(&[
             "Half a page is no page: whoever uses your program has to learn of it.",
             "Compare what came with what was announced; when it is less, say so and end with a status that is not 0.",
+            "read_exact returns UnexpectedEof; Python's read returns fewer bytes, so \
+             compare len(body) with the length. In chunks only size 0 is a good end: an \
+             end before it is an error.",
         ])
         .by_hand("printf 'HTTP/1.1 200 OK\\r\\nContent-Length: 100\\r\\n\\r\\ncut' | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/; echo $?"),
         Check::new(
@@ -293,6 +332,9 @@ pub fn fetch_checks() -> Vec<Check> {
         .hints(&[
             "Which parts of a URL can your program not serve? Look at the scheme, the host, the port.",
             "Refuse before you connect: one line with the reason, a status that is not 0.",
+            "strip_prefix(\"http://\") or an error, an empty host is an error, and \
+             parse::<u16>() refuses 99999. In Python look at scheme and hostname of \
+             urlsplit, and catch ValueError around its port.",
         ])
         .by_hand("cargo run -p fetch_url -- https://127.0.0.1:1/; echo $?"),
         Check::new(
@@ -305,6 +347,9 @@ pub fn fetch_checks() -> Vec<Check> {
         .hints(&[
             "connect fails when nobody listens: this is an answer of the network, not a bug.",
             "Print one line with the reason, and end with a status that is not 0.",
+            "Match the Err of TcpStream::connect in place of an unwrap, or catch \
+             ConnectionRefusedError around Python's connect. Print it and end with \
+             status 1.",
         ])
         .by_hand("cargo run -p fetch_url -- http://127.0.0.1:1/; echo $?"),
     ]

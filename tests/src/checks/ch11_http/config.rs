@@ -16,7 +16,10 @@ pub fn server_checks() -> Vec<Check> {
         )
         .sheet(CONFIG)
         .hints(&[
+            "Which address do you bind: the one given, or one that stands in the source?",
             "Bind the address that the arguments name, and listen there before anything else.",
+            "TcpListener::bind((host, port)) does both in Rust. In Python it is socket, \
+             then bind((host, port)), then listen.",
         ])
         .by_hand("ss -tln | grep 8080"),
         Check::new(
@@ -27,7 +30,14 @@ pub fn server_checks() -> Vec<Check> {
         .points(2)
         .needs(&["config_server.listens"])
         .sheet(CONFIG)
-        .hints(&["The value is the rest of the line after one space: do not trim it."])
+        .hints(&[
+            "What does GET answer when the value had several words, quotes or a \
+             backslash?",
+            "The value is the rest of the line after one space: do not trim it.",
+            "Take the \\n off and split twice at a space: splitn(3, ' ') in Rust, \
+             split(\" \", 2) in Python. Keep key and value in a HashMap (dict), and \
+             answer GET with OK, a space and the value.",
+        ])
         .by_hand("printf 'SET a 1\\nGET a\\n' | nc -N 127.0.0.1 8080"),
         Check::new(
             "config_server.commands_in_pieces",
@@ -39,6 +49,8 @@ pub fn server_checks() -> Vec<Check> {
         .hints(&[
             "One read may return half a line, or three of them.",
             "Keep what has come in a buffer of the connection, and take whole lines out of it.",
+            "Call read_until(b'\\n') on one BufReader per connection, or readline() on \
+             makefile(\"rb\") in Python: each call returns one line, however it came.",
         ])
         .by_hand("(printf 'SET a'; sleep 1; printf ' 1\\nGET a\\n') | nc -N 127.0.0.1 8080"),
         Check::new(
@@ -51,6 +63,8 @@ pub fn server_checks() -> Vec<Check> {
         .hints(&[
             "After DELETE a GET answers as for a key that never was.",
             "LIST names the keys that begin with the given text, and no others.",
+            "remove(key) in Rust, pop(key) in Python. For LIST, filter the keys with \
+             starts_with(prefix) (startswith in Python), and begin the answer with OK.",
         ])
         .by_hand("printf 'SET a/1 x\\nSET b/1 y\\nLIST a/\\nDELETE a/1\\nGET a/1\\n' | nc -N 127.0.0.1 8080"),
         Check::new(
@@ -63,6 +77,9 @@ pub fn server_checks() -> Vec<Check> {
         .hints(&[
             "Each line gets an answer: an unknown command, a missing word, an unknown key.",
             "ERROR, a code, a text; the connection stays, and the next line is read.",
+            "Match the words of the line, with a last arm for all else that answers \
+             ERROR, a code and a text. Use get(1) in place of an index, and look at \
+             len(words) in Python.",
         ])
         .by_hand("printf 'GET nothing\\nGET\\nSET key\\nNONSENSE\\n' | nc -N 127.0.0.1 8080"),
         Check::new(
@@ -75,6 +92,8 @@ pub fn server_checks() -> Vec<Check> {
         .hints(&[
             "First the answer, then the end of the connection.",
             "Other clients stay: only this connection closes.",
+            "write_all(b\"OK\\n\") (sendall in Python), then break out of this \
+             connection's loop: the stream is dropped there, in Python call close().",
         ])
         .by_hand("printf 'QUIT\\n' | nc 127.0.0.1 8080"),
         Check::new(
@@ -88,6 +107,9 @@ pub fn server_checks() -> Vec<Check> {
         .hints(&[
             "A client that says nothing keeps nobody else waiting.",
             "One table of settings for all connections, locked only while it is read or changed.",
+            "An Arc<Mutex<HashMap>> and a thread per connection; a dict, a Lock and \
+             threading.Thread in Python. Lock after the line has been read, and unlock \
+             before the answer is sent.",
         ])
         .by_hand("nc 127.0.0.1 8080 & printf 'SET a 1\\nGET a\\n' | nc -N 127.0.0.1 8080"),
         Check::new(
@@ -102,6 +124,9 @@ pub fn server_checks() -> Vec<Check> {
         .hints(&[
             "When you answer OK, where is the setting: in your memory, or in a file?",
             "Write first, answer then; and a half-written line is no setting.",
+            "At SET append the line to a file (append(true), or open(path, \"a\") in \
+             Python) with write_all (write and flush), and answer OK only then. At the \
+             start read the file line by line into your map.",
         ])
         .by_hand("printf 'SET a 1\\n' | nc -N 127.0.0.1 8080; kill -9 $(pgrep config_server)   # start it again, then: printf 'GET a\\n' | nc -N 127.0.0.1 8080"),
         Check::new(
@@ -142,6 +167,10 @@ pub fn server_checks() -> Vec<Check> {
         .hints(&[
             "What a client sends may be no text, may have no end, and may never come.",
             "One client's error ends that client's connection; a line has a limit.",
+            "take(limit) in front of read_until (readline(limit) in Python): without a \
+             \\n at its end the line is too long, so answer ERROR and close. Match \
+             from_utf8 in place of an unwrap, and print the Err of each client's \
+             function.",
         ])
         .by_hand("head -c 1000000 /dev/urandom | nc -N 127.0.0.1 8080; printf 'GET a\\n' | nc -N 127.0.0.1 8080"),
         Check::new(
@@ -155,6 +184,8 @@ pub fn server_checks() -> Vec<Check> {
         .hints(&[
             "A read of 0 bytes means that the client has left: nothing will come any more.",
             "The loop that looks for a line end must end at the end of the stream too.",
+            "Return at Ok(0) of read or read_until, at b\"\" of recv or readline in \
+             Python. A rest without \\n is no command.",
         ])
         .by_hand("printf 'GET a' | nc -N 127.0.0.1 8080; top -b -n 1 | grep config"),
         Check::new(
@@ -167,6 +198,8 @@ pub fn server_checks() -> Vec<Check> {
         .hints(&[
             "bind fails when another program has the port: what does your program do then?",
             "Print what the system said, and end with a status that is not 0.",
+            "Match the Err of TcpListener::bind in place of an unwrap, or catch OSError \
+             around bind in Python. Print it and end with status 1.",
         ])
         .by_hand("nc -l 127.0.0.1 8080 & cargo run -p config_server; echo $?"),
     ]
@@ -406,6 +439,10 @@ pub fn client_checks() -> Vec<Check> {
         .hints(&[
             "The protocol has lines: the line end belongs to the command.",
             "Read one line of the answer for each line that is sent, and print it.",
+            "In a loop: read_line from stdin, write_all with its \\n (sendall), \
+             read_line from a BufReader around the stream (makefile().readline() in \
+             Python), print. Send a command that stands in the arguments in the same \
+             way, and end.",
         ])
         .by_hand("nc -l 8080 & printf 'GET a\\n' | cargo run -p config_client"),
         Check::new(
@@ -418,6 +455,9 @@ pub fn client_checks() -> Vec<Check> {
         .hints(&[
             "Waiting for a line and waiting for the server are two things at once.",
             "One thread for each of them; the one that sees the end ends the program.",
+            "Let a thread read stdin and send, while main reads the answers. At Ok(0) \
+             main returns, which ends the process; in Python start the thread with \
+             daemon=True.",
         ])
         .by_hand("cargo run -p config_server & cargo run -p config_client   # then end the server"),
         Check::new(
@@ -429,6 +469,9 @@ pub fn client_checks() -> Vec<Check> {
         .hints(&[
             "connect fails when nobody listens: this is an answer of the network, not a bug.",
             "Print one line with the reason, and end with a status that is not 0.",
+            "Match the Err of TcpStream::connect in place of an unwrap, or catch \
+             ConnectionRefusedError around Python's connect. Print it and end with \
+             status 1.",
         ])
         .by_hand("cargo run -p config_client -- --port 1; echo $?"),
     ]

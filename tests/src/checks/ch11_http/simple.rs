@@ -14,7 +14,13 @@ pub fn checks() -> Vec<Check> {
             common::listens,
         )
         .sheet(SIMPLE)
-        .hints(&["A web server is a TCP server: bind and listen come first."])
+        .hints(&[
+            "Which address do you bind: the one given, or one that stands in the source?",
+            "A web server is a TCP server: bind and listen come first.",
+            "TcpListener::bind((host, port)) does both in Rust. In Python it is socket, \
+             then bind((host, port)), then listen, with the values that your program was \
+             started with.",
+        ])
         .by_hand("ss -tln | grep 8000"),
         Check::new(
             "http_simple_server.sends_the_page",
@@ -27,6 +33,9 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "A response is a status line, fields, a blank line, and then the page.",
             "Compare what curl -i shows of your server with the sheet, line by line.",
+            "write_all of HTTP/1.1 200 OK, one line for each field, an empty line, each \
+             with \\r\\n, then the page; sendall in Python. The page has <h1>Hello from \
+             a Socket!</h1> and You are visitor #1.",
         ])
         .by_hand("curl -i http://127.0.0.1:8000/"),
         Check::new(
@@ -36,7 +45,13 @@ pub fn checks() -> Vec<Check> {
         )
         .needs(&["http_simple_server.sends_the_page"])
         .sheet(SIMPLE)
-        .hints(&["Without this field a browser has to guess: Content-Type."])
+        .hints(&[
+            "How does a browser know that your bytes are a page, and not plain text or \
+             an image?",
+            "Without this field a browser has to guess: Content-Type.",
+            "Put Content-Type: text/html; charset=utf-8 and \\r\\n into the head, in \
+             front of the blank line.",
+        ])
         .by_hand("curl -i http://127.0.0.1:8000/"),
         Check::new(
             "http_simple_server.counts_requests",
@@ -45,7 +60,13 @@ pub fn checks() -> Vec<Check> {
         )
         .needs(&["http_simple_server.sends_the_page"])
         .sheet(SIMPLE)
-        .hints(&["Count when the request line has been read, before the page is made."])
+        .hints(&[
+            "Where does the number live so that it outlasts one visitor?",
+            "Count when the request line has been read, before the page is made.",
+            "Keep it outside the function that serves a request: an AtomicUsize, or in \
+             Python a variable behind a Lock. Add 1 for each request, the one for \
+             /favicon.ico included.",
+        ])
         .by_hand("curl http://127.0.0.1:8000/"),
         Check::new(
             "http_simple_server.counts_a_crowd_once_each",
@@ -54,7 +75,13 @@ pub fn checks() -> Vec<Check> {
         )
         .needs(&["http_simple_server.counts_requests"])
         .sheet(SIMPLE)
-        .hints(&["Two threads may not read the same number before one has changed it."])
+        .hints(&[
+            "Who reads the number, who raises it, and can two do both at the same time?",
+            "Two threads may not read the same number before one has changed it.",
+            "counter.fetch_add(1, Ordering::Relaxed) + 1 raises the number and gives you \
+             yours. In Python raise it and copy it inside one with lock:, and write the \
+             copy into the page.",
+        ])
         .by_hand("seq 100 | xargs -P 20 -I{} curl -s http://127.0.0.1:8000/"),
         Check::new(
             "http_simple_server.ends_the_response",
@@ -63,7 +90,12 @@ pub fn checks() -> Vec<Check> {
         )
         .needs(&["http_simple_server.sends_the_page"])
         .sheet(SIMPLE)
-        .hints(&["Content-Length counts the bytes of the page; or close after it."])
+        .hints(&[
+            "How does the client know that the page is over, and not late?",
+            "Content-Length counts the bytes of the page; or close after it.",
+            "page.len() of a Rust String counts bytes; in Python it is \
+             len(page.encode()). Nothing follows the page, not even a line end.",
+        ])
         .by_hand("curl -v http://127.0.0.1:8000/"),
         Check::new(
             "http_simple_server.answers_any_path_and_method",
@@ -72,7 +104,13 @@ pub fn checks() -> Vec<Check> {
         )
         .needs(&["http_simple_server.sends_the_page"])
         .sheet(SIMPLE)
-        .hints(&["Do not compare the request with one fixed text."])
+        .hints(&[
+            "What does your server answer to POST, to /any/path and to HTTP/1.0?",
+            "Do not compare the request with one fixed text.",
+            "Answer 200 with the page when the head is complete, with no if on what the \
+             request line says. Read a body that Content-Length announces before you \
+             close: a close with unread bytes resets the connection.",
+        ])
         .by_hand("curl -0 -d x=1 http://127.0.0.1:8000/any/path"),
         Check::new(
             "http_simple_server.waits_for_the_whole_head",
@@ -82,7 +120,13 @@ pub fn checks() -> Vec<Check> {
         .needs(&["http_simple_server.sends_the_page"])
         .sheet(SIMPLE)
         .timing()
-        .hints(&["One read returns what has arrived so far: read until the blank line."])
+        .hints(&[
+            "What does your server do with GET /hel, when lo HTTP/1.1 comes a second \
+             later?",
+            "One read returns what has arrived so far: read until the blank line.",
+            "Append each read (recv) to a buffer, and look for b\"\\r\\n\\r\\n\" in all \
+             of it. Answer when it is there.",
+        ])
         .by_hand("(printf 'GET / HTT'; sleep 1; printf 'P/1.1\\r\\nHost: x\\r\\n\\r\\n') | nc 127.0.0.1 8000"),
         Check::new(
             "http_simple_server.answers_a_request_of_any_length",
@@ -94,6 +138,9 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "A full buffer does not mean that more will come: look for the blank line.",
             "Whether the head is complete is written in its bytes, not in how many one read returned.",
+            "After each read look for b\"\\r\\n\\r\\n\" in what has come so far \
+             (windows(4) in Rust, in or find in Python). Take out each comparison with \
+             the size of the buffer.",
         ])
         .by_hand("(printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\nX: %0990d\\r\\n\\r\\n' 0; sleep 2) | nc 127.0.0.1 8000"),
         Check::new(
@@ -104,7 +151,12 @@ pub fn checks() -> Vec<Check> {
         .needs(&["http_simple_server.sends_the_page"])
         .sheet(SIMPLE)
         .timing()
-        .hints(&["HEAD wants the same head as GET, and nothing after it."])
+        .hints(&[
+            "What does curl -I show of your server, and does it end at once?",
+            "HEAD wants the same head as GET, and nothing after it.",
+            "Write the head with its Content-Length as for GET. If the first word of the \
+             request line is HEAD, do not write the page.",
+        ])
         .by_hand("curl -I http://127.0.0.1:8000/"),
         Check::new(
             "http_simple_server.serves_beside_idle_connections",
@@ -114,7 +166,13 @@ pub fn checks() -> Vec<Check> {
         .needs(&["http_simple_server.sends_the_page"])
         .sheet(SIMPLE)
         .timing()
-        .hints(&["Browsers open connections that they may never use. Who waits for them?"])
+        .hints(&[
+            "Browsers open connections that they may never use. Who waits for them?",
+            "A read waits as long as its connection is silent. In the loop that accepts, \
+             everybody waits with it.",
+            "thread::spawn(move || serve(stream)) right after accept; \
+             threading.Thread(target=serve, args=(conn,)).start() in Python.",
+        ])
         .by_hand("nc 127.0.0.1 8000 & curl http://127.0.0.1:8000/"),
         Check::new(
             "http_simple_server.survives_malformed_requests",
@@ -124,7 +182,14 @@ pub fn checks() -> Vec<Check> {
         .needs(&["http_simple_server.sends_the_page"])
         .deadline(Duration::from_secs(60))
         .sheet(HOSTILE)
-        .hints(&["Every split and every index may fail: what then?"])
+        .hints(&[
+            "Every split and every index may fail: what then?",
+            "GET alone has one word, noise may have none: an index into what split \
+             returned then panics, or raises IndexError in Python.",
+            "Use get(1), split_once or a match in place of an index (len(words) in \
+             Python), and close or answer 400 when it does not fit. Give up on a head \
+             that is longer than some kilobytes.",
+        ])
         .by_hand("printf 'GET\\r\\n\\r\\n' | nc 127.0.0.1 8000"),
         Check::new(
             "http_simple_server.survives_invalid_utf8",
@@ -136,6 +201,8 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "What a client sends need not be text: which of your conversions fails then?",
             "Read bytes, and turn them into text in the way that replaces what is not UTF-8, or answer 400.",
+            "String::from_utf8_lossy in place of from_utf8 with an unwrap; in Python \
+             head.decode(\"utf-8\", \"replace\").",
         ])
         .by_hand("printf 'GET /\\xff\\xfe HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | nc -N 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
         Check::new(
@@ -151,6 +218,9 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "An error of one connection is the end of that connection, not of the program.",
             "Look at each place where an error leaves the accept loop: accept, read, write.",
+            "Match the result of accept, and serve in a function that returns \
+             io::Result, whose Err is printed. In Python, try with except OSError inside \
+             the loop and inside the thread.",
         ])
         .by_hand("curl -m 0.001 http://127.0.0.1:8000/; nc -z 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
         Check::new(
@@ -163,6 +233,8 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "A read of 0 bytes means that the client has left: nothing will come any more.",
             "The loop that reads the head needs two ends: the blank line, and the end of the stream.",
+            "Look at the result of read before you look for the blank line: at Ok(0) in \
+             Rust, at b\"\" from recv in Python, return and so close the stream.",
         ])
         .by_hand("printf 'GET / HT' | nc -N 127.0.0.1 8000; top -b -n 1 | grep http_simple_")
         .timing(),
@@ -180,6 +252,9 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "What is left of a visitor when it has gone: a thread, an open socket?",
             "Every way out of a connection closes its socket and ends its thread, also that of an error.",
+            "Let the thread's function own the stream and return after the response \
+             (with conn in Python). A read timeout (set_read_timeout, settimeout) ends \
+             the thread of a visitor who says nothing.",
         ])
         .by_hand("seq 200 | xargs -P 20 -I_ curl -s -o /dev/null http://127.0.0.1:8000/; ls /proc/$(pgrep http_simple_ser)/fd | wc -l"),
         Check::new(
@@ -192,6 +267,8 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "bind fails when another program has the port: what does your program do then?",
             "Print what the system said, and end with a status that is not 0.",
+            "Match the Err of TcpListener::bind in place of an unwrap, or catch OSError \
+             around bind in Python. Print it and end with status 1.",
         ])
         .by_hand("nc -l 127.0.0.1 8000 & cargo run -p http_simple_server; echo $?"),
         Check::new(
@@ -204,6 +281,8 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "The side that closes first keeps the port for a minute in TIME_WAIT.",
             "There is an option for a socket, set before bind, that allows the address again.",
+            "setsockopt(SOL_SOCKET, SO_REUSEADDR, 1), between socket and bind. \
+             TcpListener::bind of Rust does that for you on Unix.",
         ])
         .by_hand("curl -v http://127.0.0.1:8000/; ss -tan | grep 8000   # then ^C, and start it again"),
     ]
