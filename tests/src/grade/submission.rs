@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 
 use super::isolate::{Isolation, wrapper};
+use super::usage::Usage;
 use crate::harness::{
     BuildOptions, Prepared, course_root, declared_steps, project_folders,
 };
@@ -39,18 +40,19 @@ pub struct Submission {
 pub fn find(dirs: &[PathBuf], single: bool) -> anyhow::Result<Vec<Submission>> {
     let mut found = Vec::new();
     for dir in dirs {
-        let real = dir
-            .canonicalize()
-            .with_context(|| format!("cannot find {}", dir.display()))?;
-        ensure!(
-            real.is_dir(),
-            "{} is not a folder{}",
-            dir.display(),
-            match is_archive(&real) {
+        let real = dir.canonicalize().map_err(|error| {
+            Usage::new(format!("cannot find {}: {error}", dir.display()))
+        })?;
+        if !real.is_dir() {
+            let hint = match is_archive(&real) {
                 true => ": unpack it first",
                 false => "",
-            }
-        );
+            };
+            return Err(Usage::new(format!(
+                "{} is not a folder{hint}",
+                dir.display()
+            )));
+        }
         if single || is_submission(&real) {
             found.push(submission(real));
             continue;
@@ -67,14 +69,15 @@ pub fn find(dirs: &[PathBuf], single: bool) -> anyhow::Result<Vec<Submission>> {
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     for pair in found.windows(2) {
-        if let [a, b] = pair {
-            ensure!(
-                a.name != b.name,
+        if let [a, b] = pair
+            && a.name == b.name
+        {
+            return Err(Usage::new(format!(
                 "two submissions are called {}: {} and {}",
                 a.name,
                 a.dir.display(),
                 b.dir.display()
-            );
+            )));
         }
     }
     Ok(found)
@@ -181,6 +184,22 @@ impl Fnv {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
+}
+
+/// A hash of the sources that decide on marks: another one is another version of the
+/// course, whose marks are not to be mixed with these.
+pub(super) fn course_version() -> anyhow::Result<String> {
+    let mut hash = Fnv::default();
+    for folder in ["checks", "grade", "harness"] {
+        let folder = course_root().join("tests/src").join(folder);
+        for file in files(&folder)? {
+            hash.add(file.to_string_lossy().as_bytes());
+            hash.add(&[0]);
+            hash.add(&fs::read(folder.join(&file))?);
+            hash.add(&[0]);
+        }
+    }
+    Ok(format!("{:016x}", hash.0))
 }
 
 /// Returns the files of a submission, relative to it, without what tools have made.

@@ -9,6 +9,7 @@
 //! | `gradescope.rs` | `results.json`, as Gradescope's autograders write it |
 //! | `terminal.rs` | the table on the terminal |
 //! | `files.rs` | all of them, replaced atomically |
+//! | `merge.rs` | the reports of a run's parts, put together |
 
 mod csv;
 mod files;
@@ -16,6 +17,7 @@ mod gradescope;
 mod json;
 mod junit;
 mod markdown;
+mod merge;
 mod terminal;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,7 @@ use crate::grade::Isolation;
 use crate::harness::{Check, Failure, Outcome, Status};
 
 pub use files::{Files, replace};
+pub use merge::Merged;
 pub use terminal::outcome_line;
 
 /// How much a report says of a check that did not pass.
@@ -83,6 +86,12 @@ pub struct Report {
     pub seed: u64,
     /// How often each check ran.
     pub repeat: u32,
+    /// Which parts of the run this is the report of.
+    #[serde(default)]
+    pub shards: Shards,
+    /// A hash of the checks' sources: another one is another version of the course.
+    #[serde(default)]
+    pub course: String,
     /// How submissions were kept apart.
     pub isolation: Isolation,
     /// Who sees results on Gradescope.
@@ -95,6 +104,35 @@ pub struct Report {
     pub totals: Totals,
     /// The submissions, in order of name.
     pub submissions: Vec<SubmissionReport>,
+}
+
+/// Which parts of a run (`--shard i/n`) a report holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shards {
+    /// The parts, from 1, in order.
+    pub held: Vec<usize>,
+    /// How many parts the run has.
+    pub of: usize,
+}
+
+impl Default for Shards {
+    fn default() -> Self {
+        Shards::one(1, 1)
+    }
+}
+
+impl Shards {
+    /// Part `i` (from 1) of `of`.
+    pub fn one(i: usize, of: usize) -> Shards {
+        Shards { held: vec![i], of }
+    }
+
+    /// The parts that are not there.
+    pub fn missing(&self) -> Vec<usize> {
+        let mut all: Vec<usize> = (1..=self.of).collect();
+        all.retain(|part| !self.held.contains(part));
+        all
+    }
 }
 
 /// Sums of submissions or of checks.
@@ -399,48 +437,6 @@ impl Report {
     /// When it is not one that this program writes.
     pub fn from_json(text: &str) -> anyhow::Result<Report> {
         json::read(text)
-    }
-
-    /// Puts the reports of shards together: every submission once, the one that has come
-    /// further where two have it.
-    ///
-    /// # Errors
-    ///
-    /// When there is none, or they are of different seeds.
-    pub fn merge(reports: Vec<Report>) -> anyhow::Result<Report> {
-        let mut reports = reports.into_iter();
-        let Some(mut merged) = reports.next() else {
-            anyhow::bail!("no report to merge");
-        };
-        for report in reports {
-            anyhow::ensure!(
-                report.seed == merged.seed && report.repeat == merged.repeat,
-                "the reports are of runs with different seeds ({} and {}): give every \
-                 shard the same --seed and --repeat",
-                merged.seed,
-                report.seed
-            );
-            merged.finished &= report.finished;
-            if merged.isolation != report.isolation {
-                merged.isolation = Isolation::ProcessGroups;
-            }
-            for submission in report.submissions {
-                let twin = merged
-                    .submissions
-                    .iter_mut()
-                    .find(|other| other.name == submission.name);
-                match twin {
-                    Some(twin) if twin.totals.not_run > submission.totals.not_run => {
-                        *twin = submission;
-                    }
-                    Some(_) => {}
-                    None => merged.submissions.push(submission),
-                }
-            }
-        }
-        merged.submissions.sort_by(|a, b| a.name.cmp(&b.name));
-        merged.sum_up();
-        Ok(merged)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::support::{
 use grading::grade::Isolation;
 #[cfg(target_os = "linux")]
 use grading::harness::Exam;
-use grading::report::{CheckStatus, Report, State};
+use grading::report::{CheckStatus, Report, State, SubmissionReport};
 use libtest_mimic::Trial;
 
 /// The tests of this file.
@@ -54,6 +54,26 @@ pub fn trials() -> Vec<Trial> {
             a_program_ends_with_who_has_started_it,
         ),
         ("shards_merge_to_the_whole", shards_merge_to_the_whole),
+        (
+            "a_merge_says_which_shards_are_missing",
+            a_merge_says_which_shards_are_missing,
+        ),
+        (
+            "reports_of_different_runs_are_not_merged",
+            reports_of_different_runs_are_not_merged,
+        ),
+        (
+            "a_resume_over_another_run_is_refused",
+            a_resume_over_another_run_is_refused,
+        ),
+        (
+            "wrong_usage_ends_with_status_2",
+            wrong_usage_ends_with_status_2,
+        ),
+        (
+            "the_examples_get_what_their_headers_say",
+            the_examples_get_what_their_headers_say,
+        ),
         (
             "a_submission_is_never_written_to",
             a_submission_is_never_written_to,
@@ -194,15 +214,65 @@ fn marks_and_exit_status_say_what_was_handed_in() {
     assert_eq!(some_not.status.code(), Some(1));
     let usage = run(&["grade", all.to_str().unwrap(), "--shard", "3/2"]);
     assert_eq!(usage.status.code(), Some(2));
-    let error = run(&["grade", dir.path().join("nowhere").to_str().unwrap()]);
-    assert_eq!(error.status.code(), Some(3));
-    assert!(
-        stderr(&error).starts_with("error: cannot find"),
-        "{}",
-        stderr(&error)
-    );
-    let error = run(&["grade", all.to_str().unwrap(), "--only", "no_such_step"]);
-    assert_eq!(error.status.code(), Some(3));
+}
+
+fn wrong_usage_ends_with_status_2() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let good = at("good");
+    python_submission(Path::new(&good), |source| source);
+    fs::create_dir_all(at("nothing")).unwrap();
+    fs::write(at("work.zip"), "PK").unwrap();
+    for (words, part) in [
+        (vec!["grade", &at("nowhere")], "error: cannot find"),
+        (vec!["grade", &at("work.zip")], "unpack it first"),
+        (vec!["grade", &at("nothing")], "there is no submission"),
+        (vec!["grade", &good, "--jobs", "0"], "--jobs"),
+        (vec!["grade", &good, "--only", "zzz"], "`cargo lab` lists"),
+        (
+            vec!["grade", &good, "--only", "tcp_servr"],
+            "did you mean tcp_server?",
+        ),
+        (
+            vec!["grade", &good, "--only", "tcp_server.listen"],
+            "did you mean tcp_server.listens?",
+        ),
+        (vec!["merge", &at("nowhere")], "error: cannot read"),
+        (vec!["similarity", &at("nowhere")], "error: cannot find"),
+    ] {
+        let output = run(&words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert!(stderr(&output).contains(part), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "", "{words:?}");
+    }
+}
+
+/// What `labs/grading.md` and the programs say of themselves.
+fn the_examples_get_what_their_headers_say() {
+    let out = tempfile::tempdir().unwrap();
+    let examples = tests_dir().join("examples");
+    let report = grade(&examples, out.path(), &["--only=tcp_server"]);
+    let [ada, bob, cleo, notes] = report.submissions.as_slice() else {
+        panic!("{} examples", report.submissions.len())
+    };
+    let not_passed = |one: &SubmissionReport| -> Vec<(String, CheckStatus)> {
+        let checks = one.checks.iter();
+        let checks = checks.filter(|check| check.status != CheckStatus::Passed);
+        checks
+            .map(|check| (check.id.clone(), check.status))
+            .collect()
+    };
+    assert_eq!(not_passed(ada), []);
+    assert_eq!(ada.totals.score, ada.totals.max_score);
+    let expected = [
+        ("tcp_server.numbers_each_connection", CheckStatus::Failed),
+        ("tcp_server.numbers_a_crowd", CheckStatus::Blocked),
+        ("tcp_server.prints_what_happens", CheckStatus::Blocked),
+    ];
+    let expected = expected.map(|(id, status)| (id.to_owned(), status));
+    assert_eq!(not_passed(bob), expected);
+    assert_eq!((cleo.state, cleo.totals.score), (State::Graded, 0));
+    assert_eq!(notes.state, State::NotGradable);
 }
 
 /// A wrong `lab.toml`, an archive, another name: each is answered with what is wrong.
@@ -508,6 +578,111 @@ fn shards_merge_to_the_whole() {
     );
     let whole = serde_json::to_string_pretty(&whole).unwrap() + "\n";
     assert_eq!(without_times(&stdout(&merged)), without_times(&whole));
+}
+
+fn a_merge_says_which_shards_are_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = dir.path().join("all");
+    for name in ["ada", "bob", "cleo"] {
+        python_submission(&all.join(name), |source| source);
+    }
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    for part in ["1", "2", "3"] {
+        let shard = format!("{part}/3");
+        let args = ["--only=tcp_server.listens", "--shard", &shard];
+        grade(&all, Path::new(&at(part)), &args);
+    }
+    let merged = |parts: &[&str]| {
+        let parts: Vec<String> = parts.iter().map(|part| at(part)).collect();
+        let mut words = vec!["merge".to_owned()];
+        words.extend(parts);
+        words.extend(["--format=csv", "--out"].map(str::to_owned));
+        words.push(at("merged"));
+        run(&words)
+    };
+    let complete = merged(&["3", "1", "2"]);
+    assert_eq!(complete.status.code(), Some(0), "{}", stderr(&complete));
+    assert_eq!(stderr(&complete), "");
+
+    let two = merged(&["1", "2"]);
+    assert_eq!(two.status.code(), Some(3));
+    let said = stderr(&two);
+    assert!(said.contains("there is no report of shard 3/3"), "{said}");
+    assert_eq!(stdout(&two).lines().count(), 3, "{}", stdout(&two));
+    assert!(!report(Path::new(&at("merged"))).finished);
+    // What was merged can be merged on.
+    fs::rename(at("merged"), at("two")).unwrap();
+    let rest = merged(&["two", "3"]);
+    assert_eq!(rest.status.code(), Some(0), "{}", stderr(&rest));
+    assert_eq!(stdout(&rest), stdout(&complete));
+}
+
+fn reports_of_different_runs_are_not_merged() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = dir.path().join("all");
+    for name in ["ada", "bob"] {
+        python_submission(&all.join(name), |source| source);
+    }
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let parts = [
+        ("1", "1/2", "tcp_server.listens"),
+        ("2", "2/2", "tcp_server.numbers_a_crowd"),
+    ];
+    for (out, shard, only) in parts {
+        let args = ["--only", only, "--shard", shard];
+        grade(&all, Path::new(&at(out)), &args);
+    }
+    let merged = run(&["merge", &at("1"), &at("2")]);
+    assert_eq!(merged.status.code(), Some(2));
+    let said = stderr(&merged);
+    assert!(said.contains("checks: tcp_server.listens there"), "{said}");
+}
+
+fn a_resume_over_another_run_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (all, out) = (dir.path().join("all"), dir.path().join("out"));
+    for name in ["ada", "bob"] {
+        python_submission(&all.join(name), |source| source);
+    }
+    let listens = "--only=tcp_server.listens";
+    grade(&all, &out, &[listens]);
+    let file = out.join("report.json");
+    let before = fs::read_to_string(&file).unwrap();
+    let refused = |dir: &Path, args: &[&str], part: &str| {
+        let mut command = lab();
+        command.arg("grade").arg(dir).arg("--out").arg(&out);
+        let output = command.arg("--resume").args(args).output().unwrap();
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains(part), "{args:?}: {said}");
+        assert!(said.contains("give a new --out"), "{said}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), before, "{args:?}");
+    };
+    refused(&all, &[listens, "--seed", "8"], "seed: 7 there, 8 here");
+    refused(&all, &[listens, "--repeat", "2"], "repeat: 1 there, 2 here");
+    refused(&all, &[listens, "--feedback", "none"], "feedback: full");
+    refused(&all, &[listens, "--shard", "1/2"], "shard: 1/1 there, 1/2");
+    refused(&all, &[ONLY], "checks: no other there, tcp_server.numbers");
+    refused(&all.join("ada"), &[listens], "submissions: bob there");
+    // The same run goes on, with a submission that came later, too.
+    python_submission(&all.join("cleo"), |source| source);
+    let resumed = grade(&all, &out, &[listens, "--resume"]);
+    assert_eq!(resumed.submissions.len(), 3);
+
+    // What another version of the course has graded is not taken over.
+    let before = fs::read_to_string(&file).unwrap();
+    let version = resumed.course.as_str();
+    assert_eq!(version.len(), 16);
+    fs::write(&file, before.replace(version, "0000000000000000")).unwrap();
+    let words = ["grade", all.to_str().unwrap(), listens, "--resume", "--out"];
+    let words = words.iter().copied().chain([out.to_str().unwrap()]);
+    let output = run(&words.collect::<Vec<_>>());
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(
+        said.contains("version of the course: 0000000000000000"),
+        "{said}"
+    );
 }
 
 fn a_submission_is_never_written_to() {

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
-use grading::grade::{Batch, Event, Pair, find};
+use grading::grade::{Batch, Event, Pair, Usage, find};
 use grading::harness::Outcome;
-use grading::report::{self, Feedback, Files, Report, State, Visibility};
+use grading::report::{self, Feedback, Files, Merged, Report, State, Visibility};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// What `cargo lab grade` takes.
@@ -26,7 +27,7 @@ pub struct GradeArgs {
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// How many checks run at once; three a core, if not given
-    #[arg(long)]
+    #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     jobs: Option<usize>,
     /// Seed of all random inputs; the same seed gives the same marks
     #[arg(long)]
@@ -56,7 +57,7 @@ pub struct GradeArgs {
     #[arg(long, requires = "out")]
     similarity: bool,
     /// Seconds that building one submission may take
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     build_limit: u64,
     /// Run programs without namespaces: they see the real network, files and processes,
     /// and a fixed port is used by one check at a time
@@ -190,14 +191,14 @@ pub fn grade(args: GradeArgs) -> anyhow::Result<ExitCode> {
         files,
         resume: args.resume,
     };
-    if let (true, Some(out)) = (args.similarity, &args.out) {
-        let pairs = grading::grade::similarity(&find(&batch.dirs, batch.single)?)?;
-        report::replace(&out.join("similarity.csv"), pairs_as_csv(&pairs).as_bytes())?;
-    }
     let progress = Progress::new();
     let report = grading::grade::grade(&batch, &|event| progress.tell(event));
     progress.bar.finish_and_clear();
     let report = report?;
+    if let (true, Some(out)) = (args.similarity, &args.out) {
+        let pairs = grading::grade::similarity(&find(&batch.dirs, batch.single)?)?;
+        report::replace(&out.join("similarity.csv"), pairs_as_csv(&pairs).as_bytes())?;
+    }
     print(&report, shown)?;
     Ok(verdict(&report))
 }
@@ -248,13 +249,14 @@ pub fn merge(args: &MergeArgs) -> anyhow::Result<ExitCode> {
             true => path.join("report.json"),
             false => path.clone(),
         };
-        let text = std::fs::read_to_string(&file)
-            .with_context(|| format!("cannot read {}", file.display()))?;
+        let text = std::fs::read_to_string(&file).map_err(|error| {
+            Usage::new(format!("cannot read {}: {error}", file.display()))
+        })?;
         let report =
             Report::from_json(&text).with_context(|| file.display().to_string())?;
         reports.push(report);
     }
-    let report = Report::merge(reports)?;
+    let Merged { report, missing } = Report::merge(reports)?;
     if let Some(dir) = &args.out {
         let files = Files::new(dir, &formats);
         files.write(&report)?;
@@ -263,7 +265,14 @@ pub fn merge(args: &MergeArgs) -> anyhow::Result<ExitCode> {
         }
     }
     print(&report, shown)?;
-    Ok(verdict(&report))
+    for what in &missing {
+        eprintln!("not complete: {what}");
+    }
+    // Students without a line are no verdict: the gradebook only looks complete.
+    Ok(match report.shards.missing().is_empty() {
+        true => verdict(&report),
+        false => ExitCode::from(3),
+    })
 }
 
 fn print(report: &Report, format: report::Format) -> anyhow::Result<()> {
