@@ -64,6 +64,8 @@ pub enum Event<'a> {
         checks: usize,
         /// How submissions are kept apart.
         isolation: Isolation,
+        /// Whether that is as the batch wants it, namespaces or not.
+        wanted: bool,
     },
     /// A submission is being built.
     Building(&'a str),
@@ -209,6 +211,7 @@ pub fn grade(
     events(Event::Begin {
         checks: usize::try_from(to_run.sum::<u32>())?,
         isolation,
+        wanted: !batch.isolation,
     });
 
     let (sender, changed) = mpsc::channel();
@@ -350,7 +353,10 @@ fn begin(
             state: State::Unfinished,
             problem: None,
             totals: Totals::default(),
-            checks: checks.iter().map(CheckReport::not_run).collect(),
+            checks: checks
+                .iter()
+                .map(|check| CheckReport::not_run(check, batch.feedback))
+                .collect(),
         };
         match submission.fingerprint() {
             Ok(fingerprint) => one.fingerprint = fingerprint,
@@ -445,8 +451,15 @@ fn grade_rest(
     known: Vec<Outcome>,
 ) -> anyhow::Result<()> {
     let name = submission.name.as_str();
+    if let Some(why) = submission.leads_out().filter(|_| !run.batch.in_place) {
+        bail!(why);
+    }
     if let Some(why) = submission.why_no_programs() {
         bail!(why);
+    }
+    if run.checks.is_empty() {
+        let names = submission.steps.join(", ");
+        bail!("none of its programs has the name of a step: {names}");
     }
     (run.events)(Event::Building(name));
     let (isolation, seed) = {
@@ -471,9 +484,10 @@ fn grade_rest(
     };
     let executor = || -> Executor<'_> {
         let mut slot: Option<Lane> = None;
-        let (setup, rooms) = (&setup, &rooms);
+        let (setup, rooms, scratch) = (&setup, &rooms, &scratch);
         Box::new(move |check: &Check| {
-            if let Some(outcome) = lane::missing(check, &setup.prepared) {
+            if let Some(mut outcome) = lane::missing(check, &setup.prepared) {
+                scratch.tidy(&mut outcome);
                 return outcome;
             }
             let turns = 0..u64::from(run.batch.repeat.max(1));
@@ -481,9 +495,11 @@ fn grade_rest(
                 let seed = seed.wrapping_add(turn);
                 lane::run(&mut slot, check, seed, setup, rooms)
             });
-            worst(outcomes.collect()).unwrap_or_else(|| {
+            let mut outcome = worst(outcomes.collect()).unwrap_or_else(|| {
                 Outcome::error(check, "not run".to_owned(), Duration::ZERO)
-            })
+            });
+            scratch.tidy(&mut outcome);
+            outcome
         })
     };
     let feedback = run.batch.feedback;

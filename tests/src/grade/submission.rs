@@ -11,13 +11,13 @@ use anyhow::{Context, bail, ensure};
 use super::isolate::{Isolation, wrapper};
 use super::usage::Usage;
 use crate::harness::{
-    BuildOptions, Prepared, course_root, declared_steps, project_folders,
+    BuildOptions, Outcome, Prepared, course_root, declared_steps, project_folders,
 };
 
 /// The most that a submission may hold, in bytes and in files.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
 const MOST_FILES: u64 = 20_000;
-/// How many scratch copies with their builds are kept for the next run.
+/// How many folders of scratch copies, empty after their run, are left for the next one.
 const KEPT_COPIES: usize = 24;
 
 /// A folder to be graded.
@@ -120,6 +120,36 @@ pub(super) fn archives(dir: &Path) -> Vec<PathBuf> {
 }
 
 impl Submission {
+    /// Which link keeps it from being graded: one that leads out of it is not followed,
+    /// since what it leads to is not the student's, or not what was handed in.
+    pub(super) fn leads_out(&self) -> Option<String> {
+        let real = self.dir.canonicalize().ok()?;
+        let is_link = |path: &Path| path.is_symlink();
+        let parent = self.dir.parent()?.canonicalize().ok()?;
+        if is_link(&self.dir) && !real.starts_with(&parent) {
+            return Some(
+                "it is a link that leads out of the folder of submissions; such links are \
+                 not followed"
+                    .to_owned(),
+            );
+        }
+        let mut folders = project_folders(&self.dir);
+        folders.push(self.dir.clone()); // A link that leads nowhere makes no project.
+        for folder in folders {
+            for name in ["Cargo.toml", "lab.toml"] {
+                let file = folder.join(name);
+                let inside = |to: PathBuf| to.starts_with(&real);
+                if is_link(&file) && !file.canonicalize().is_ok_and(inside) {
+                    return Some(format!(
+                        "{name} is a link that leads out of the submission; such links are \
+                         not followed: put the file itself there"
+                    ));
+                }
+            }
+        }
+        None
+    }
+
     /// Why there can be no program in it, before anything is built.
     pub(super) fn why_no_programs(&self) -> Option<String> {
         let folders = project_folders(&self.dir);
@@ -307,6 +337,52 @@ impl Scratch {
         self.dir.join("rooms")
     }
 
+    /// Makes an outcome speak of the student's files and not of the copy: paths in it are
+    /// shown relative to the submission. What cannot be compiled gets the command that
+    /// shows that.
+    pub(super) fn tidy(&self, outcome: &mut Outcome) {
+        let Some(failure) = &mut outcome.failure else {
+            return;
+        };
+        if failure.expected == "it compiles" {
+            outcome.by_hand = match self.code_has_cargo() {
+                true => format!("cargo build -p {}", outcome.step),
+                false => String::new(),
+            };
+        }
+        const REMINDER: &str = "As a reminder, you're using offline mode";
+        if failure.got.contains(REMINDER) || failure.got.contains("--offline") {
+            let lines = failure.got.lines();
+            let lines = lines.take_while(|line| !line.starts_with(REMINDER));
+            failure.got = lines.collect::<Vec<_>>().join("\n");
+            failure.cause = Some(format!(
+                "Cargo.toml asks for a crate that is not on this machine, and builds have \
+                 no network. There are:{}",
+                available_crates()
+            ));
+        }
+        if self.in_place.is_some() {
+            return;
+        }
+        // Also by its real name, which a compiler may show.
+        let mut copies = vec![self.code()];
+        copies.extend(self.code().canonicalize());
+        let mut texts = vec![
+            &mut failure.expected,
+            &mut failure.got,
+            &mut failure.conversation,
+        ];
+        texts.extend(&mut failure.cause);
+        for text in texts {
+            for copy in &copies {
+                let copy = copy.display().to_string();
+                *text = text.replace(&format!("{copy}/"), "").replace(&copy, ".");
+            }
+            // A path that leads out of the copy.
+            *text = text.replace(&format!("{}/", self.dir.display()), "../");
+        }
+    }
+
     fn fill(&self, submission: &Submission) -> anyhow::Result<()> {
         let wanted = files(&submission.dir)?;
         let code = self.code();
@@ -387,6 +463,39 @@ impl Scratch {
         let folders = project_folders(&self.code());
         folders.iter().any(|dir| dir.join("Cargo.toml").exists())
     }
+}
+
+impl Drop for Scratch {
+    /// A build takes hundreds of megabytes, and nobody needs it when its marks are known.
+    /// The folder itself stays: its lock may be what another grader waits for.
+    fn drop(&mut self) {
+        for part in ["code", "target", "rooms"] {
+            let _ = fs::remove_dir_all(self.dir.join(part));
+        }
+    }
+}
+
+/// The crates that a submission can use without a network, in lines of a few: those of
+/// the course.
+fn available_crates() -> String {
+    const IN_A_LINE: usize = 8;
+    let text = fs::read_to_string(course_root().join("Cargo.toml")).unwrap_or_default();
+    let manifest: toml::Table = text.parse().unwrap_or_default();
+    let crates = manifest
+        .get("workspace")
+        .and_then(|workspace| workspace.get("dependencies"))
+        .and_then(toml::Value::as_table);
+    let published = crates.into_iter().flatten().filter_map(|(name, value)| {
+        let package = value.get("package").and_then(toml::Value::as_str);
+        let name = package.unwrap_or(name);
+        value.get("path").is_none().then(|| name.to_owned())
+    });
+    let published: Vec<String> = published.collect();
+    let mut lines = String::new();
+    for line in published.chunks(IN_A_LINE) {
+        lines.push_str(&format!("\n          {}", line.join(", ")));
+    }
+    lines
 }
 
 /// Where scratch copies are: in the course's target folder.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `json.rs` | `report.json`, whose schema is `tests/report.schema.json` |
 //! | `junit.rs` | `junit.xml` |
-//! | `csv.rs` | `gradebook.csv`, a line a submission |
+//! | `csv.rs` | `gradebook.csv`, a line a submission, and `similarity.csv` |
 //! | `markdown.rs` | `report.md` |
 //! | `gradescope.rs` | `results.json`, as Gradescope's autograders write it |
 //! | `terminal.rs` | the table on the terminal |
@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::grade::Isolation;
 use crate::harness::{Check, Failure, Outcome, Status};
 
+pub use csv::similarity as similarity_csv;
 pub use files::{Files, replace};
 pub use merge::Merged;
 pub use terminal::outcome_line;
@@ -40,6 +41,16 @@ pub enum Feedback {
     Brief,
     /// Nothing but the status.
     None,
+}
+
+impl Feedback {
+    /// Where to read or what to type, if something is said at all.
+    fn hint(self, text: &str) -> String {
+        match self {
+            Feedback::Full | Feedback::Brief => text.to_owned(),
+            Feedback::None => String::new(),
+        }
+    }
 }
 
 /// Who sees a test's result on Gradescope.
@@ -239,15 +250,17 @@ pub struct CheckReport {
     pub note: Option<String>,
     /// Milliseconds.
     pub millis: u64,
-    /// Where the sheet teaches it.
+    /// Where the sheet teaches it; left out when nothing is to be said of it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sheet: String,
-    /// A command that shows it by hand.
+    /// A command that shows it by hand; left out likewise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub by_hand: String,
 }
 
 impl CheckReport {
     /// A check whose turn has not come.
-    pub fn not_run(check: &Check) -> CheckReport {
+    pub fn not_run(check: &Check, feedback: Feedback) -> CheckReport {
         CheckReport {
             id: check.id.to_owned(),
             step: check.step().to_owned(),
@@ -259,8 +272,8 @@ impl CheckReport {
             failure: None,
             note: None,
             millis: 0,
-            sheet: check.sheet.to_owned(),
-            by_hand: check.by_hand.to_owned(),
+            sheet: feedback.hint(check.sheet),
+            by_hand: feedback.hint(check.by_hand),
         }
     }
 
@@ -303,8 +316,8 @@ impl CheckReport {
             failure,
             note: outcome.note.clone(),
             millis: outcome.millis,
-            sheet: outcome.sheet.clone(),
-            by_hand: outcome.by_hand.clone(),
+            sheet: feedback.hint(&outcome.sheet),
+            by_hand: feedback.hint(&outcome.by_hand),
         }
     }
 
@@ -457,7 +470,7 @@ fn plain(text: &str) -> String {
     safe
 }
 
-/// As [`plain`], in one line.
-fn plain_line(text: &str) -> String {
+/// As what terminals take, in one line: control characters become visible.
+pub fn plain_line(text: &str) -> String {
     plain(text).replace('\n', " ")
 }

@@ -71,6 +71,27 @@ pub fn trials() -> Vec<Trial> {
             wrong_usage_ends_with_status_2,
         ),
         (
+            "what_does_not_compile_is_told_in_the_students_terms",
+            what_does_not_compile_is_told_in_the_students_terms,
+        ),
+        (
+            "control_characters_and_formulas_in_names_are_harmless",
+            control_characters_and_formulas_in_names_are_harmless,
+        ),
+        (
+            "similarity_of_one_asks_for_another",
+            similarity_of_one_asks_for_another,
+        ),
+        (
+            "an_empty_submission_has_a_test_that_says_so",
+            an_empty_submission_has_a_test_that_says_so,
+        ),
+        #[cfg(unix)]
+        (
+            "links_that_lead_out_are_not_followed",
+            links_that_lead_out_are_not_followed,
+        ),
+        (
             "the_examples_get_what_their_headers_say",
             the_examples_get_what_their_headers_say,
         ),
@@ -797,7 +818,135 @@ fn feedback_can_be_brief_or_none() {
     assert!(
         !of("brief").contains("it listens") && of("brief").contains("connection #»1")
     );
-    assert!(!of("none").contains("connection #»1"));
+    let none = of("none");
+    for part in ["connection #»1", "\"sheet\"", "\"by_hand\""] {
+        assert!(!none.contains(part), "{part}");
+    }
+}
+
+fn what_does_not_compile_is_told_in_the_students_terms() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = dir.path().join("all");
+    let package = |name: &str, manifest: &str| {
+        let folder = all.join(name);
+        fs::create_dir_all(folder.join("src")).unwrap();
+        fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+        fs::write(folder.join("src/main.rs"), "fn main() {}\n").unwrap();
+    };
+    let head = "[package]\nname = \"tcp_server\"\nedition = \"2024\"\n";
+    package("manifest", "[package\n");
+    package(
+        "elsewhere",
+        &format!("{head}[dependencies]\nx.path = \"../x\"\n"),
+    );
+    let missing = "[dependencies]\nno_such_crate_of_the_course = \"1\"\n";
+    package("missing", &format!("{head}{missing}"));
+    let listens = "--only=tcp_server.listens";
+    // So that nobody asks the network for the crate.
+    let output = lab()
+        .args(["grade", "--format=json", "--seed=7", listens])
+        .arg(&all)
+        .env("CARGO_NET_OFFLINE", "true")
+        .output()
+        .unwrap();
+    let report = Report::from_json(&stdout(&output)).unwrap();
+    for one in &report.submissions {
+        let check = &one.checks[0];
+        let said = check.feedback.as_deref().unwrap();
+        assert!(said.contains("expected: it compiles"), "{said}");
+        assert!(
+            said.contains("by hand:  cargo build -p tcp_server"),
+            "{said}"
+        );
+        let copies = course().join("target/grade");
+        assert!(!said.contains(copies.to_str().unwrap()), "{said}");
+        assert!(!said.contains("--offline"), "{said}");
+    }
+    let said = report.submissions[2].checks[0].feedback.as_deref().unwrap();
+    assert!(said.contains("builds have no network"), "{said}");
+    assert!(said.contains("anyhow, "), "{said}");
+}
+
+fn control_characters_and_formulas_in_names_are_harmless() {
+    // Windows has no such names.
+    if cfg!(windows) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let all = dir.path().join("all");
+    for name in ["-dash", "a\u{1b}[2J\nb"] {
+        python_submission(&all.join(name), |source| source);
+    }
+    let words = |command: &str, rest: &[&str]| {
+        let all = all.to_str().unwrap();
+        run(&[&[command, all], rest].concat())
+    };
+    let listens = "--only=tcp_server.listens";
+    let csv = stdout(&words("grade", &[listens, "--format", "csv"]));
+    let names: Vec<&str> = csv.lines().skip(1).collect();
+    assert!(names[0].starts_with("'-dash,"), "{csv:?}");
+    assert!(names[1].starts_with("a\\x1b[2J b,"), "{csv:?}");
+    let csv = stdout(&words("similarity", &["--csv"]));
+    assert!(csv.contains("\n'-dash,a\\x1b[2J b,100.0,"), "{csv:?}");
+    let table = stdout(&words("similarity", &[]));
+    assert!(table.contains(" runs  -dash  a\\x1b[2J b\n"), "{table:?}");
+}
+
+fn similarity_of_one_asks_for_another() {
+    let dir = tempfile::tempdir().unwrap();
+    python_submission(&dir.path().join("ada"), |source| source);
+    let output = run(&["similarity", dir.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(said.contains("two submissions are needed"), "{said}");
+}
+
+fn an_empty_submission_has_a_test_that_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let words = ["grade", "--single", "--format=gradescope"];
+    let output = lab().args(words).arg(dir.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let results: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let said = results["tests"][0]["output"].as_str().unwrap();
+    assert!(said.contains("it is empty"), "{said}");
+    assert_eq!(results["tests"][0]["status"], "failed");
+}
+
+#[cfg(unix)]
+fn links_that_lead_out_are_not_followed() {
+    use std::os::unix::fs::symlink;
+
+    let dir = tempfile::tempdir().unwrap();
+    let (all, elsewhere) = (dir.path().join("all"), dir.path().join("elsewhere"));
+    python_submission(&elsewhere, |source| source);
+    python_submission(&all.join("manifest"), |source| source);
+    let lab_toml = all.join("manifest/lab.toml");
+    fs::rename(&lab_toml, dir.path().join("lab.toml")).unwrap();
+    symlink(dir.path().join("lab.toml"), &lab_toml).unwrap();
+    python_submission(&all.join("nowhere"), |source| source);
+    fs::remove_file(all.join("nowhere/lab.toml")).unwrap();
+    symlink("/no/such/file", all.join("nowhere/lab.toml")).unwrap();
+    symlink(&elsewhere, all.join("whole")).unwrap();
+    // A link that stays inside is followed.
+    python_submission(&all.join("within"), |source| source);
+    fs::rename(all.join("within/lab.toml"), all.join("within/x.toml")).unwrap();
+    symlink("x.toml", all.join("within/lab.toml")).unwrap();
+
+    let report = grade(
+        &all,
+        &dir.path().join("out"),
+        &["--only=tcp_server.listens"],
+    );
+    let said = |index: usize| {
+        let one = &report.submissions[index];
+        (one.state, one.problem.clone().unwrap_or_default())
+    };
+    for index in 0..3 {
+        let (state, problem) = said(index);
+        assert_eq!(state, State::NotGradable, "{problem}");
+        assert!(problem.contains("not followed"), "{problem}");
+    }
+    assert_eq!(said(3), (State::Graded, String::new()));
 }
 
 /// As `nohup cargo lab grade … &` in a script starts it.

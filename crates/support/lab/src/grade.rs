@@ -197,7 +197,8 @@ pub fn grade(args: GradeArgs) -> anyhow::Result<ExitCode> {
     let report = report?;
     if let (true, Some(out)) = (args.similarity, &args.out) {
         let pairs = grading::grade::similarity(&find(&batch.dirs, batch.single)?)?;
-        report::replace(&out.join("similarity.csv"), pairs_as_csv(&pairs).as_bytes())?;
+        let text = report::similarity_csv(&pairs)?;
+        report::replace(&out.join("similarity.csv"), text.as_bytes())?;
     }
     print(&report, shown)?;
     Ok(verdict(&report))
@@ -205,10 +206,23 @@ pub fn grade(args: GradeArgs) -> anyhow::Result<ExitCode> {
 
 /// Shows which submissions share most.
 pub fn similarity(args: &SimilarityArgs) -> anyhow::Result<ExitCode> {
-    let mut pairs = grading::grade::similarity(&find(&args.dirs, false)?)?;
+    let submissions = find(&args.dirs, false)?;
+    let compared = submissions.len();
+    if compared < 2 {
+        return Err(Usage::new(format!(
+            "two submissions are needed to compare; there {}: name a folder that holds the \
+             folders of several",
+            match compared {
+                0 => "is none".to_owned(),
+                _ => "is one".to_owned(),
+            }
+        )));
+    }
+    let mut pairs = grading::grade::similarity(&submissions)?;
+    let too_short = pairs.is_empty();
     pairs.truncate(args.top);
     let text = if args.csv {
-        pairs_as_csv(&pairs)
+        report::similarity_csv(&pairs)?
     } else {
         let mut text = String::new();
         for pair in &pairs {
@@ -218,7 +232,15 @@ pub fn similarity(args: &SimilarityArgs) -> anyhow::Result<ExitCode> {
                 percent,
                 shared,
             } = pair;
-            text.push_str(&format!("{percent:>5.1} %  {shared:>5} runs  {a}  {b}\n"));
+            let runs = match shared {
+                1 => "run ",
+                _ => "runs",
+            };
+            let (a, b) = (report::plain_line(a), report::plain_line(b));
+            text.push_str(&format!("{percent:>5.1} %  {shared:>5} {runs}  {a}  {b}\n"));
+        }
+        if too_short {
+            text.push_str("No two of the submissions are long enough to compare.\n");
         }
         text.push_str(
             "Much in common is a reason to look, not a proof: short programs are alike.\n",
@@ -228,16 +250,6 @@ pub fn similarity(args: &SimilarityArgs) -> anyhow::Result<ExitCode> {
     let result = std::io::stdout().write_all(text.as_bytes());
     result.context("cannot write to stdout")?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn pairs_as_csv(pairs: &[Pair]) -> String {
-    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-    let mut text = "a,b,percent,shared\n".to_owned();
-    for pair in pairs {
-        let (a, b) = (quoted(&pair.a), quoted(&pair.b));
-        text.push_str(&format!("{a},{b},{:.1},{}\n", pair.percent, pair.shared));
-    }
-    text
 }
 
 /// Merges the reports of shards.
@@ -310,22 +322,32 @@ impl Progress {
 
     pub fn tell(&self, event: Event<'_>) {
         match event {
-            Event::Begin { checks, isolation } => {
+            Event::Begin {
+                checks,
+                isolation,
+                wanted,
+            } => {
                 self.bar.set_length(checks as u64);
                 let how = isolation.describe();
-                if !isolation.separates_ports() {
+                // Who has asked for it has been told what it means.
+                if !isolation.separates_ports() && !wanted {
                     self.bar
                         .suspend(|| eprintln!("no namespaces here: isolation by {how}"));
                 }
             }
             Event::Building(name) => {
+                let name = report::plain_line(name);
                 self.bar.set_message(format!("{name}: building"));
             }
             Event::Done(name, Outcome { id, .. }) => {
                 self.bar.inc(1);
+                let name = report::plain_line(name);
                 self.bar.set_message(format!("{name}: {id}"));
             }
-            Event::Trouble(what) => self.bar.suspend(|| eprintln!("warning: {what}")),
+            Event::Trouble(what) => {
+                let what = report::plain_line(what);
+                self.bar.suspend(|| eprintln!("warning: {what}"));
+            }
         }
     }
 }
