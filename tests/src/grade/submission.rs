@@ -345,9 +345,15 @@ impl Scratch {
             return;
         };
         if failure.expected == "it compiles" {
-            outcome.by_hand = match self.code_has_cargo() {
-                true => format!("cargo build -p {}", outcome.step),
-                false => String::new(),
+            outcome.by_hand = match (&self.in_place, self.code_has_cargo()) {
+                // In the course's folder, -p would build the reference.
+                (Some(dir), true) => {
+                    let dir = dir.strip_prefix(course_root()).unwrap_or(dir);
+                    let manifest = dir.join("Cargo.toml");
+                    format!("cargo build --manifest-path {}", manifest.display())
+                }
+                (None, true) => format!("cargo build -p {}", outcome.step),
+                (_, false) => String::new(),
             };
         }
         const REMINDER: &str = "As a reminder, you're using offline mode";
