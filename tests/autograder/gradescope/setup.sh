@@ -7,6 +7,9 @@ root="${AUTOGRADER_ROOT:-/autograder}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update
 apt-get install -y --no-install-recommends build-essential ca-certificates curl python3
+# Submissions in other languages (lab.toml) need theirs in the image: add what you allow.
+#   apt-get install -y --no-install-recommends nodejs ruby default-jdk-headless golang-go
+# C and Python are there already.
 curl --proto '=https' -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal
 . "$HOME/.cargo/env"
 

@@ -9,8 +9,13 @@ server.bind((os.environ["HOST"], int(os.environ["PORT"])))
 server.listen()
 count = 0
 while True:
-    connection, _ = server.accept()
+    connection, (host, port) = server.accept()
+    print(f"\nConnection #{count} from {host}:{port}", flush=True)
     with connection:
-        connection.recv(1024)
-        connection.sendall(b"Hello! You are connection #%d" % count)
-        count += 1
+        try:
+            message = connection.recv(1024)
+            print("Received:", message.decode(errors="replace"), flush=True)
+            connection.sendall(b"Hello! You are connection #%d" % count)
+        except OSError as error:
+            print(f"{host}:{port}: {error}", flush=True)
+    count += 1

@@ -6,16 +6,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 
 use super::isolate::Isolation;
 use super::lane::{self, Lane, Setup};
-use super::submission::{Scratch, Submission, archives, find, forget_old_copies};
+use super::submission::{
+    Scratch, Submission, archives, course_version, find, forget_old_copies,
+};
+use super::usage::Usage;
 use crate::checks;
 use crate::harness::{Check, Executor, Outcome, Status, schedule};
 use crate::report::{
-    CheckReport, FORMAT, Feedback, Files, Report, State, SubmissionReport, Totals,
-    Visibility,
+    CheckReport, FORMAT, Feedback, Files, Report, Shards, State, SubmissionReport,
+    Totals, Visibility,
 };
 
 /// What to grade, and how.
@@ -61,6 +64,8 @@ pub enum Event<'a> {
         checks: usize,
         /// How submissions are kept apart.
         isolation: Isolation,
+        /// Whether that is as the batch wants it, namespaces or not.
+        wanted: bool,
     },
     /// A submission is being built.
     Building(&'a str),
@@ -90,14 +95,49 @@ pub fn select(words: &[String]) -> anyhow::Result<Vec<Check>> {
             || chapter.split('_').next() == Some(word)
     };
     for word in words {
-        ensure!(
-            all.iter().any(|check| names(word, check)),
-            "{word:?} is no step, chapter or check; `cargo lab` lists the steps"
-        );
+        if !all.iter().any(|check| names(word, check)) {
+            let hint = match alike(word, &all).as_slice() {
+                [] => "`cargo lab` lists the steps".to_owned(),
+                names => format!("did you mean {}?", names.join(" or ")),
+            };
+            return Err(Usage::new(format!(
+                "{word:?} is no step, chapter or check; {hint}"
+            )));
+        }
     }
     let mut selected = all;
     selected.retain(|check| words.iter().any(|word| names(word, check)));
     Ok(selected)
+}
+
+/// The steps, or the checks when the word has a dot, whose names are nearest to a word:
+/// at most three.
+fn alike(word: &str, all: &[Check]) -> Vec<&'static str> {
+    const ENOUGH: f32 = 0.7;
+    const SHOWN: usize = 3;
+    let mut names: Vec<&'static str> = all
+        .iter()
+        .map(|check| match word.contains('.') {
+            true => check.id,
+            false => check.step(),
+        })
+        .collect();
+    names.dedup();
+    let ratio = |name: &str| similar::TextDiff::from_chars(word, name).ratio();
+    let mut found: Vec<(f32, &'static str)> = names
+        .into_iter()
+        .map(|name| (ratio(name), name))
+        .filter(|(ratio, _)| *ratio > ENOUGH)
+        .collect();
+    found.sort_by(|a, b| b.0.total_cmp(&a.0));
+    // What is much nearer than the rest is what was meant.
+    let best = found.first().map_or(0.0, |(ratio, _)| *ratio);
+    found.retain(|(ratio, _)| *ratio > best - 0.1);
+    found
+        .into_iter()
+        .take(SHOWN)
+        .map(|(_, name)| name)
+        .collect()
 }
 
 /// Everything that the threads of a run share.
@@ -120,11 +160,12 @@ pub fn grade(
     events: &(dyn Fn(Event<'_>) + Sync),
 ) -> anyhow::Result<Report> {
     let submissions = find(&batch.dirs, batch.single)?;
-    ensure!(
-        !submissions.is_empty(),
-        "there is no submission in there: a folder with a Cargo.toml or a lab.toml, or a \
-         folder of such folders"
-    );
+    if submissions.is_empty() {
+        return Err(Usage::new(
+            "there is no submission in there: a folder with a Cargo.toml or a lab.toml, or \
+             a folder of such folders",
+        ));
+    }
     for archive in batch.dirs.iter().flat_map(|dir| archives(dir)) {
         events(Event::Trouble(&format!(
             "{} is an archive: unpack it, or it is not graded",
@@ -170,6 +211,7 @@ pub fn grade(
     events(Event::Begin {
         checks: usize::try_from(to_run.sum::<u32>())?,
         isolation,
+        wanted: !batch.isolation,
     });
 
     let (sender, changed) = mpsc::channel();
@@ -294,6 +336,8 @@ fn begin(
         format: FORMAT,
         seed,
         repeat: batch.repeat.max(1),
+        shards: Shards::one(batch.shard.0, batch.shard.1),
+        course: course_version().unwrap_or_default(),
         isolation,
         visibility: batch.visibility,
         feedback: batch.feedback,
@@ -301,9 +345,6 @@ fn begin(
         totals: Totals::default(),
         submissions: Vec::new(),
     };
-    let same_run =
-        |earlier: &&Report| earlier.seed == seed && earlier.repeat == report.repeat;
-    let earlier = earlier.as_ref().filter(same_run);
     for submission in submissions {
         let mut one = SubmissionReport {
             name: submission.name.clone(),
@@ -312,32 +353,76 @@ fn begin(
             state: State::Unfinished,
             problem: None,
             totals: Totals::default(),
-            checks: checks.iter().map(CheckReport::not_run).collect(),
+            checks: checks
+                .iter()
+                .map(|check| CheckReport::not_run(check, batch.feedback))
+                .collect(),
         };
         match submission.fingerprint() {
             Ok(fingerprint) => one.fingerprint = fingerprint,
             Err(error) => one.problem = Some(format!("{error:#}")),
         }
-        let before = earlier.and_then(|earlier| {
-            let mut all = earlier.submissions.iter();
-            all.find(|other| {
-                other.name == one.name && other.fingerprint == one.fingerprint
-            })
-        });
+        one.sum_up();
+        report.submissions.push(one);
+    }
+    if let Some(earlier) = &earlier {
+        go_on(&mut report, earlier)?;
+    }
+    report.sum_up();
+    Ok(report)
+}
+
+/// Takes the outcomes of an earlier run into the report of this one.
+///
+/// # Errors
+///
+/// When it is another run, whose marks would be lost or mixed with those of this one.
+fn go_on(report: &mut Report, earlier: &Report) -> anyhow::Result<()> {
+    let mut differences = report.differences(earlier);
+    let part = |report: &Report| {
+        let held: Vec<String> = report.shards.held.iter().map(usize::to_string).collect();
+        format!("{}/{}", held.join("+"), report.shards.of)
+    };
+    if report.shards != earlier.shards {
+        let (there, here) = (part(earlier), part(report));
+        differences.push(format!("shard: {there} there, {here} here"));
+    }
+    let mut lost = earlier.submissions.iter().filter(|other| {
+        let mut all = report.submissions.iter();
+        !all.any(|one| one.name == other.name)
+    });
+    if let Some(first) = lost.next() {
+        let more = match lost.count() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        differences.push(format!("submissions: {}{more} there, not here", first.name));
+    }
+    if !differences.is_empty() {
+        return Err(Usage::new(format!(
+            "the reports in --out are of another run, whose marks --resume would replace \
+             ({}): give a new --out, or leave out --resume to begin anew",
+            differences.join("; ")
+        )));
+    }
+    for one in &mut report.submissions {
+        let mut all = earlier.submissions.iter();
+        // A submission that has changed meanwhile is graded afresh.
+        let Some(before) = all
+            .find(|other| other.name == one.name && other.fingerprint == one.fingerprint)
+        else {
+            continue;
+        };
         for check in &mut one.checks {
-            let known = before.and_then(|before| {
-                let mut all = before.checks.iter();
-                all.find(|other| other.id == check.id && other.points == check.points)
-            });
+            let mut all = before.checks.iter();
+            let known = all.find(|other| other.id == check.id);
             if let Some(known) = known.filter(|known| known.outcome().is_some()) {
                 *check = known.clone();
             }
         }
         one.sum_up();
-        report.submissions.push(one);
     }
-    report.sum_up();
-    Ok(report)
+    Ok(())
 }
 
 /// Grades one submission, as far as it is not graded.
@@ -366,8 +451,15 @@ fn grade_rest(
     known: Vec<Outcome>,
 ) -> anyhow::Result<()> {
     let name = submission.name.as_str();
+    if let Some(why) = submission.leads_out().filter(|_| !run.batch.in_place) {
+        bail!(why);
+    }
     if let Some(why) = submission.why_no_programs() {
         bail!(why);
+    }
+    if run.checks.is_empty() {
+        let names = submission.steps.join(", ");
+        bail!("none of its programs has the name of a step: {names}");
     }
     (run.events)(Event::Building(name));
     let (isolation, seed) = {
@@ -392,9 +484,10 @@ fn grade_rest(
     };
     let executor = || -> Executor<'_> {
         let mut slot: Option<Lane> = None;
-        let (setup, rooms) = (&setup, &rooms);
+        let (setup, rooms, scratch) = (&setup, &rooms, &scratch);
         Box::new(move |check: &Check| {
-            if let Some(outcome) = lane::missing(check, &setup.prepared) {
+            if let Some(mut outcome) = lane::missing(check, &setup.prepared) {
+                scratch.tidy(&mut outcome);
                 return outcome;
             }
             let turns = 0..u64::from(run.batch.repeat.max(1));
@@ -402,9 +495,11 @@ fn grade_rest(
                 let seed = seed.wrapping_add(turn);
                 lane::run(&mut slot, check, seed, setup, rooms)
             });
-            worst(outcomes.collect()).unwrap_or_else(|| {
+            let mut outcome = worst(outcomes.collect()).unwrap_or_else(|| {
                 Outcome::error(check, "not run".to_owned(), Duration::ZERO)
-            })
+            });
+            scratch.tidy(&mut outcome);
+            outcome
         })
     };
     let feedback = run.batch.feedback;

@@ -9,14 +9,15 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 
 use super::isolate::{Isolation, wrapper};
+use super::usage::Usage;
 use crate::harness::{
-    BuildOptions, Prepared, course_root, declared_steps, project_folders,
+    BuildOptions, Outcome, Prepared, course_root, declared_steps, project_folders,
 };
 
 /// The most that a submission may hold, in bytes and in files.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
 const MOST_FILES: u64 = 20_000;
-/// How many scratch copies with their builds are kept for the next run.
+/// How many folders of scratch copies, empty after their run, are left for the next one.
 const KEPT_COPIES: usize = 24;
 
 /// A folder to be graded.
@@ -39,18 +40,19 @@ pub struct Submission {
 pub fn find(dirs: &[PathBuf], single: bool) -> anyhow::Result<Vec<Submission>> {
     let mut found = Vec::new();
     for dir in dirs {
-        let real = dir
-            .canonicalize()
-            .with_context(|| format!("cannot find {}", dir.display()))?;
-        ensure!(
-            real.is_dir(),
-            "{} is not a folder{}",
-            dir.display(),
-            match is_archive(&real) {
+        let real = dir.canonicalize().map_err(|error| {
+            Usage::new(format!("cannot find {}: {error}", dir.display()))
+        })?;
+        if !real.is_dir() {
+            let hint = match is_archive(&real) {
                 true => ": unpack it first",
                 false => "",
-            }
-        );
+            };
+            return Err(Usage::new(format!(
+                "{} is not a folder{hint}",
+                dir.display()
+            )));
+        }
         if single || is_submission(&real) {
             found.push(submission(real));
             continue;
@@ -67,14 +69,15 @@ pub fn find(dirs: &[PathBuf], single: bool) -> anyhow::Result<Vec<Submission>> {
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     for pair in found.windows(2) {
-        if let [a, b] = pair {
-            ensure!(
-                a.name != b.name,
+        if let [a, b] = pair
+            && a.name == b.name
+        {
+            return Err(Usage::new(format!(
                 "two submissions are called {}: {} and {}",
                 a.name,
                 a.dir.display(),
                 b.dir.display()
-            );
+            )));
         }
     }
     Ok(found)
@@ -117,6 +120,36 @@ pub(super) fn archives(dir: &Path) -> Vec<PathBuf> {
 }
 
 impl Submission {
+    /// Which link keeps it from being graded: one that leads out of it is not followed,
+    /// since what it leads to is not the student's, or not what was handed in.
+    pub(super) fn leads_out(&self) -> Option<String> {
+        let real = self.dir.canonicalize().ok()?;
+        let is_link = |path: &Path| path.is_symlink();
+        let parent = self.dir.parent()?.canonicalize().ok()?;
+        if is_link(&self.dir) && !real.starts_with(&parent) {
+            return Some(
+                "it is a link that leads out of the folder of submissions; such links are \
+                 not followed"
+                    .to_owned(),
+            );
+        }
+        let mut folders = project_folders(&self.dir);
+        folders.push(self.dir.clone()); // A link that leads nowhere makes no project.
+        for folder in folders {
+            for name in ["Cargo.toml", "lab.toml"] {
+                let file = folder.join(name);
+                let inside = |to: PathBuf| to.starts_with(&real);
+                if is_link(&file) && !file.canonicalize().is_ok_and(inside) {
+                    return Some(format!(
+                        "{name} is a link that leads out of the submission; such links are \
+                         not followed: put the file itself there"
+                    ));
+                }
+            }
+        }
+        None
+    }
+
     /// Why there can be no program in it, before anything is built.
     pub(super) fn why_no_programs(&self) -> Option<String> {
         let folders = project_folders(&self.dir);
@@ -181,6 +214,22 @@ impl Fnv {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
+}
+
+/// A hash of the sources that decide on marks: another one is another version of the
+/// course, whose marks are not to be mixed with these.
+pub(super) fn course_version() -> anyhow::Result<String> {
+    let mut hash = Fnv::default();
+    for folder in ["checks", "grade", "harness"] {
+        let folder = course_root().join("tests/src").join(folder);
+        for file in files(&folder)? {
+            hash.add(file.to_string_lossy().as_bytes());
+            hash.add(&[0]);
+            hash.add(&fs::read(folder.join(&file))?);
+            hash.add(&[0]);
+        }
+    }
+    Ok(format!("{:016x}", hash.0))
 }
 
 /// Returns the files of a submission, relative to it, without what tools have made.
@@ -288,6 +337,58 @@ impl Scratch {
         self.dir.join("rooms")
     }
 
+    /// Makes an outcome speak of the student's files and not of the copy: paths in it are
+    /// shown relative to the submission. What cannot be compiled gets the command that
+    /// shows that.
+    pub(super) fn tidy(&self, outcome: &mut Outcome) {
+        let Some(failure) = &mut outcome.failure else {
+            return;
+        };
+        if failure.expected == "it compiles" {
+            outcome.by_hand = match (&self.in_place, self.code_has_cargo()) {
+                // In the course's folder, -p would build the reference.
+                (Some(dir), true) => {
+                    let dir = dir.strip_prefix(course_root()).unwrap_or(dir);
+                    let manifest = dir.join("Cargo.toml");
+                    format!("cargo build --manifest-path {}", manifest.display())
+                }
+                (None, true) => format!("cargo build -p {}", outcome.step),
+                (_, false) => String::new(),
+            };
+        }
+        const REMINDER: &str = "As a reminder, you're using offline mode";
+        if failure.got.contains(REMINDER) || failure.got.contains("--offline") {
+            let lines = failure.got.lines();
+            let lines = lines.take_while(|line| !line.starts_with(REMINDER));
+            failure.got = lines.collect::<Vec<_>>().join("\n");
+            failure.cause = Some(format!(
+                "Cargo.toml asks for a crate that is not on this machine, and builds have \
+                 no network. There are:{}",
+                available_crates()
+            ));
+        }
+        if self.in_place.is_some() {
+            return;
+        }
+        // Also by its real name, which a compiler may show.
+        let mut copies = vec![self.code()];
+        copies.extend(self.code().canonicalize());
+        let mut texts = vec![
+            &mut failure.expected,
+            &mut failure.got,
+            &mut failure.conversation,
+        ];
+        texts.extend(&mut failure.cause);
+        for text in texts {
+            for copy in &copies {
+                let copy = copy.display().to_string();
+                *text = text.replace(&format!("{copy}/"), "").replace(&copy, ".");
+            }
+            // A path that leads out of the copy.
+            *text = text.replace(&format!("{}/", self.dir.display()), "../");
+        }
+    }
+
     fn fill(&self, submission: &Submission) -> anyhow::Result<()> {
         let wanted = files(&submission.dir)?;
         let code = self.code();
@@ -368,6 +469,39 @@ impl Scratch {
         let folders = project_folders(&self.code());
         folders.iter().any(|dir| dir.join("Cargo.toml").exists())
     }
+}
+
+impl Drop for Scratch {
+    /// A build takes hundreds of megabytes, and nobody needs it when its marks are known.
+    /// The folder itself stays: its lock may be what another grader waits for.
+    fn drop(&mut self) {
+        for part in ["code", "target", "rooms"] {
+            let _ = fs::remove_dir_all(self.dir.join(part));
+        }
+    }
+}
+
+/// The crates that a submission can use without a network, in lines of a few: those of
+/// the course.
+fn available_crates() -> String {
+    const IN_A_LINE: usize = 8;
+    let text = fs::read_to_string(course_root().join("Cargo.toml")).unwrap_or_default();
+    let manifest: toml::Table = text.parse().unwrap_or_default();
+    let crates = manifest
+        .get("workspace")
+        .and_then(|workspace| workspace.get("dependencies"))
+        .and_then(toml::Value::as_table);
+    let published = crates.into_iter().flatten().filter_map(|(name, value)| {
+        let package = value.get("package").and_then(toml::Value::as_str);
+        let name = package.unwrap_or(name);
+        value.get("path").is_none().then(|| name.to_owned())
+    });
+    let published: Vec<String> = published.collect();
+    let mut lines = String::new();
+    for line in published.chunks(IN_A_LINE) {
+        lines.push_str(&format!("\n          {}", line.join(", ")));
+    }
+    lines
 }
 
 /// Where scratch copies are: in the course's target folder.

@@ -1,6 +1,8 @@
-//! `gradebook.csv`: a line a submission, a column a step, for spreadsheets.
+//! `gradebook.csv`: a line a submission, a column a step, for spreadsheets; and
+//! `similarity.csv`.
 
-use super::{Report, State, SubmissionReport};
+use super::{Report, State, SubmissionReport, plain_line};
+use crate::grade::Pair;
 
 pub(super) fn render(report: &Report) -> anyhow::Result<String> {
     let mut steps: Vec<&str> = Vec::new();
@@ -53,12 +55,29 @@ fn score_of(submission: &SubmissionReport, step: &str) -> String {
     checks.map(|check| check.score).sum::<u32>().to_string()
 }
 
-/// A spreadsheet takes a cell that begins like this for a formula, and a folder's name is
-/// the student's to choose.
-fn cell(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
+/// A text as a cell: in one line, without control characters. A spreadsheet takes a cell
+/// that begins with `=`, `+`, `-` or `@` for a formula, and a folder's name is the student's
+/// to choose, so such a cell begins with an apostrophe.
+pub(super) fn cell(text: &str) -> String {
+    let text = plain_line(text).replace('\t', " ");
+    match text.starts_with(['=', '+', '-', '@']) {
+        true => format!("'{text}"),
+        false => text,
     }
+}
+
+/// `similarity.csv`: a line a pair of submissions.
+///
+/// # Errors
+///
+/// When a line cannot be written.
+pub fn similarity(pairs: &[Pair]) -> anyhow::Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["a", "b", "percent", "shared"])?;
+    for pair in pairs {
+        let (a, b) = (cell(&pair.a), cell(&pair.b));
+        let percent = format!("{:.1}", pair.percent);
+        writer.write_record([a, b, percent, pair.shared.to_string()])?;
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
 }

@@ -10,6 +10,9 @@ pub(super) fn render(report: &Report) -> String {
     if !report.finished {
         text.push_str("The run has not come to its end.\n");
     }
+    for part in report.shards.missing() {
+        let _ = writeln!(text, "Shard {part}/{} is not in here.", report.shards.of);
+    }
     text.push_str(
         "\n| submission | score | of | passed | failed | blocked | errors | not run |\n",
     );

@@ -4,11 +4,12 @@
 //! |---|---|
 //! | `json.rs` | `report.json`, whose schema is `tests/report.schema.json` |
 //! | `junit.rs` | `junit.xml` |
-//! | `csv.rs` | `gradebook.csv`, a line a submission |
+//! | `csv.rs` | `gradebook.csv`, a line a submission, and `similarity.csv` |
 //! | `markdown.rs` | `report.md` |
 //! | `gradescope.rs` | `results.json`, as Gradescope's autograders write it |
 //! | `terminal.rs` | the table on the terminal |
 //! | `files.rs` | all of them, replaced atomically |
+//! | `merge.rs` | the reports of a run's parts, put together |
 
 mod csv;
 mod files;
@@ -16,6 +17,7 @@ mod gradescope;
 mod json;
 mod junit;
 mod markdown;
+mod merge;
 mod terminal;
 
 use serde::{Deserialize, Serialize};
@@ -23,7 +25,9 @@ use serde::{Deserialize, Serialize};
 use crate::grade::Isolation;
 use crate::harness::{Check, Failure, Outcome, Status};
 
+pub use csv::similarity as similarity_csv;
 pub use files::{Files, replace};
+pub use merge::Merged;
 pub use terminal::outcome_line;
 
 /// How much a report says of a check that did not pass.
@@ -37,6 +41,16 @@ pub enum Feedback {
     Brief,
     /// Nothing but the status.
     None,
+}
+
+impl Feedback {
+    /// Where to read or what to type, if something is said at all.
+    fn hint(self, text: &str) -> String {
+        match self {
+            Feedback::Full | Feedback::Brief => text.to_owned(),
+            Feedback::None => String::new(),
+        }
+    }
 }
 
 /// Who sees a test's result on Gradescope.
@@ -83,6 +97,12 @@ pub struct Report {
     pub seed: u64,
     /// How often each check ran.
     pub repeat: u32,
+    /// Which parts of the run this is the report of.
+    #[serde(default)]
+    pub shards: Shards,
+    /// A hash of the checks' sources: another one is another version of the course.
+    #[serde(default)]
+    pub course: String,
     /// How submissions were kept apart.
     pub isolation: Isolation,
     /// Who sees results on Gradescope.
@@ -95,6 +115,35 @@ pub struct Report {
     pub totals: Totals,
     /// The submissions, in order of name.
     pub submissions: Vec<SubmissionReport>,
+}
+
+/// Which parts of a run (`--shard i/n`) a report holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shards {
+    /// The parts, from 1, in order.
+    pub held: Vec<usize>,
+    /// How many parts the run has.
+    pub of: usize,
+}
+
+impl Default for Shards {
+    fn default() -> Self {
+        Shards::one(1, 1)
+    }
+}
+
+impl Shards {
+    /// Part `i` (from 1) of `of`.
+    pub fn one(i: usize, of: usize) -> Shards {
+        Shards { held: vec![i], of }
+    }
+
+    /// The parts that are not there.
+    pub fn missing(&self) -> Vec<usize> {
+        let mut all: Vec<usize> = (1..=self.of).collect();
+        all.retain(|part| !self.held.contains(part));
+        all
+    }
 }
 
 /// Sums of submissions or of checks.
@@ -201,15 +250,17 @@ pub struct CheckReport {
     pub note: Option<String>,
     /// Milliseconds.
     pub millis: u64,
-    /// Where the sheet teaches it.
+    /// Where the sheet teaches it; left out when nothing is to be said of it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sheet: String,
-    /// A command that shows it by hand.
+    /// A command that shows it by hand; left out likewise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub by_hand: String,
 }
 
 impl CheckReport {
     /// A check whose turn has not come.
-    pub fn not_run(check: &Check) -> CheckReport {
+    pub fn not_run(check: &Check, feedback: Feedback) -> CheckReport {
         CheckReport {
             id: check.id.to_owned(),
             step: check.step().to_owned(),
@@ -221,8 +272,8 @@ impl CheckReport {
             failure: None,
             note: None,
             millis: 0,
-            sheet: check.sheet.to_owned(),
-            by_hand: check.by_hand.to_owned(),
+            sheet: feedback.hint(check.sheet),
+            by_hand: feedback.hint(check.by_hand),
         }
     }
 
@@ -265,8 +316,8 @@ impl CheckReport {
             failure,
             note: outcome.note.clone(),
             millis: outcome.millis,
-            sheet: outcome.sheet.clone(),
-            by_hand: outcome.by_hand.clone(),
+            sheet: feedback.hint(&outcome.sheet),
+            by_hand: feedback.hint(&outcome.by_hand),
         }
     }
 
@@ -400,48 +451,6 @@ impl Report {
     pub fn from_json(text: &str) -> anyhow::Result<Report> {
         json::read(text)
     }
-
-    /// Puts the reports of shards together: every submission once, the one that has come
-    /// further where two have it.
-    ///
-    /// # Errors
-    ///
-    /// When there is none, or they are of different seeds.
-    pub fn merge(reports: Vec<Report>) -> anyhow::Result<Report> {
-        let mut reports = reports.into_iter();
-        let Some(mut merged) = reports.next() else {
-            anyhow::bail!("no report to merge");
-        };
-        for report in reports {
-            anyhow::ensure!(
-                report.seed == merged.seed && report.repeat == merged.repeat,
-                "the reports are of runs with different seeds ({} and {}): give every \
-                 shard the same --seed and --repeat",
-                merged.seed,
-                report.seed
-            );
-            merged.finished &= report.finished;
-            if merged.isolation != report.isolation {
-                merged.isolation = Isolation::ProcessGroups;
-            }
-            for submission in report.submissions {
-                let twin = merged
-                    .submissions
-                    .iter_mut()
-                    .find(|other| other.name == submission.name);
-                match twin {
-                    Some(twin) if twin.totals.not_run > submission.totals.not_run => {
-                        *twin = submission;
-                    }
-                    Some(_) => {}
-                    None => merged.submissions.push(submission),
-                }
-            }
-        }
-        merged.submissions.sort_by(|a, b| a.name.cmp(&b.name));
-        merged.sum_up();
-        Ok(merged)
-    }
 }
 
 /// Replaces what terminals and XML do not take: control characters, but for line ends and
@@ -461,7 +470,7 @@ fn plain(text: &str) -> String {
     safe
 }
 
-/// As [`plain`], in one line.
-fn plain_line(text: &str) -> String {
+/// As what terminals take, in one line: control characters become visible.
+pub fn plain_line(text: &str) -> String {
     plain(text).replace('\n', " ")
 }

@@ -51,6 +51,10 @@ pub(super) fn render(report: &Report) -> String {
     }
     let _ = writeln!(text, "{table}");
     let _ = writeln!(text, "seed {}", report.seed);
+    for part in report.shards.missing() {
+        let of = report.shards.of;
+        let _ = writeln!(text, "{MEH}shard {part}/{of} is not in here{MEH:#}");
+    }
     text
 }
 

@@ -21,7 +21,7 @@ use crate::support::{
 use grading::grade::Isolation;
 #[cfg(target_os = "linux")]
 use grading::harness::Exam;
-use grading::report::{CheckStatus, Report, State};
+use grading::report::{CheckStatus, Report, State, SubmissionReport};
 use libtest_mimic::Trial;
 
 /// The tests of this file.
@@ -54,6 +54,47 @@ pub fn trials() -> Vec<Trial> {
             a_program_ends_with_who_has_started_it,
         ),
         ("shards_merge_to_the_whole", shards_merge_to_the_whole),
+        (
+            "a_merge_says_which_shards_are_missing",
+            a_merge_says_which_shards_are_missing,
+        ),
+        (
+            "reports_of_different_runs_are_not_merged",
+            reports_of_different_runs_are_not_merged,
+        ),
+        (
+            "a_resume_over_another_run_is_refused",
+            a_resume_over_another_run_is_refused,
+        ),
+        (
+            "wrong_usage_ends_with_status_2",
+            wrong_usage_ends_with_status_2,
+        ),
+        (
+            "what_does_not_compile_is_told_in_the_students_terms",
+            what_does_not_compile_is_told_in_the_students_terms,
+        ),
+        (
+            "control_characters_and_formulas_in_names_are_harmless",
+            control_characters_and_formulas_in_names_are_harmless,
+        ),
+        (
+            "similarity_of_one_asks_for_another",
+            similarity_of_one_asks_for_another,
+        ),
+        (
+            "an_empty_submission_has_a_test_that_says_so",
+            an_empty_submission_has_a_test_that_says_so,
+        ),
+        #[cfg(unix)]
+        (
+            "links_that_lead_out_are_not_followed",
+            links_that_lead_out_are_not_followed,
+        ),
+        (
+            "the_examples_get_what_their_headers_say",
+            the_examples_get_what_their_headers_say,
+        ),
         (
             "a_submission_is_never_written_to",
             a_submission_is_never_written_to,
@@ -194,15 +235,65 @@ fn marks_and_exit_status_say_what_was_handed_in() {
     assert_eq!(some_not.status.code(), Some(1));
     let usage = run(&["grade", all.to_str().unwrap(), "--shard", "3/2"]);
     assert_eq!(usage.status.code(), Some(2));
-    let error = run(&["grade", dir.path().join("nowhere").to_str().unwrap()]);
-    assert_eq!(error.status.code(), Some(3));
-    assert!(
-        stderr(&error).starts_with("error: cannot find"),
-        "{}",
-        stderr(&error)
-    );
-    let error = run(&["grade", all.to_str().unwrap(), "--only", "no_such_step"]);
-    assert_eq!(error.status.code(), Some(3));
+}
+
+fn wrong_usage_ends_with_status_2() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let good = at("good");
+    python_submission(Path::new(&good), |source| source);
+    fs::create_dir_all(at("nothing")).unwrap();
+    fs::write(at("work.zip"), "PK").unwrap();
+    for (words, part) in [
+        (vec!["grade", &at("nowhere")], "error: cannot find"),
+        (vec!["grade", &at("work.zip")], "unpack it first"),
+        (vec!["grade", &at("nothing")], "there is no submission"),
+        (vec!["grade", &good, "--jobs", "0"], "--jobs"),
+        (vec!["grade", &good, "--only", "zzz"], "`cargo lab` lists"),
+        (
+            vec!["grade", &good, "--only", "tcp_servr"],
+            "did you mean tcp_server?",
+        ),
+        (
+            vec!["grade", &good, "--only", "tcp_server.listen"],
+            "did you mean tcp_server.listens?",
+        ),
+        (vec!["merge", &at("nowhere")], "error: cannot read"),
+        (vec!["similarity", &at("nowhere")], "error: cannot find"),
+    ] {
+        let output = run(&words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert!(stderr(&output).contains(part), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "", "{words:?}");
+    }
+}
+
+/// What `labs/grading.md` and the programs say of themselves.
+fn the_examples_get_what_their_headers_say() {
+    let out = tempfile::tempdir().unwrap();
+    let examples = tests_dir().join("examples");
+    let report = grade(&examples, out.path(), &["--only=tcp_server"]);
+    let [ada, bob, cleo, notes] = report.submissions.as_slice() else {
+        panic!("{} examples", report.submissions.len())
+    };
+    let not_passed = |one: &SubmissionReport| -> Vec<(String, CheckStatus)> {
+        let checks = one.checks.iter();
+        let checks = checks.filter(|check| check.status != CheckStatus::Passed);
+        checks
+            .map(|check| (check.id.clone(), check.status))
+            .collect()
+    };
+    assert_eq!(not_passed(ada), []);
+    assert_eq!(ada.totals.score, ada.totals.max_score);
+    let expected = [
+        ("tcp_server.numbers_each_connection", CheckStatus::Failed),
+        ("tcp_server.numbers_a_crowd", CheckStatus::Blocked),
+        ("tcp_server.prints_what_happens", CheckStatus::Blocked),
+    ];
+    let expected = expected.map(|(id, status)| (id.to_owned(), status));
+    assert_eq!(not_passed(bob), expected);
+    assert_eq!((cleo.state, cleo.totals.score), (State::Graded, 0));
+    assert_eq!(notes.state, State::NotGradable);
 }
 
 /// A wrong `lab.toml`, an archive, another name: each is answered with what is wrong.
@@ -510,6 +601,111 @@ fn shards_merge_to_the_whole() {
     assert_eq!(without_times(&stdout(&merged)), without_times(&whole));
 }
 
+fn a_merge_says_which_shards_are_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = dir.path().join("all");
+    for name in ["ada", "bob", "cleo"] {
+        python_submission(&all.join(name), |source| source);
+    }
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    for part in ["1", "2", "3"] {
+        let shard = format!("{part}/3");
+        let args = ["--only=tcp_server.listens", "--shard", &shard];
+        grade(&all, Path::new(&at(part)), &args);
+    }
+    let merged = |parts: &[&str]| {
+        let parts: Vec<String> = parts.iter().map(|part| at(part)).collect();
+        let mut words = vec!["merge".to_owned()];
+        words.extend(parts);
+        words.extend(["--format=csv", "--out"].map(str::to_owned));
+        words.push(at("merged"));
+        run(&words)
+    };
+    let complete = merged(&["3", "1", "2"]);
+    assert_eq!(complete.status.code(), Some(0), "{}", stderr(&complete));
+    assert_eq!(stderr(&complete), "");
+
+    let two = merged(&["1", "2"]);
+    assert_eq!(two.status.code(), Some(3));
+    let said = stderr(&two);
+    assert!(said.contains("there is no report of shard 3/3"), "{said}");
+    assert_eq!(stdout(&two).lines().count(), 3, "{}", stdout(&two));
+    assert!(!report(Path::new(&at("merged"))).finished);
+    // What was merged can be merged on.
+    fs::rename(at("merged"), at("two")).unwrap();
+    let rest = merged(&["two", "3"]);
+    assert_eq!(rest.status.code(), Some(0), "{}", stderr(&rest));
+    assert_eq!(stdout(&rest), stdout(&complete));
+}
+
+fn reports_of_different_runs_are_not_merged() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = dir.path().join("all");
+    for name in ["ada", "bob"] {
+        python_submission(&all.join(name), |source| source);
+    }
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let parts = [
+        ("1", "1/2", "tcp_server.listens"),
+        ("2", "2/2", "tcp_server.numbers_a_crowd"),
+    ];
+    for (out, shard, only) in parts {
+        let args = ["--only", only, "--shard", shard];
+        grade(&all, Path::new(&at(out)), &args);
+    }
+    let merged = run(&["merge", &at("1"), &at("2")]);
+    assert_eq!(merged.status.code(), Some(2));
+    let said = stderr(&merged);
+    assert!(said.contains("checks: tcp_server.listens there"), "{said}");
+}
+
+fn a_resume_over_another_run_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (all, out) = (dir.path().join("all"), dir.path().join("out"));
+    for name in ["ada", "bob"] {
+        python_submission(&all.join(name), |source| source);
+    }
+    let listens = "--only=tcp_server.listens";
+    grade(&all, &out, &[listens]);
+    let file = out.join("report.json");
+    let before = fs::read_to_string(&file).unwrap();
+    let refused = |dir: &Path, args: &[&str], part: &str| {
+        let mut command = lab();
+        command.arg("grade").arg(dir).arg("--out").arg(&out);
+        let output = command.arg("--resume").args(args).output().unwrap();
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains(part), "{args:?}: {said}");
+        assert!(said.contains("give a new --out"), "{said}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), before, "{args:?}");
+    };
+    refused(&all, &[listens, "--seed", "8"], "seed: 7 there, 8 here");
+    refused(&all, &[listens, "--repeat", "2"], "repeat: 1 there, 2 here");
+    refused(&all, &[listens, "--feedback", "none"], "feedback: full");
+    refused(&all, &[listens, "--shard", "1/2"], "shard: 1/1 there, 1/2");
+    refused(&all, &[ONLY], "checks: no other there, tcp_server.numbers");
+    refused(&all.join("ada"), &[listens], "submissions: bob there");
+    // The same run goes on, with a submission that came later, too.
+    python_submission(&all.join("cleo"), |source| source);
+    let resumed = grade(&all, &out, &[listens, "--resume"]);
+    assert_eq!(resumed.submissions.len(), 3);
+
+    // What another version of the course has graded is not taken over.
+    let before = fs::read_to_string(&file).unwrap();
+    let version = resumed.course.as_str();
+    assert_eq!(version.len(), 16);
+    fs::write(&file, before.replace(version, "0000000000000000")).unwrap();
+    let words = ["grade", all.to_str().unwrap(), listens, "--resume", "--out"];
+    let words = words.iter().copied().chain([out.to_str().unwrap()]);
+    let output = run(&words.collect::<Vec<_>>());
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(
+        said.contains("version of the course: 0000000000000000"),
+        "{said}"
+    );
+}
+
 fn a_submission_is_never_written_to() {
     let dir = tempfile::tempdir().unwrap();
     let one = dir.path().join("one");
@@ -622,7 +818,135 @@ fn feedback_can_be_brief_or_none() {
     assert!(
         !of("brief").contains("it listens") && of("brief").contains("connection #»1")
     );
-    assert!(!of("none").contains("connection #»1"));
+    let none = of("none");
+    for part in ["connection #»1", "\"sheet\"", "\"by_hand\""] {
+        assert!(!none.contains(part), "{part}");
+    }
+}
+
+fn what_does_not_compile_is_told_in_the_students_terms() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = dir.path().join("all");
+    let package = |name: &str, manifest: &str| {
+        let folder = all.join(name);
+        fs::create_dir_all(folder.join("src")).unwrap();
+        fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+        fs::write(folder.join("src/main.rs"), "fn main() {}\n").unwrap();
+    };
+    let head = "[package]\nname = \"tcp_server\"\nedition = \"2024\"\n";
+    package("manifest", "[package\n");
+    package(
+        "elsewhere",
+        &format!("{head}[dependencies]\nx.path = \"../x\"\n"),
+    );
+    let missing = "[dependencies]\nno_such_crate_of_the_course = \"1\"\n";
+    package("missing", &format!("{head}{missing}"));
+    let listens = "--only=tcp_server.listens";
+    // So that nobody asks the network for the crate.
+    let output = lab()
+        .args(["grade", "--format=json", "--seed=7", listens])
+        .arg(&all)
+        .env("CARGO_NET_OFFLINE", "true")
+        .output()
+        .unwrap();
+    let report = Report::from_json(&stdout(&output)).unwrap();
+    for one in &report.submissions {
+        let check = &one.checks[0];
+        let said = check.feedback.as_deref().unwrap();
+        assert!(said.contains("expected: it compiles"), "{said}");
+        assert!(
+            said.contains("by hand:  cargo build -p tcp_server"),
+            "{said}"
+        );
+        let copies = course().join("target/grade");
+        assert!(!said.contains(copies.to_str().unwrap()), "{said}");
+        assert!(!said.contains("--offline"), "{said}");
+    }
+    let said = report.submissions[2].checks[0].feedback.as_deref().unwrap();
+    assert!(said.contains("builds have no network"), "{said}");
+    assert!(said.contains("anyhow, "), "{said}");
+}
+
+fn control_characters_and_formulas_in_names_are_harmless() {
+    // Windows has no such names.
+    if cfg!(windows) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let all = dir.path().join("all");
+    for name in ["-dash", "a\u{1b}[2J\nb"] {
+        python_submission(&all.join(name), |source| source);
+    }
+    let words = |command: &str, rest: &[&str]| {
+        let all = all.to_str().unwrap();
+        run(&[&[command, all], rest].concat())
+    };
+    let listens = "--only=tcp_server.listens";
+    let csv = stdout(&words("grade", &[listens, "--format", "csv"]));
+    let names: Vec<&str> = csv.lines().skip(1).collect();
+    assert!(names[0].starts_with("'-dash,"), "{csv:?}");
+    assert!(names[1].starts_with("a\\x1b[2J b,"), "{csv:?}");
+    let csv = stdout(&words("similarity", &["--csv"]));
+    assert!(csv.contains("\n'-dash,a\\x1b[2J b,100.0,"), "{csv:?}");
+    let table = stdout(&words("similarity", &[]));
+    assert!(table.contains(" runs  -dash  a\\x1b[2J b\n"), "{table:?}");
+}
+
+fn similarity_of_one_asks_for_another() {
+    let dir = tempfile::tempdir().unwrap();
+    python_submission(&dir.path().join("ada"), |source| source);
+    let output = run(&["similarity", dir.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(said.contains("two submissions are needed"), "{said}");
+}
+
+fn an_empty_submission_has_a_test_that_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let words = ["grade", "--single", "--format=gradescope"];
+    let output = lab().args(words).arg(dir.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let results: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let said = results["tests"][0]["output"].as_str().unwrap();
+    assert!(said.contains("it is empty"), "{said}");
+    assert_eq!(results["tests"][0]["status"], "failed");
+}
+
+#[cfg(unix)]
+fn links_that_lead_out_are_not_followed() {
+    use std::os::unix::fs::symlink;
+
+    let dir = tempfile::tempdir().unwrap();
+    let (all, elsewhere) = (dir.path().join("all"), dir.path().join("elsewhere"));
+    python_submission(&elsewhere, |source| source);
+    python_submission(&all.join("manifest"), |source| source);
+    let lab_toml = all.join("manifest/lab.toml");
+    fs::rename(&lab_toml, dir.path().join("lab.toml")).unwrap();
+    symlink(dir.path().join("lab.toml"), &lab_toml).unwrap();
+    python_submission(&all.join("nowhere"), |source| source);
+    fs::remove_file(all.join("nowhere/lab.toml")).unwrap();
+    symlink("/no/such/file", all.join("nowhere/lab.toml")).unwrap();
+    symlink(&elsewhere, all.join("whole")).unwrap();
+    // A link that stays inside is followed.
+    python_submission(&all.join("within"), |source| source);
+    fs::rename(all.join("within/lab.toml"), all.join("within/x.toml")).unwrap();
+    symlink("x.toml", all.join("within/lab.toml")).unwrap();
+
+    let report = grade(
+        &all,
+        &dir.path().join("out"),
+        &["--only=tcp_server.listens"],
+    );
+    let said = |index: usize| {
+        let one = &report.submissions[index];
+        (one.state, one.problem.clone().unwrap_or_default())
+    };
+    for index in 0..3 {
+        let (state, problem) = said(index);
+        assert_eq!(state, State::NotGradable, "{problem}");
+        assert!(problem.contains("not followed"), "{problem}");
+    }
+    assert_eq!(said(3), (State::Graded, String::new()));
 }
 
 /// As `nohup cargo lab grade … &` in a script starts it.

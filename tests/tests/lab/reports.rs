@@ -13,7 +13,7 @@ use crate::support::tests_dir;
 use grading::grade::Isolation;
 use grading::harness::{Failure, python};
 use grading::report::{
-    CheckReport, CheckStatus, FORMAT, Feedback, Files, Format, Report, State,
+    CheckReport, CheckStatus, FORMAT, Feedback, Files, Format, Report, Shards, State,
     SubmissionReport, Totals, Visibility,
 };
 use libtest_mimic::Trial;
@@ -77,6 +77,8 @@ fn sample() -> Report {
         format: FORMAT,
         seed: 42,
         repeat: 1,
+        shards: Shards::default(),
+        course: "0".to_owned(),
         isolation: Isolation::Namespaces,
         visibility: Visibility::AfterDueDate,
         feedback: Feedback::Full,
@@ -252,7 +254,7 @@ fn totals_of_a_merge_are_those_of_its_parts() {
         shards.push(shard);
     }
     let merged = Report::merge(shards.clone()).unwrap();
-    assert_eq!(merged.totals, report.totals);
+    assert_eq!(merged.report.totals, report.totals);
     shards[0].seed = 1;
     assert!(Report::merge(shards).is_err(), "different seeds");
     assert!(Report::merge(Vec::new()).is_err());

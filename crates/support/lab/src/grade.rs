@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
-use grading::grade::{Batch, Event, Pair, find};
+use grading::grade::{Batch, Event, Pair, Usage, find};
 use grading::harness::Outcome;
-use grading::report::{self, Feedback, Files, Report, State, Visibility};
+use grading::report::{self, Feedback, Files, Merged, Report, State, Visibility};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// What `cargo lab grade` takes.
@@ -26,7 +27,7 @@ pub struct GradeArgs {
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// How many checks run at once; three a core, if not given
-    #[arg(long)]
+    #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     jobs: Option<usize>,
     /// Seed of all random inputs; the same seed gives the same marks
     #[arg(long)]
@@ -56,7 +57,7 @@ pub struct GradeArgs {
     #[arg(long, requires = "out")]
     similarity: bool,
     /// Seconds that building one submission may take
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     build_limit: u64,
     /// Run programs without namespaces: they see the real network, files and processes,
     /// and a fixed port is used by one check at a time
@@ -190,24 +191,38 @@ pub fn grade(args: GradeArgs) -> anyhow::Result<ExitCode> {
         files,
         resume: args.resume,
     };
-    if let (true, Some(out)) = (args.similarity, &args.out) {
-        let pairs = grading::grade::similarity(&find(&batch.dirs, batch.single)?)?;
-        report::replace(&out.join("similarity.csv"), pairs_as_csv(&pairs).as_bytes())?;
-    }
     let progress = Progress::new();
     let report = grading::grade::grade(&batch, &|event| progress.tell(event));
     progress.bar.finish_and_clear();
     let report = report?;
+    if let (true, Some(out)) = (args.similarity, &args.out) {
+        let pairs = grading::grade::similarity(&find(&batch.dirs, batch.single)?)?;
+        let text = report::similarity_csv(&pairs)?;
+        report::replace(&out.join("similarity.csv"), text.as_bytes())?;
+    }
     print(&report, shown)?;
     Ok(verdict(&report))
 }
 
 /// Shows which submissions share most.
 pub fn similarity(args: &SimilarityArgs) -> anyhow::Result<ExitCode> {
-    let mut pairs = grading::grade::similarity(&find(&args.dirs, false)?)?;
+    let submissions = find(&args.dirs, false)?;
+    let compared = submissions.len();
+    if compared < 2 {
+        return Err(Usage::new(format!(
+            "two submissions are needed to compare; there {}: name a folder that holds the \
+             folders of several",
+            match compared {
+                0 => "is none".to_owned(),
+                _ => "is one".to_owned(),
+            }
+        )));
+    }
+    let mut pairs = grading::grade::similarity(&submissions)?;
+    let too_short = pairs.is_empty();
     pairs.truncate(args.top);
     let text = if args.csv {
-        pairs_as_csv(&pairs)
+        report::similarity_csv(&pairs)?
     } else {
         let mut text = String::new();
         for pair in &pairs {
@@ -217,7 +232,15 @@ pub fn similarity(args: &SimilarityArgs) -> anyhow::Result<ExitCode> {
                 percent,
                 shared,
             } = pair;
-            text.push_str(&format!("{percent:>5.1} %  {shared:>5} runs  {a}  {b}\n"));
+            let runs = match shared {
+                1 => "run ",
+                _ => "runs",
+            };
+            let (a, b) = (report::plain_line(a), report::plain_line(b));
+            text.push_str(&format!("{percent:>5.1} %  {shared:>5} {runs}  {a}  {b}\n"));
+        }
+        if too_short {
+            text.push_str("No two of the submissions are long enough to compare.\n");
         }
         text.push_str(
             "Much in common is a reason to look, not a proof: short programs are alike.\n",
@@ -229,16 +252,6 @@ pub fn similarity(args: &SimilarityArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn pairs_as_csv(pairs: &[Pair]) -> String {
-    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-    let mut text = "a,b,percent,shared\n".to_owned();
-    for pair in pairs {
-        let (a, b) = (quoted(&pair.a), quoted(&pair.b));
-        text.push_str(&format!("{a},{b},{:.1},{}\n", pair.percent, pair.shared));
-    }
-    text
-}
-
 /// Merges the reports of shards.
 pub fn merge(args: &MergeArgs) -> anyhow::Result<ExitCode> {
     let (shown, formats) = formats(&args.format);
@@ -248,13 +261,14 @@ pub fn merge(args: &MergeArgs) -> anyhow::Result<ExitCode> {
             true => path.join("report.json"),
             false => path.clone(),
         };
-        let text = std::fs::read_to_string(&file)
-            .with_context(|| format!("cannot read {}", file.display()))?;
+        let text = std::fs::read_to_string(&file).map_err(|error| {
+            Usage::new(format!("cannot read {}: {error}", file.display()))
+        })?;
         let report =
             Report::from_json(&text).with_context(|| file.display().to_string())?;
         reports.push(report);
     }
-    let report = Report::merge(reports)?;
+    let Merged { report, missing } = Report::merge(reports)?;
     if let Some(dir) = &args.out {
         let files = Files::new(dir, &formats);
         files.write(&report)?;
@@ -263,7 +277,14 @@ pub fn merge(args: &MergeArgs) -> anyhow::Result<ExitCode> {
         }
     }
     print(&report, shown)?;
-    Ok(verdict(&report))
+    for what in &missing {
+        eprintln!("not complete: {what}");
+    }
+    // Students without a line are no verdict: the gradebook only looks complete.
+    Ok(match report.shards.missing().is_empty() {
+        true => verdict(&report),
+        false => ExitCode::from(3),
+    })
 }
 
 fn print(report: &Report, format: report::Format) -> anyhow::Result<()> {
@@ -301,22 +322,32 @@ impl Progress {
 
     pub fn tell(&self, event: Event<'_>) {
         match event {
-            Event::Begin { checks, isolation } => {
+            Event::Begin {
+                checks,
+                isolation,
+                wanted,
+            } => {
                 self.bar.set_length(checks as u64);
                 let how = isolation.describe();
-                if !isolation.separates_ports() {
+                // Who has asked for it has been told what it means.
+                if !isolation.separates_ports() && !wanted {
                     self.bar
                         .suspend(|| eprintln!("no namespaces here: isolation by {how}"));
                 }
             }
             Event::Building(name) => {
+                let name = report::plain_line(name);
                 self.bar.set_message(format!("{name}: building"));
             }
             Event::Done(name, Outcome { id, .. }) => {
                 self.bar.inc(1);
+                let name = report::plain_line(name);
                 self.bar.set_message(format!("{name}: {id}"));
             }
-            Event::Trouble(what) => self.bar.suspend(|| eprintln!("warning: {what}")),
+            Event::Trouble(what) => {
+                let what = report::plain_line(what);
+                self.bar.suspend(|| eprintln!("warning: {what}"));
+            }
         }
     }
 }

@@ -87,7 +87,10 @@ fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr(), "error: {error:#}");
-        // 2 is wrong usage, by clap; 1 is a verdict.
-        ExitCode::from(3)
+        // 2 is wrong usage, as by clap; 1 is a verdict.
+        match error.is::<grading::grade::Usage>() {
+            true => ExitCode::from(2),
+            false => ExitCode::from(3),
+        }
     })
 }
