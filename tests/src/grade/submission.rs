@@ -19,6 +19,8 @@ const MOST_BYTES: u64 = 256 * 1024 * 1024;
 const MOST_FILES: u64 = 20_000;
 /// How many folders of scratch copies, empty after their run, are left for the next one.
 const KEPT_COPIES: usize = 24;
+/// How many graders may work on copies of one submission at the same time.
+const MOST_COPIES: u32 = 1000;
 
 /// A folder to be graded.
 #[derive(Clone, Debug)]
@@ -305,11 +307,15 @@ impl Scratch {
             .with_context(|| format!("cannot make {}", all.display()))?;
         let mut hash = Fnv::default();
         hash.add(submission.dir.to_string_lossy().as_bytes());
-        for number in 0.. {
+        for number in 0..MOST_COPIES {
             let dir = all.join(format!("{:016x}-{number}", hash.0));
-            fs::create_dir_all(&dir)?;
-            let lock = File::create(dir.join("lock"))?;
-            if lock.try_lock().is_err() {
+            let Ok(lock) =
+                fs::create_dir_all(&dir).and_then(|()| File::create(dir.join("lock")))
+            else {
+                continue; // Another grader is just removing it.
+            };
+            // One that was removed between those two calls holds a lock that nobody sees.
+            if lock.try_lock().is_err() || !dir.join("lock").exists() {
                 continue;
             }
             let scratch = Scratch {
@@ -523,7 +529,10 @@ pub(super) fn forget_old_copies() {
     copies.sort();
     let surplus = copies.len().saturating_sub(KEPT_COPIES);
     for (_, dir) in copies.into_iter().take(surplus) {
-        if File::open(dir.join("lock")).is_ok_and(|lock| lock.try_lock().is_ok()) {
+        // Held until the folder is gone: nobody may move in meanwhile.
+        if let Ok(lock) = File::open(dir.join("lock"))
+            && lock.try_lock().is_ok()
+        {
             let _ = fs::remove_dir_all(dir);
         }
     }
