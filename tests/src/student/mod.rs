@@ -7,24 +7,30 @@
 //! | `progress.rs` | what has been done, kept in `work/`, never trusted for marks |
 //! | `workshop.rs` | start, new, reset, run, solution |
 //! | `languages.rs` | an empty program in another language than Rust |
+//! | `usage.rs` | wrong usage, which ends with a status of its own |
 //! | `lesson.rs` | check a step, its feedback, the next hint |
 //! | `watch.rs` | check again on every save |
+//! | `editor.rs` | the student's editor |
 //! | `doctor.rs` | what is missing on this machine |
 //! | `author.rs` | what is missing in the course |
 
 mod author;
 mod course;
 mod doctor;
+mod editor;
 mod languages;
 mod lesson;
 mod progress;
+mod usage;
 mod watch;
 mod workshop;
 
 pub use author::author_check;
 pub use course::{Chapter, Course, Step};
 pub use doctor::{Finding, doctor};
-pub use lesson::{Lesson, Links, overview, section};
+pub use editor::Editor;
+pub use lesson::{Hints, Lesson, Links, overview, section};
 pub use progress::Progress;
+pub use usage::Usage;
 pub use watch::{Key, Watch};
-pub use workshop::Workshop;
+pub use workshop::{Again, Workshop};
