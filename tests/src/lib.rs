@@ -13,3 +13,6 @@ pub mod harness;
 pub mod report;
 pub mod sheets;
 pub mod student;
+mod usage;
+
+pub use usage::Usage;

@@ -13,7 +13,7 @@ use super::lane::{self, Lane, Setup};
 use super::submission::{
     Scratch, Submission, archives, course_version, find, forget_old_copies,
 };
-use super::usage::Usage;
+use crate::Usage;
 use crate::checks;
 use crate::harness::{Check, Executor, Outcome, Status, schedule};
 use crate::report::{
@@ -100,7 +100,7 @@ pub fn select(words: &[String]) -> anyhow::Result<Vec<Check>> {
                 [] => "`cargo lab` lists the steps".to_owned(),
                 names => format!("did you mean {}?", names.join(" or ")),
             };
-            return Err(Usage::new(format!(
+            return Err(Usage::error(format!(
                 "{word:?} is no step, chapter or check; {hint}"
             )));
         }
@@ -161,7 +161,7 @@ pub fn grade(
 ) -> anyhow::Result<Report> {
     let submissions = find(&batch.dirs, batch.single)?;
     if submissions.is_empty() {
-        return Err(Usage::new(
+        return Err(Usage::error(
             "there is no submission in there: a folder with a Cargo.toml or a lab.toml, or \
              a folder of such folders",
         ));
@@ -399,7 +399,7 @@ fn go_on(report: &mut Report, earlier: &Report) -> anyhow::Result<()> {
         differences.push(format!("submissions: {}{more} there, not here", first.name));
     }
     if !differences.is_empty() {
-        return Err(Usage::new(format!(
+        return Err(Usage::error(format!(
             "the reports in --out are of another run, whose marks --resume would replace \
              ({}): give a new --out, or leave out --resume to begin anew",
             differences.join("; ")

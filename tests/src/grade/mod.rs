@@ -7,17 +7,14 @@
 //! | `lane.rs` | the process that runs one check at a time in there |
 //! | `batch.rs` | many submissions, resumed, sharded, reported after every check |
 //! | `similarity.rs` | which submissions share most |
-//! | `usage.rs` | what the command line got wrong |
 
 mod batch;
 mod isolate;
 mod lane;
 mod similarity;
 mod submission;
-mod usage;
 
 pub use batch::{Batch, Event, grade, select};
 pub use isolate::{Isolation, inner_command};
 pub use similarity::{Pair, similarity};
 pub use submission::{Submission, find};
-pub use usage::Usage;

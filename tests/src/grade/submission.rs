@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 
 use super::isolate::{Isolation, wrapper};
-use super::usage::Usage;
+use crate::Usage;
 use crate::harness::{
     BuildOptions, Outcome, Prepared, course_root, declared_steps, project_folders,
 };
@@ -43,14 +43,14 @@ pub fn find(dirs: &[PathBuf], single: bool) -> anyhow::Result<Vec<Submission>> {
     let mut found = Vec::new();
     for dir in dirs {
         let real = dir.canonicalize().map_err(|error| {
-            Usage::new(format!("cannot find {}: {error}", dir.display()))
+            Usage::error(format!("cannot find {}: {error}", dir.display()))
         })?;
         if !real.is_dir() {
             let hint = match is_archive(&real) {
                 true => ": unpack it first",
                 false => "",
             };
-            return Err(Usage::new(format!(
+            return Err(Usage::error(format!(
                 "{} is not a folder{hint}",
                 dir.display()
             )));
@@ -74,7 +74,7 @@ pub fn find(dirs: &[PathBuf], single: bool) -> anyhow::Result<Vec<Submission>> {
         if let [a, b] = pair
             && a.name == b.name
         {
-            return Err(Usage::new(format!(
+            return Err(Usage::error(format!(
                 "two submissions are called {}: {} and {}",
                 a.name,
                 a.dir.display(),

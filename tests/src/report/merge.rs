@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Report, Shards, State};
-use crate::grade::{Isolation, Usage};
+use crate::Usage;
+use crate::grade::Isolation;
 
 /// What came of a merge.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +68,7 @@ impl Report {
     pub fn merge(reports: Vec<Report>) -> anyhow::Result<Merged> {
         let mut reports = reports.into_iter();
         let Some(mut merged) = reports.next() else {
-            return Err(Usage::new("no report to merge"));
+            return Err(Usage::error("no report to merge"));
         };
         for report in reports {
             let mut differences = report.differences(&merged);
@@ -78,7 +79,7 @@ impl Report {
                     .push(format!("parts of {} there, of {} here", held.of, more.of));
             }
             if !differences.is_empty() {
-                return Err(Usage::new(format!(
+                return Err(Usage::error(format!(
                     "the reports are of different runs ({}): give every shard the same \
                      --seed, --repeat, --only and --feedback",
                     differences.join("; ")

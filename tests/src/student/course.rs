@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::Usage;
 use crate::checks;
 use crate::harness::{Check, course_root};
 
@@ -41,7 +42,14 @@ pub struct Step {
     pub starter: Option<PathBuf>,
     /// What is required of it.
     pub checks: Vec<Check>,
+    /// Its default port, as its starter has it; a tool and a Unix socket have none.
+    pub port: Option<u16>,
+    /// Whether it talks UDP.
+    pub udp: bool,
 }
+
+/// The most names that are proposed for a wrong one.
+const PROPOSED: usize = 3;
 
 impl Step {
     /// The points to be earned.
@@ -82,21 +90,42 @@ impl Course {
     /// When there is none: the message names the most similar ones.
     pub fn step(&self, name: &str) -> anyhow::Result<&Step> {
         let found = self.steps().find(|step| step.name == name);
-        found.with_context(|| {
-            let alike = |step: &&Step| {
-                let ratio = similar::TextDiff::from_chars(name, &step.name).ratio();
-                ratio > 0.6
-            };
-            let names: Vec<_> = self.steps().filter(alike).map(|s| &*s.name).collect();
-            match names.as_slice() {
-                [] => format!("there is no step {name:?}; `cargo lab` lists them"),
-                names => format!(
-                    "there is no step {name:?}; did you mean {}?",
-                    names.join(" or ")
+        found.ok_or_else(|| {
+            let proposed = alike(name, self.steps().map(|step| &*step.name));
+            Usage::error(match proposed.split_last() {
+                None => format!("there is no step {name:?}; `cargo lab` lists them"),
+                Some((last, [])) => {
+                    format!("there is no step {name:?}; did you mean {last}?")
+                }
+                Some((last, others)) => format!(
+                    "there is no step {name:?}; did you mean {} or {last}?",
+                    others.join(", ")
                 ),
-            }
+            })
         })
     }
+}
+
+/// The names that are most like this one, the best first; only one, when they differ in
+/// nothing but upper case, hyphens and spaces.
+fn alike<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let name = name.trim().to_lowercase().replace(['-', ' '], "_");
+    let ratio = |known: &'a str| {
+        let ratio = similar::TextDiff::from_chars(&*name, known).ratio();
+        (ratio, known)
+    };
+    let mut rated: Vec<_> = all.map(ratio).filter(|(ratio, _)| *ratio > 0.6).collect();
+    // Stable: of two that are as good, the one that the course has first.
+    rated.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    let most = match rated.first() {
+        Some((_, known)) if *known == name => 1,
+        _ => PROPOSED,
+    };
+    rated
+        .into_iter()
+        .take(most)
+        .map(|(_, known)| known)
+        .collect()
 }
 
 fn chapter(root: &Path, name: String) -> Chapter {
@@ -112,9 +141,12 @@ fn chapter(root: &Path, name: String) -> Chapter {
         }
         let starter = root.join("tests/starters").join(&name).join(step);
         let checks = checks::all().into_iter();
+        let begin = fs::read_to_string(starter.join("src/main.rs")).unwrap_or_default();
         steps.push(Step {
             name: step.to_owned(),
             reference,
+            port: default_port(&begin),
+            udp: name.ends_with("_udp"),
             starter: starter.join("Cargo.toml").exists().then_some(starter),
             checks: checks.filter(|check| check.step() == step).collect(),
         });
@@ -125,6 +157,13 @@ fn chapter(root: &Path, name: String) -> Chapter {
         steps,
         name,
     }
+}
+
+/// The default of the argument `port` in a starter's source.
+fn default_port(source: &str) -> Option<u16> {
+    let (before, _) = source.split_once("port: u16")?;
+    let (_, value) = before.rsplit_once("default_value_t = ")?;
+    value.split(')').next()?.parse().ok()
 }
 
 /// The first "N minutes" (or "N hours") of a sheet.
@@ -145,6 +184,41 @@ fn minutes(sheet: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_is_answered_with_at_most_three_names_the_best_first() {
+        let names = [
+            "tcp_server",
+            "tcp_client",
+            "http_server",
+            "udp_server",
+            "ping",
+        ];
+        let alike = |name| alike(name, names.into_iter());
+        assert_eq!(alike("TCP-Server"), ["tcp_server"]);
+        let slip = alike("tcp_servr");
+        assert_eq!(slip.first(), Some(&"tcp_server"));
+        assert!(slip.len() <= PROPOSED, "{slip:?}");
+        assert_eq!(alike("zzz"), [""; 0]);
+    }
+
+    #[test]
+    fn each_default_port_is_that_of_the_reference() {
+        let course = Course::read().unwrap();
+        let mut known = 0;
+        for step in course.steps() {
+            let source = fs::read_to_string(step.reference.join("src/main.rs")).unwrap();
+            let port = source.split_once("Endpoint<").and_then(|(_, rest)| {
+                let number = rest.split('>').next()?;
+                number.parse().ok()
+            });
+            if let Some(port) = port {
+                assert_eq!(step.port, Some(port), "{}", step.name);
+                known += 1;
+            }
+        }
+        assert!(known > 20, "{known}");
+    }
 
     #[test]
     fn the_minutes_are_read_from_the_sheet() {

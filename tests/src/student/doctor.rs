@@ -1,9 +1,14 @@
 //! What is missing on this machine, and how to mend it.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::course::Step;
+use super::editor::Editor;
+use super::workshop::Workshop;
 use crate::grade::Isolation;
 
 /// One thing that was looked at.
@@ -18,37 +23,35 @@ pub struct Finding {
 }
 
 /// Looks at all that the course uses.
-pub fn doctor() -> Vec<Finding> {
+pub fn doctor(workshop: &Workshop) -> Vec<Finding> {
+    let rust = "install Rust from https://rustup.rs";
     let mut findings = vec![
-        version(
-            "cargo",
-            &["--version"],
-            "install Rust from https://rustup.rs",
-        ),
-        version(
-            "rustc",
-            &["--version"],
-            "install Rust from https://rustup.rs",
-        ),
+        version("cargo", &["--version"], rust),
+        version("rustc", &["--version"], rust),
         linker(),
+        work_folder(&workshop.dir),
         loopback("127.0.0.1"),
         loopback("::1"),
     ];
-    let ports = [
-        ("message_server", 8000),
-        ("tcp_server, config_server", 8080),
-        ("echo_server and many others", 65432),
-        ("chat_server", 5555),
-        ("file_server", 9000),
-        ("udp_server", 9090),
-    ];
-    findings.extend(ports.map(|(who, port)| default_port(who, port)));
+    let ports = default_ports(workshop.course.steps());
+    findings.extend(ports.iter().map(|(&port, who)| default_port(port, who)));
     let tools = [
-        ("python3", "--version", "Python 3, for programs in Python"),
-        ("nc", "-h", "netcat: install netcat-openbsd"),
+        (
+            "python3",
+            "--version",
+            "install python3, for programs in Python",
+        ),
+        ("nc", "-h", "install netcat-openbsd"),
         ("curl", "--version", "install curl"),
         ("dig", "-v", "install dnsutils or bind-utils"),
         ("ss", "--version", "install iproute2"),
+        ("openssl", "version", "install openssl, for chapter 10"),
+        ("xxd", "-v", "install xxd (or vim, which brings it)"),
+        (
+            "tshark",
+            "--version",
+            "install tshark (Wireshark), to see packets",
+        ),
     ];
     for (tool, argument, fix) in tools {
         findings.push(Finding {
@@ -127,31 +130,98 @@ fn loopback(ip: &str) -> Finding {
     }
 }
 
-fn default_port(who: &str, port: u16) -> Finding {
-    Finding {
-        what: format!("port {port}"),
-        needed: false,
-        result: match TcpListener::bind(("127.0.0.1", port)) {
-            Ok(_) => Ok(format!("free for {who}")),
+/// Whether `work/` can hold programs, or can be made.
+fn work_folder(work: &Path) -> Finding {
+    let place = work.display();
+    let attempt = |folder: &Path| tempfile::tempdir_in(folder).map(drop);
+    let result = if work.is_dir() {
+        match attempt(work) {
+            Ok(()) => Ok(format!("{place} can be written to")),
             Err(error) => Err(format!(
-                "{error}: `ss -tlnp | grep {port}` shows who has it; or give {who} another \
-                 with --port"
+                "{place} cannot be written to ({error}): `sudo chown -R $USER {place}`, \
+                 then `chmod -R u+w {place}`"
+            )),
+        }
+    } else if work.symlink_metadata().is_ok() {
+        Err(format!(
+            "{place} is no folder: move it away, `mv {place} {place}.old`"
+        ))
+    } else {
+        let mut above = work.ancestors().skip(1);
+        match above.find(|folder| folder.exists()) {
+            Some(folder) if attempt(folder).is_err() => Err(format!(
+                "{place} cannot be made: `sudo chown $USER {0}`, then `chmod u+w {0}`",
+                folder.display()
+            )),
+            _ => Ok("is made when you begin a step".to_owned()),
+        }
+    };
+    Finding {
+        what: "work folder".to_owned(),
+        needed: true,
+        result,
+    }
+}
+
+/// A port, and whether it is one of UDP.
+type Port = (u16, bool);
+
+/// The default ports of the course, with the steps that listen on each.
+fn default_ports<'a>(
+    steps: impl Iterator<Item = &'a Step>,
+) -> BTreeMap<Port, Vec<&'a str>> {
+    const ENDS: [&str; 3] = ["client", "sender", "probe"];
+    let mut ports: BTreeMap<Port, Vec<&str>> = BTreeMap::new();
+    for step in steps {
+        let listens = !ENDS.iter().any(|end| step.name.ends_with(end));
+        if let (Some(port), true) = (step.port, listens) {
+            ports.entry((port, step.udp)).or_default().push(&step.name);
+        }
+    }
+    ports
+}
+
+fn default_port((port, udp): Port, who: &[&str]) -> Finding {
+    let who = match who {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [one, other] => format!("{one} and {other}"),
+        [one, others @ ..] => format!("{one} and {} others", others.len()),
+    };
+    let bind = |ip| match udp {
+        true => UdpSocket::bind((ip, port)).map(drop),
+        false => TcpListener::bind((ip, port)).map(drop),
+    };
+    // Without IPv6, which is another finding, its port is nobody's.
+    let taken = match (bind("127.0.0.1"), bind("::1")) {
+        (Err(error), _) => Some(("127.0.0.1", error)),
+        (Ok(()), Err(error)) if error.kind() == ErrorKind::AddrInUse => {
+            Some(("::1", error))
+        }
+        _ => None,
+    };
+    let (what, option) = match udp {
+        true => (format!("port {port}/udp"), "-ulnp"),
+        false => (format!("port {port}"), "-tlnp"),
+    };
+    Finding {
+        what,
+        needed: false,
+        result: match taken {
+            None => Ok(format!("free for {who}")),
+            Some((ip, error)) => Err(format!(
+                "{ip}: {error}: `ss {option} | grep {port}` shows who has it; or give {who} \
+                 another with --port"
             )),
         },
     }
 }
 
 fn editor() -> Finding {
-    let named = ["VISUAL", "EDITOR"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok());
     Finding {
         what: "editor".to_owned(),
         needed: false,
-        result: match named {
-            Some(editor) => Ok(editor),
-            None => Err("set EDITOR, so that `cargo lab open` opens it".to_owned()),
-        },
+        result: Editor::find().map(|editor| editor.program().to_owned()),
     }
 }
 
@@ -169,5 +239,43 @@ fn isolation() -> Finding {
             ),
             other => Ok(other.describe().to_owned()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::student::Course;
+
+    #[test]
+    fn all_default_ports_of_the_course_are_looked_at() {
+        let course = Course::read().unwrap();
+        let ports = default_ports(course.steps());
+        let ports: Vec<Port> = ports.into_keys().collect();
+        for port in [8000, 8080, 65432, 5555, 9000] {
+            assert!(ports.contains(&(port, false)), "{port}: {ports:?}");
+        }
+        for port in [9090, 5004, 9999, 12345, 65432] {
+            assert!(ports.contains(&(port, true)), "{port}: {ports:?}");
+        }
+    }
+
+    #[test]
+    fn a_udp_port_that_is_taken_is_told() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let finding = default_port((port, true), &["udp_server"]);
+        let fix = finding.result.unwrap_err();
+        assert!(fix.contains(&format!("ss -ulnp | grep {port}")), "{fix}");
+    }
+
+    #[test]
+    fn a_work_folder_that_is_a_file_is_a_fault_with_the_fix() {
+        let dir = tempfile::tempdir().unwrap();
+        let work = dir.path().join("work");
+        assert!(work_folder(&work).result.is_ok());
+        std::fs::write(&work, "").unwrap();
+        let fix = work_folder(&work).result.unwrap_err();
+        assert!(fix.contains("mv "), "{fix}");
     }
 }

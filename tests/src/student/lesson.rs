@@ -5,10 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use anyhow::ensure;
 
 use super::course::Step;
+use super::progress::StepProgress;
 use super::workshop::Workshop;
+use crate::Usage;
 use crate::grade::{Batch, Event, grade};
 use crate::report::{CheckStatus, Feedback, SubmissionReport, Visibility, outcome_line};
 
@@ -40,12 +41,23 @@ impl Links {
 }
 
 /// What came of a check of one step.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Lesson {
     /// The outcomes.
     pub report: SubmissionReport,
     /// What is said of them, with colours.
     pub text: String,
+    /// Whether the progress could be written.
+    pub kept: anyhow::Result<()>,
+}
+
+/// Hints for one check.
+#[derive(Debug)]
+pub struct Hints {
+    /// The hints.
+    pub text: String,
+    /// Whether the progress could be written.
+    pub kept: anyhow::Result<()>,
 }
 
 impl Lesson {
@@ -71,10 +83,7 @@ impl Workshop {
         events: &(dyn Fn(Event<'_>) + Sync),
     ) -> anyhow::Result<Lesson> {
         let name = &step.name;
-        ensure!(
-            self.begun(name),
-            "{name} is not begun: `cargo lab start {name}`"
-        );
+        self.ensure_begun(step)?;
         let batch = Batch {
             dirs: vec![self.folder(name)],
             single: true,
@@ -104,9 +113,11 @@ impl Workshop {
         let mut checks = one.checks.iter();
         let failing = checks.find(|check| check.status != CheckStatus::Passed);
         known.failing = failing.map(|check| check.id.clone());
-        progress.write()?;
+        // A verdict is worth more than the note of it.
+        let kept = progress.write();
         let text = self.tell(step, &one, report.seed, links);
-        Ok(Lesson { report: one, text })
+        let report = one;
+        Ok(Lesson { report, text, kept })
     }
 
     fn tell(
@@ -140,10 +151,7 @@ impl Workshop {
             totals.score, totals.max_score
         );
         let next = if totals.passed == totals.checks() {
-            match self.next_after(name) {
-                Some(next) => format!("next: cargo lab start {next}"),
-                None => "That was the last step.".to_owned(),
-            }
+            self.what_next(Some(name))
         } else {
             format!("stuck? cargo lab hint {name}")
         };
@@ -175,32 +183,45 @@ impl Workshop {
         line.to_owned()
     }
 
-    /// The first step that is not done, from the one after `name` on.
+    /// The step to go on with after `name`: of those that follow it, one that is begun and
+    /// not done; else the first that is not done, from there on and round again.
     pub fn next_after(&self, name: &str) -> Option<&str> {
         let progress = self.progress();
         let open = |step: &&Step| {
             let known = progress.steps.get(&step.name);
-            !known.is_some_and(super::progress::StepProgress::done) && step.name != name
+            !known.is_some_and(StepProgress::done) && step.name != name
         };
         let place = self.course.steps().position(|step| step.name == name);
-        let after = self.course.steps().skip(place.map_or(0, |place| place + 1));
-        let mut steps = after.chain(self.course.steps());
-        steps.find(open).map(|step| step.name.as_str())
+        let after = || self.course.steps().skip(place.map_or(0, |place| place + 1));
+        let begun = after().filter(open).find(|step| self.begun(&step.name));
+        let next = begun.or_else(|| after().chain(self.course.steps()).find(open));
+        next.map(|step| step.name.as_str())
+    }
+
+    /// The line that says what to do next, to who worked on `current` last.
+    fn what_next(&self, current: Option<&str>) -> String {
+        let unfinished = current.filter(|name| self.begun(name) && !self.done(name));
+        match unfinished.or_else(|| self.next_after(current.unwrap_or_default())) {
+            Some(name) if self.begun(name) => format!("next: cargo lab check {name}"),
+            Some(name) => format!("next: cargo lab start {name}"),
+            None => "All steps are done.".to_owned(),
+        }
     }
 
     /// The next hint for the first check that fails (all levels so far, and one more).
     ///
     /// # Errors
     ///
-    /// When the progress cannot be written.
-    pub fn hint(&self, step: &Step, level: Option<usize>) -> anyhow::Result<String> {
+    /// When there is no such level.
+    pub fn hint(&self, step: &Step, level: Option<usize>) -> anyhow::Result<Hints> {
         let mut progress = self.progress();
         let known = progress.step(&step.name);
+        let nothing = |text: String| Hints { text, kept: Ok(()) };
         if known.done() {
-            return Ok(format!(
+            return Ok(nothing(format!(
                 "Every check of {} passes: there is nothing to hint at.\n",
                 step.name
-            ));
+            )));
         }
         let failing = known.failing.clone();
         let mut checks = step.checks.iter();
@@ -208,14 +229,23 @@ impl Workshop {
             .find(|check| Some(check.id) == failing.as_deref())
             .or(step.checks.first());
         let Some(check) = check else {
-            return Ok(format!("{} has no checks.\n", step.name));
+            return Ok(nothing(format!("{} has no checks.\n", step.name)));
         };
+        let levels = check.hints.len();
+        if let Some(level) = level
+            && !(1..=levels).contains(&level)
+        {
+            let id = check.id;
+            return Err(Usage::error(match levels {
+                0 => format!("--level {level}: there is no hint for {id}"),
+                1 => format!("--level {level}: there is one hint for {id}, --level 1"),
+                _ => format!("--level {level}: the hints for {id} are 1 to {levels}"),
+            }));
+        }
         let shown = known.hints.get(check.id).copied().unwrap_or(0);
-        let shown = level
-            .unwrap_or(shown + 1)
-            .clamp(1, check.hints.len().max(1));
+        let shown = level.unwrap_or(shown + 1).min(levels);
         known.hints.insert(check.id.to_owned(), shown);
-        progress.write()?;
+        let kept = progress.write();
         let mut text = format!("{} {}\n", step.name, check.title);
         for (index, hint) in check.hints.iter().take(shown).enumerate() {
             let of = check.hints.len();
@@ -226,7 +256,7 @@ impl Workshop {
         }
         let _ = writeln!(text, "\nsheet: {}", check.sheet);
         if shown < check.hints.len() {
-            text.push_str("One more: cargo lab hint\n");
+            let _ = writeln!(text, "One more: cargo lab hint {}", step.name);
         } else {
             let _ = writeln!(
                 text,
@@ -234,7 +264,7 @@ impl Workshop {
                 step.name
             );
         }
-        Ok(text)
+        Ok(Hints { text, kept })
     }
 }
 
@@ -275,25 +305,14 @@ pub fn overview(workshop: &Workshop, links: Links) -> String {
             score += earned;
             points += step.points();
             steps += 1;
-            done += u32::from(known.is_some_and(super::progress::StepProgress::done));
+            done += u32::from(known.is_some_and(StepProgress::done));
         }
     }
     let _ = writeln!(
         text,
         "\n{done} of {steps} steps, {score} of {points} points"
     );
-    let current = progress.current.as_deref().filter(|name| {
-        let known = progress.steps.get(*name);
-        workshop.begun(name) && !known.is_some_and(super::progress::StepProgress::done)
-    });
-    let next = match (current, workshop.next_after("")) {
-        (Some(name), _) => format!("next: cargo lab check {name}"),
-        (None, Some(name)) if workshop.begun(name) => {
-            format!("next: cargo lab check {name}")
-        }
-        (None, Some(name)) => format!("next: cargo lab start {name}"),
-        (None, None) => "All done.".to_owned(),
-    };
+    let next = workshop.what_next(progress.current.as_deref());
     let _ = writeln!(text, "{NEXT}{next}{NEXT:#}");
     text
 }

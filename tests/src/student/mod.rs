@@ -9,12 +9,14 @@
 //! | `languages.rs` | an empty program in another language than Rust |
 //! | `lesson.rs` | check a step, its feedback, the next hint |
 //! | `watch.rs` | check again on every save |
+//! | `editor.rs` | the student's editor |
 //! | `doctor.rs` | what is missing on this machine |
 //! | `author.rs` | what is missing in the course |
 
 mod author;
 mod course;
 mod doctor;
+mod editor;
 mod languages;
 mod lesson;
 mod progress;
@@ -24,7 +26,8 @@ mod workshop;
 pub use author::author_check;
 pub use course::{Chapter, Course, Step};
 pub use doctor::{Finding, doctor};
-pub use lesson::{Lesson, Links, overview, section};
+pub use editor::Editor;
+pub use lesson::{Hints, Lesson, Links, overview, section};
 pub use progress::Progress;
 pub use watch::{Key, Watch};
-pub use workshop::Workshop;
+pub use workshop::{Again, Workshop};

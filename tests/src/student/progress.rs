@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::report::replace;
@@ -18,6 +19,9 @@ pub struct Progress {
     pub steps: BTreeMap<String, StepProgress>,
     #[serde(skip)]
     file: PathBuf,
+    /// What is wrong with the file, when it is there and cannot be understood.
+    #[serde(skip)]
+    fault: Option<String>,
 }
 
 /// What is known of a step.
@@ -47,10 +51,43 @@ impl Progress {
     /// Reads it; a file that is missing or spoilt is an empty one.
     pub fn read(work: &Path) -> Progress {
         let file = work.join(".progress.json");
-        let text = fs::read_to_string(&file).unwrap_or_default();
-        let mut progress: Progress = serde_json::from_str(&text).unwrap_or_default();
+        let (mut progress, fault) = match fs::read_to_string(&file) {
+            Ok(text) => match serde_json::from_str::<Progress>(&text) {
+                Ok(progress) => (progress, None),
+                Err(error) => (Progress::default(), Some(error.to_string())),
+            },
+            // A file of other bytes than text; what is no file cannot be replaced either.
+            Err(error) if file.is_file() => {
+                (Progress::default(), Some(error.to_string()))
+            }
+            Err(_) => (Progress::default(), None),
+        };
         progress.file = file;
+        progress.fault = fault;
         progress
+    }
+
+    /// Moves a file that cannot be understood aside: it may be mended by hand. Returns what
+    /// is wrong with it, and where it is now.
+    ///
+    /// # Errors
+    ///
+    /// When `work/` cannot be written to.
+    pub fn set_spoilt_aside(&mut self) -> anyhow::Result<Option<(String, PathBuf)>> {
+        let Some(fault) = self.fault.clone() else {
+            return Ok(None);
+        };
+        let name = |n: u32| match n {
+            1 => ".progress.json.broken".to_owned(),
+            n => format!(".progress.json.broken-{n}"),
+        };
+        let mut names = (1..).map(|n| self.file.with_file_name(name(n)));
+        let aside = names.find(|path| !path.exists());
+        let aside = aside.context("no name for the copy")?;
+        fs::rename(&self.file, &aside)
+            .with_context(|| format!("cannot move {}", self.file.display()))?;
+        self.fault = None;
+        Ok(Some((fault, aside)))
     }
 
     /// Replaces the file in one step, so that a kill leaves the old one or the new one.
@@ -58,10 +95,11 @@ impl Progress {
     /// # Errors
     ///
     /// When `work/` cannot be written to.
-    pub fn write(&self) -> anyhow::Result<()> {
+    pub fn write(&mut self) -> anyhow::Result<()> {
+        self.set_spoilt_aside()?;
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');
-        replace(&self.file, text.as_bytes())
+        replace(&self.file, text.as_bytes()).context("the progress is not kept")
     }
 
     /// What is known of a step, to be changed.

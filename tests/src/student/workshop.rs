@@ -1,18 +1,20 @@
 //! `work/`: the student's own programs.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::SystemTime;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use similar::TextDiff;
 
 use super::course::{Course, Step};
-use super::languages::NewProgram;
+use super::languages::{NewProgram, is_rust, language_of};
 use super::progress::{Progress, StepProgress};
-use crate::harness::forget_package;
+use crate::Usage;
+use crate::harness::{Target, forget_package};
 use crate::report::replace;
 
 /// What every package in `work/` builds with: one target folder for all.
@@ -60,6 +62,18 @@ impl Workshop {
         self.folder(step).exists()
     }
 
+    /// Refuses a step that is not begun.
+    ///
+    /// # Errors
+    ///
+    /// When it is not: the message says how to begin it.
+    pub fn ensure_begun(&self, step: &Step) -> anyhow::Result<()> {
+        match self.begun(&step.name) {
+            true => Ok(()),
+            false => Err(Usage::not_begun(&step.name)),
+        }
+    }
+
     /// Whether every check of the step passed, the last time.
     pub fn done(&self, step: &str) -> bool {
         let progress = self.progress();
@@ -80,26 +94,61 @@ impl Workshop {
             let mut steps = self.course.steps().filter(|step| self.begun(&step.name));
             steps.next().map(|step| step.name.clone())
         });
-        let name = begun.with_context(|| match self.course.steps().next() {
-            Some(step) => format!("nothing is begun: `cargo lab start {}`", step.name),
-            None => "there are no steps".to_owned(),
+        let name = begun.ok_or_else(|| match self.course.steps().next() {
+            Some(step) => {
+                Usage::error(format!("nothing is begun: `cargo lab start {}`", step.name))
+            }
+            None => anyhow::anyhow!("there are no steps"),
         })?;
         self.course.step(&name)
     }
 
-    /// Copies the starter of a step to `work/`.
+    /// Begins a step in Rust, with its starter, or in another language, with a template.
+    /// Returns the file to edit.
     ///
     /// # Errors
     ///
-    /// When it is there already, or there is no starter.
-    pub fn start(&self, step: &Step) -> anyhow::Result<PathBuf> {
+    /// When it is there already, or there is no starter or template.
+    pub fn begin(&self, step: &Step, language: &str) -> anyhow::Result<PathBuf> {
+        let program = match is_rust(language) {
+            true => None,
+            false => Some(NewProgram::of(step, language)?),
+        };
+        let folder = self.folder(&step.name);
+        if folder.exists() {
+            return Err(self.there_already(step, language));
+        }
+        match program {
+            None => self.start(step),
+            Some(program) => self.fill(&folder, |new| {
+                fs::write(new.join("lab.toml"), &program.lab_toml)?;
+                fs::write(new.join(&program.file), &program.source)?;
+                Ok(folder.join(&program.file))
+            }),
+        }
+    }
+
+    /// Says what can be done with a step that is begun already.
+    fn there_already(&self, step: &Step, wanted: &str) -> anyhow::Error {
         let name = &step.name;
         let folder = self.folder(name);
-        ensure!(
-            !folder.exists(),
-            "{} is there already; `cargo lab reset {name}` begins again and keeps a copy",
-            self.shown(&folder)
-        );
+        let wanted = wanted.to_lowercase();
+        let shown = self.shown(&folder);
+        let is = match language_of(&folder) {
+            Some(language) => format!(" (in {language})"),
+            None => String::new(),
+        };
+        Usage::error(format!(
+            "{shown} is there already{is}: `cargo lab check {name}` goes on with it; \
+             `cargo lab reset {name} --lang {wanted}` begins again in {wanted} and keeps \
+             the old program"
+        ))
+    }
+
+    /// Copies the starter of a step to `work/`.
+    fn start(&self, step: &Step) -> anyhow::Result<PathBuf> {
+        let name = &step.name;
+        let folder = self.folder(name);
         let Some(starter) = &step.starter else {
             bail!(
                 "{name} has no starter; `cargo lab new {name} --lang python` begins with \
@@ -110,37 +159,16 @@ impl Workshop {
             copy_folder(starter, new)?;
             let lock = self.course.root.join("Cargo.lock");
             fs::copy(lock, new.join("Cargo.lock"))?;
-            Ok(())
+            Ok(folder.join("src/main.rs"))
         })
     }
 
-    /// Begins a submission in another language. Returns the file to edit.
-    ///
-    /// # Errors
-    ///
-    /// When it is there already, or the language has no template.
-    pub fn new_program(&self, step: &Step, language: &str) -> anyhow::Result<PathBuf> {
-        let name = &step.name;
-        let folder = self.folder(name);
-        ensure!(
-            !folder.exists(),
-            "{} is there already; `cargo lab reset {name}` moves it away",
-            self.shown(&folder)
-        );
-        let program = NewProgram::of(step, language)?;
-        self.fill(&folder, |new| {
-            fs::write(new.join("lab.toml"), &program.lab_toml)?;
-            fs::write(new.join(&program.file), &program.source)?;
-            Ok(())
-        })?;
-        Ok(folder.join(program.file))
-    }
-
-    /// Makes a folder in one step: it is there as a whole, or not at all.
+    /// Makes a folder in one step: it is there as a whole, or not at all. Returns what
+    /// `content` does.
     fn fill(
         &self,
         folder: &Path,
-        content: impl FnOnce(&Path) -> anyhow::Result<()>,
+        content: impl FnOnce(&Path) -> anyhow::Result<PathBuf>,
     ) -> anyhow::Result<PathBuf> {
         let config = self.dir.join(".cargo/config.toml");
         if !config.exists() {
@@ -157,21 +185,32 @@ impl Workshop {
         // Private as a temporary folder is; a program's folder is like any other.
         let inner = new.path().join("program");
         fs::create_dir(&inner)?;
-        content(&inner)?;
+        let file = content(&inner)?;
         fs::rename(&inner, folder)
             .with_context(|| format!("cannot make {}", folder.display()))?;
-        Ok(folder.to_path_buf())
+        Ok(file)
     }
 
-    /// Moves a program away and begins again. Returns where the old one is.
+    /// Moves a program away and begins again: in `language`, or in the one that the old
+    /// program is in.
     ///
     /// # Errors
     ///
-    /// When there is none, or it cannot be moved.
-    pub fn reset(&self, step: &Step) -> anyhow::Result<PathBuf> {
+    /// When there is none, when its language is unknown, or when it cannot be moved.
+    pub fn reset(&self, step: &Step, language: Option<&str>) -> anyhow::Result<Again> {
         let name = &step.name;
         let folder = self.folder(name);
-        ensure!(folder.exists(), "{} is not begun", self.shown(&folder));
+        self.ensure_begun(step)?;
+        let Some(language) = language.or_else(|| language_of(&folder)) else {
+            return Err(Usage::error(format!(
+                "{} does not tell its language: `cargo lab reset {name} --lang rust` (or \
+                 python, javascript, ruby, java, c, go)",
+                self.shown(&folder)
+            )));
+        };
+        if !is_rust(language) {
+            NewProgram::of(step, language)?; // A wrong word moves nothing.
+        }
         let backups = self.dir.join(".backup");
         fs::create_dir_all(&backups)?;
         let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -182,13 +221,26 @@ impl Workshop {
             .context("no name for the copy")?;
         fs::rename(&folder, &backup)
             .with_context(|| format!("cannot move {}", folder.display()))?;
-        if step.starter.is_some() {
-            self.start(step)?;
-        }
-        Ok(backup)
+        let file = match self.begin(step, language) {
+            Ok(file) => file,
+            Err(error) => {
+                // Nothing has taken its place: it stays what it was.
+                fs::rename(&backup, &folder).with_context(|| {
+                    format!("{error:#}; the program is in {}", self.shown(&backup))
+                })?;
+                return Err(error);
+            }
+        };
+        let mut progress = self.progress();
+        progress.current = Some(name.clone());
+        let known = progress.step(name);
+        known.score = 0;
+        known.failing = None;
+        let kept = progress.write();
+        Ok(Again { backup, file, kept })
     }
 
-    /// Runs the student's program with these arguments.
+    /// Runs the student's program with these arguments, as a check starts it.
     ///
     /// # Errors
     ///
@@ -196,30 +248,62 @@ impl Workshop {
     pub fn run(&self, step: &Step, args: &[String]) -> anyhow::Result<ExitStatus> {
         let name = &step.name;
         let folder = self.folder(name);
-        ensure!(
-            folder.exists(),
-            "{name} is not begun: `cargo lab start {name}`"
-        );
-        let mut command = if folder.join("Cargo.toml").exists() {
-            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            let mut command = Command::new(cargo);
-            command.args(["run", "--quiet", "--"]).args(args);
-            forget_package(&mut command);
-            command
-        } else {
-            let prepared = crate::harness::Target::Submission(folder.clone());
-            let prepared = prepared.prepare(&[name])?;
-            let words = prepared.command_line(name, args).with_context(|| {
-                format!("its lab.toml does not say how to run {name}")
-            })?;
-            let mut words = words.into_iter();
-            let mut command = Command::new(words.next().unwrap_or_default());
-            command.args(words);
-            command
+        self.ensure_begun(step)?;
+        let of_cargo =
+            folder.join("Cargo.toml").exists() && !folder.join("lab.toml").exists();
+        let mut command = match of_cargo {
+            true => {
+                let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+                let mut command = Command::new(cargo);
+                let own = args.strip_prefix(&["--".to_owned()]).unwrap_or(args);
+                command.args(["run", "--quiet", "--"]).args(own);
+                forget_package(&mut command);
+                command
+            }
+            false => self.command_of_lab_toml(step, args)?,
         };
         command.current_dir(&folder);
         let status = command.status();
-        status.with_context(|| format!("cannot run {name}"))
+        status.with_context(|| {
+            let program = command.get_program().display();
+            match of_cargo {
+                true => format!("cannot run {program}"),
+                false => format!(
+                    "cannot run {program}, which {} names: is it installed?",
+                    self.shown(&folder.join("lab.toml"))
+                ),
+            }
+        })
+    }
+
+    fn command_of_lab_toml(
+        &self,
+        step: &Step,
+        args: &[String],
+    ) -> anyhow::Result<Command> {
+        let name = &step.name;
+        let prepared = Target::Submission(self.folder(name)).prepare(&[name])?;
+        if let Some(said) = prepared.broken(name) {
+            bail!("{name} cannot be run: {said}");
+        }
+        if let Some(binary) = prepared.binary(name) {
+            let mut command = Command::new(binary);
+            command.args(args.strip_prefix(&["--".to_owned()]).unwrap_or(args));
+            return Ok(command);
+        }
+        // Each placeholder filled in with itself: the words as they are written down.
+        let blanks = ["{host}", "{port}", "{args}"].map(str::to_owned);
+        let template = prepared.command_line(name, &blanks);
+        let template = template
+            .with_context(|| format!("its lab.toml does not say how to run {name}"))?;
+        let start = StartArgs::of(step, args)?;
+        let mut words = start.fill(&template).into_iter();
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words);
+        command
+            .env("HOST", &start.host)
+            .env("PORT", start.port.to_string());
+        Ok(command)
     }
 
     /// The difference between the student's program and the reference.
@@ -238,10 +322,12 @@ impl Workshop {
             let ours = fs::read_to_string(&file)?;
             let diff = TextDiff::from_lines(&theirs, &ours);
             let mut diff = diff.unified_diff();
-            diff.header(
-                &self.shown(&folder.join(inner)),
-                &self.shown(&step.reference.join(inner)),
-            );
+            // What is not there has the name that `diff` gives it.
+            let old = match folder.join(inner).exists() {
+                true => self.shown(&folder.join(inner)),
+                false => "/dev/null".to_owned(),
+            };
+            diff.header(&old, &self.shown(&step.reference.join(inner)));
             let _ = write!(text, "{}", diff.context_radius(3));
         }
         Ok(text)
@@ -254,6 +340,89 @@ impl Workshop {
             Err(_) => path.strip_prefix(&self.course.root).unwrap_or(path).into(),
         };
         path.display().to_string()
+    }
+}
+
+/// What came of a reset.
+#[derive(Debug)]
+pub struct Again {
+    /// Where the old program is.
+    pub backup: PathBuf,
+    /// The file to edit.
+    pub file: PathBuf,
+    /// Whether the progress could be written.
+    pub kept: anyhow::Result<()>,
+}
+
+/// What a program of a `lab.toml` is started with.
+#[derive(Debug, PartialEq, Eq)]
+struct StartArgs {
+    host: String,
+    port: u16,
+    args: Vec<String>,
+}
+
+impl StartArgs {
+    /// Takes `--host` and `--port` out of what the user has given, where the step has a host
+    /// and a port; all that follows `--` is the program's.
+    fn of(step: &Step, given: &[String]) -> anyhow::Result<StartArgs> {
+        let mut start = StartArgs {
+            host: "127.0.0.1".to_owned(),
+            // A check that plays the user of a tool has no port for it either.
+            port: step.port.unwrap_or(0),
+            args: Vec::new(),
+        };
+        let mut words = given.iter();
+        while let Some(word) = words.next() {
+            if word == "--" {
+                start.args.extend(words.cloned());
+                break;
+            }
+            let (option, value) = match word.split_once('=') {
+                Some((option, value)) => (option, Some(value.to_owned())),
+                None => (&**word, None),
+            };
+            if step.port.is_none() || !["--host", "--port"].contains(&option) {
+                start.args.push(word.clone());
+                continue;
+            }
+            let value = value.or_else(|| words.next().cloned());
+            let value =
+                value.ok_or_else(|| Usage::error(format!("{option} needs a value")))?;
+            if option == "--host" {
+                start.host = value;
+            } else {
+                start.port = value.parse().map_err(|_| {
+                    Usage::error(format!(
+                        "--port {value}: a port is a number from 0 to 65535"
+                    ))
+                })?;
+            }
+        }
+        Ok(start)
+    }
+
+    /// The words of a command with all placeholders filled in, as a check does it.
+    fn fill(&self, template: &[OsString]) -> Vec<OsString> {
+        let mut words = Vec::new();
+        let mut placed = false;
+        for word in template {
+            match word.to_str() {
+                Some("{args}") => {
+                    words.extend(self.args.iter().map(OsString::from));
+                    placed = true;
+                }
+                Some(word) => {
+                    let word = word.replace("{host}", &self.host);
+                    words.push(word.replace("{port}", &self.port.to_string()).into());
+                }
+                None => words.push(word.clone()),
+            }
+        }
+        if !placed {
+            words.extend(self.args.iter().map(OsString::from));
+        }
+        words
     }
 }
 
@@ -285,4 +454,50 @@ fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(step: &str, template: &str, args: &str) -> Vec<OsString> {
+        let course = Course::read().unwrap();
+        let words = |line: &str| -> Vec<String> { shlex::split(line).unwrap() };
+        let template: Vec<OsString> =
+            words(template).iter().map(OsString::from).collect();
+        let start = StartArgs::of(course.step(step).unwrap(), &words(args)).unwrap();
+        start.fill(&template)
+    }
+
+    #[test]
+    fn host_and_port_stand_where_the_command_has_them() {
+        let line = "run --at={host}:{port} {args} end";
+        assert_eq!(
+            filled("tcp_server", line, "-v --port 9000 x --host=::1"),
+            ["run", "--at=::1:9000", "-v", "x", "end"]
+        );
+        assert_eq!(
+            filled("tcp_server", "run {port}", "a -- --port 1 --help"),
+            ["run", "8080", "a", "--port", "1", "--help"]
+        );
+    }
+
+    #[test]
+    fn a_tool_gets_all_of_its_arguments() {
+        assert_eq!(
+            filled("port_scanner", "run {args}", "h --port 9"),
+            ["run", "h", "--port", "9"]
+        );
+    }
+
+    #[test]
+    fn a_wrong_port_is_refused() {
+        let course = Course::read().unwrap();
+        let step = course.step("tcp_server").unwrap();
+        for args in [&["--port", "x"][..], &["--port=70000"], &["--host"]] {
+            let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+            let error = StartArgs::of(step, &args).unwrap_err();
+            assert!(error.is::<Usage>(), "{error:#}");
+        }
+    }
 }

@@ -36,6 +36,30 @@ pub fn trials() -> Vec<Trial> {
             "doctor_looks_at_all_and_names_fixes",
             doctor_looks_at_all_and_names_fixes,
         ),
+        (
+            "doctor_warns_of_an_editor_that_is_not_there_and_of_a_work_that_is_a_file",
+            doctor_warns_of_an_editor_that_is_not_there_and_of_a_work_that_is_a_file,
+        ),
+        (
+            "a_step_is_begun_again_in_the_language_of_the_old_program_or_the_one_named",
+            a_step_is_begun_again_in_the_language_of_the_old_program_or_the_one_named,
+        ),
+        (
+            "run_names_an_interpreter_that_is_missing",
+            run_names_an_interpreter_that_is_missing,
+        ),
+        (
+            "hints_name_the_step_and_refuse_a_level_that_is_not_there",
+            hints_name_the_step_and_refuse_a_level_that_is_not_there,
+        ),
+        (
+            "a_spoilt_note_of_the_progress_is_kept",
+            a_spoilt_note_of_the_progress_is_kept,
+        ),
+        (
+            "output_that_nobody_reads_ends_it_with_one_line_and_status_1",
+            output_that_nobody_reads_ends_it_with_one_line_and_status_1,
+        ),
     ]);
     trials.extend(crate::all_with_python(&[
         (
@@ -49,6 +73,18 @@ pub fn trials() -> Vec<Trial> {
         (
             "progress_is_not_trusted_for_marks",
             progress_is_not_trusted_for_marks,
+        ),
+        (
+            "run_fills_in_host_port_and_arguments_as_a_check_does",
+            run_fills_in_host_port_and_arguments_as_a_check_does,
+        ),
+        (
+            "what_to_do_next_is_the_same_after_a_pass_and_in_the_list",
+            what_to_do_next_is_the_same_after_a_pass_and_in_the_list,
+        ),
+        (
+            "the_verdict_is_shown_also_when_the_progress_cannot_be_kept",
+            the_verdict_is_shown_also_when_the_progress_cannot_be_kept,
         ),
         (
             "watch_checks_again_on_save_and_takes_keys_from_a_pipe",
@@ -131,7 +167,7 @@ fn a_starter_is_begun_kept_and_begun_again() {
     assert!(stdout(&run(work.path(), &[])).contains("in work"));
 
     let again = run(work.path(), &["start", &step]);
-    assert_eq!(again.status.code(), Some(3));
+    assert_eq!(again.status.code(), Some(2));
     assert!(
         stderr(&again).contains("cargo lab reset"),
         "{}",
@@ -163,13 +199,28 @@ fn a_starter_is_begun_kept_and_begun_again() {
 
 fn wrong_names_are_answered_with_right_ones() {
     let work = tempfile::tempdir().unwrap();
-    let output = run(work.path(), &["start", "tcp_servr"]);
-    assert_eq!(output.status.code(), Some(3));
-    assert!(
-        stderr(&output).contains("did you mean tcp_server"),
-        "{}",
-        stderr(&output)
-    );
+    for command in [
+        "start", "check", "hint", "open", "reset", "run", "solution", "watch",
+    ] {
+        for slip in ["tcp_servr", "TCP-Server"] {
+            let output = run(work.path(), &[command, slip]);
+            assert_eq!(output.status.code(), Some(2), "{command}");
+            let said = stderr(&output);
+            assert!(
+                said.contains("did you mean tcp_server"),
+                "{command}: {said}"
+            );
+        }
+    }
+    for command in ["check", "reset", "run", "watch"] {
+        let output = run(work.path(), &[command, "echo_client"]);
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        let said = stderr(&output);
+        assert!(
+            said.contains("`cargo lab start echo_client`"),
+            "{command}: {said}"
+        );
+    }
     let output = run(work.path(), &["check"]);
     assert!(
         stderr(&output).contains("nothing is begun"),
@@ -337,6 +388,200 @@ fn doctor_looks_at_all_and_names_fixes() {
         "{}",
         stdout(&output)
     );
+}
+
+fn doctor_warns_of_an_editor_that_is_not_there_and_of_a_work_that_is_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let work = dir.path().join("work");
+    fs::write(&work, "").unwrap();
+    let doctor = |editor: &str| {
+        let mut command = in_work(&work);
+        command
+            .arg("doctor")
+            .env_remove("VISUAL")
+            .env("EDITOR", editor);
+        command.output().unwrap()
+    };
+    let output = doctor("no_such_editor --wait");
+    assert_eq!(output.status.code(), Some(1));
+    let text = stdout(&output);
+    assert!(
+        text.contains("✘ work folder") && text.contains("`mv "),
+        "{text}"
+    );
+    assert!(text.contains("EDITOR names no_such_editor"), "{text}");
+    assert!(
+        text.contains("9090/udp") && text.contains("openssl"),
+        "{text}"
+    );
+    let text = stdout(&doctor(""));
+    assert!(text.contains("EDITOR is empty: `export EDITOR="), "{text}");
+}
+
+fn a_step_is_begun_again_in_the_language_of_the_old_program_or_the_one_named() {
+    let work = tempfile::tempdir().unwrap();
+    let file = |name: &str| work.path().join("tcp_client").join(name);
+    let done = |args: &[&str]| {
+        let output = run(work.path(), args);
+        assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+    };
+    done(&["new", "tcp_client", "--lang", "ruby"]);
+    done(&["reset", "tcp_client"]);
+    assert!(file("tcp_client.rb").exists());
+
+    for (args, language) in [
+        (&["new", "tcp_client", "--lang", "python"][..], "python"),
+        (&["start", "tcp_client"], "rust"),
+    ] {
+        let output = run(work.path(), args);
+        assert_eq!(output.status.code(), Some(2));
+        let offer = format!("`cargo lab reset tcp_client --lang {language}`");
+        let said = stderr(&output);
+        assert!(said.contains(&offer), "{said}");
+        assert!(said.contains("in ruby"), "{said}");
+    }
+
+    let output = run(work.path(), &["reset", "tcp_client", "--lang", "cobol"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(file("tcp_client.rb").exists(), "a wrong word has moved it");
+    done(&["reset", "tcp_client", "--lang", "python"]);
+    assert!(file("tcp_client.py").exists() && !file("tcp_client.rb").exists());
+    done(&["reset", "tcp_client", "--lang", "rust"]);
+    assert!(file("src/main.rs").exists() && !file("lab.toml").exists());
+    done(&["reset", "tcp_client"]);
+    assert!(file("src/main.rs").exists());
+    let backups = fs::read_dir(work.path().join(".backup")).unwrap().count();
+    assert_eq!(backups, 4);
+}
+
+fn run_fills_in_host_port_and_arguments_as_a_check_does() {
+    let work = tempfile::tempdir().unwrap();
+    let folder = work.path().join("tcp_server");
+    fs::create_dir(&folder).unwrap();
+    let source = "import os, sys\n\
+                  print(sys.argv[1:], os.environ['HOST'], os.environ['PORT'])\n";
+    fs::write(folder.join("show.py"), source).unwrap();
+    let shown = |command: &str, args: &[&str]| {
+        let python = grading::harness::python().unwrap();
+        let lab_toml =
+            format!("[programs]\ntcp_server = \"{python} show.py {command}\"\n");
+        fs::write(folder.join("lab.toml"), lab_toml).unwrap();
+        let args = [&["run", "tcp_server"], args].concat();
+        let output = run(work.path(), &args);
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output).trim_end().to_owned()
+    };
+    assert_eq!(
+        shown("--at={host}:{port}", &[]),
+        "['--at=127.0.0.1:8080'] 127.0.0.1 8080"
+    );
+    assert_eq!(
+        shown("{args} {port}", &["--port", "9000", "-v", "--host=::1"]),
+        "['-v', '9000'] ::1 9000"
+    );
+    assert_eq!(
+        shown("{port}", &["--", "--help", "--port", "1"]),
+        "['8080', '--help', '--port', '1'] 127.0.0.1 8080"
+    );
+    let output = run(work.path(), &["run", "tcp_server", "--port", "many"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+fn run_names_an_interpreter_that_is_missing() {
+    let work = tempfile::tempdir().unwrap();
+    let folder = work.path().join("tcp_server");
+    fs::create_dir(&folder).unwrap();
+    let lab_toml = "[programs]\ntcp_server = \"no_such_ruby server.rb\"\n";
+    fs::write(folder.join("lab.toml"), lab_toml).unwrap();
+    let output = run(work.path(), &["run", "tcp_server"]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = stderr(&output);
+    assert!(said.contains("cannot run no_such_ruby"), "{said}");
+}
+
+fn what_to_do_next_is_the_same_after_a_pass_and_in_the_list() {
+    let work = tempfile::tempdir().unwrap();
+    python_submission(&work.path().join("tcp_server"), |source| {
+        let source = source.replace("client, _ =", "client, peer =");
+        let numbered =
+            "number += 1\n    print(f'Connection #{number} from {peer}', flush=True)";
+        let source = source.replace("number += 1", numbered);
+        let received = "if message:\n            \
+                        print('Received:', message.decode(errors='replace'), flush=True)";
+        source.replace("if message:", received)
+    });
+    let last = |args: &[&str]| {
+        let text = stdout(&run(work.path(), args));
+        text.trim_end()
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let passed = last(&["check", "tcp_server"]);
+    assert!(passed.starts_with("next: cargo lab start "), "{passed}");
+    assert_eq!(last(&[]), passed);
+
+    let step = passed.rsplit(' ').next().unwrap();
+    assert!(run(work.path(), &["start", step]).status.success());
+    let next = format!("next: cargo lab check {step}");
+    assert_eq!(last(&["check", "tcp_server"]), next);
+    assert_eq!(last(&[]), next);
+}
+
+fn hints_name_the_step_and_refuse_a_level_that_is_not_there() {
+    let work = tempfile::tempdir().unwrap();
+    let text = stdout(&run(work.path(), &["hint", "tcp_client"]));
+    assert!(
+        text.ends_with("One more: cargo lab hint tcp_client\n"),
+        "{text}"
+    );
+    for level in ["0", "9"] {
+        let output = run(work.path(), &["hint", "tcp_client", "--level", level]);
+        assert_eq!(output.status.code(), Some(2));
+        let said = stderr(&output);
+        assert!(said.contains(" are 1 to "), "{said}");
+    }
+}
+
+fn the_verdict_is_shown_also_when_the_progress_cannot_be_kept() {
+    let work = tempfile::tempdir().unwrap();
+    python_submission(&work.path().join("tcp_server"), |source| {
+        source.replace("number = 0", "number = 4")
+    });
+    // A folder in its place cannot be replaced, not even by root.
+    fs::create_dir_all(work.path().join(".progress.json/x")).unwrap();
+    let output = run(work.path(), &["check", "tcp_server"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stdout(&output).contains(" points"), "{}", stdout(&output));
+    let said = stderr(&output);
+    assert!(said.contains("the progress is not kept"), "{said}");
+}
+
+fn a_spoilt_note_of_the_progress_is_kept() {
+    let work = tempfile::tempdir().unwrap();
+    for (content, aside) in [
+        ("{ mine", ".progress.json.broken"),
+        ("{ mine, too", ".progress.json.broken-2"),
+    ] {
+        fs::write(work.path().join(".progress.json"), content).unwrap();
+        let output = run(work.path(), &["hint", "tcp_client"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(stderr(&output).contains(aside), "{}", stderr(&output));
+        let kept = fs::read_to_string(work.path().join(aside)).unwrap();
+        assert_eq!(kept, content);
+    }
+}
+
+fn output_that_nobody_reads_ends_it_with_one_line_and_status_1() {
+    let work = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = in_work(work.path()).stdout(writer).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.starts_with("error: cannot write to stdout"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
 }
 
 fn gradescope_s_script_writes_its_results() {

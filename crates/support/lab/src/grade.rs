@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
-use grading::grade::{Batch, Event, Pair, Usage, find};
+use grading::Usage;
+use grading::grade::{Batch, Event, Pair, find};
 use grading::harness::Outcome;
 use grading::report::{self, Feedback, Files, Merged, Report, State, Visibility};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -209,7 +210,7 @@ pub fn similarity(args: &SimilarityArgs) -> anyhow::Result<ExitCode> {
     let submissions = find(&args.dirs, false)?;
     let compared = submissions.len();
     if compared < 2 {
-        return Err(Usage::new(format!(
+        return Err(Usage::error(format!(
             "two submissions are needed to compare; there {}: name a folder that holds the \
              folders of several",
             match compared {
@@ -262,7 +263,7 @@ pub fn merge(args: &MergeArgs) -> anyhow::Result<ExitCode> {
             false => path.clone(),
         };
         let text = std::fs::read_to_string(&file).map_err(|error| {
-            Usage::new(format!("cannot read {}: {error}", file.display()))
+            Usage::error(format!("cannot read {}: {error}", file.display()))
         })?;
         let report =
             Report::from_json(&text).with_context(|| file.display().to_string())?;

@@ -11,10 +11,11 @@
 mod grade;
 mod student;
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use grading::Usage;
 
 /// Start, check and grade the labs of the course.
 #[derive(Parser)]
@@ -40,10 +41,7 @@ enum Command {
     /// Compare your program with the reference
     Solution(student::SolutionArgs),
     /// Begin a step again; the old program is kept
-    Reset {
-        /// The step
-        step: String,
-    },
+    Reset(student::ResetArgs),
     /// Run your program
     Run(student::RunArgs),
     /// Open the sheet at the section that helps
@@ -75,7 +73,7 @@ fn main() -> ExitCode {
         Some(Command::Watch(args)) => student::watch(&args),
         Some(Command::Hint(args)) => student::hint(&args),
         Some(Command::Solution(args)) => student::solution(&args),
-        Some(Command::Reset { step }) => student::reset(&step),
+        Some(Command::Reset(args)) => student::reset(&args),
         Some(Command::Run(args)) => student::run(&args),
         Some(Command::Open(args)) => student::open(&args),
         Some(Command::Doctor) => student::doctor(),
@@ -87,10 +85,19 @@ fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr(), "error: {error:#}");
-        // 2 is wrong usage, as by clap; 1 is a verdict.
-        match error.is::<grading::grade::Usage>() {
-            true => ExitCode::from(2),
-            false => ExitCode::from(3),
-        }
+        ExitCode::from(status_of(&error))
     })
+}
+
+/// The exit status of an error: 2 is wrong usage, as clap has it.
+fn status_of(error: &anyhow::Error) -> u8 {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
+    // Who reads our output has read enough: `cargo lab | head -1`.
+    let nobody_reads =
+        causes.any(|cause: &std::io::Error| cause.kind() == ErrorKind::BrokenPipe);
+    match error.is::<Usage>() {
+        true => 2,
+        false if nobody_reads => 1,
+        false => 3,
+    }
 }

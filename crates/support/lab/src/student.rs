@@ -4,10 +4,10 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use grading::student::{
-    Key, Links, Watch, Workshop, author_check, doctor as examine, overview,
+    Editor, Key, Links, Watch, Workshop, author_check, doctor as examine, overview,
 };
 
 use crate::grade::Progress;
@@ -34,7 +34,7 @@ pub struct CheckArgs {
 pub struct HintArgs {
     #[command(flatten)]
     step: StepArg,
-    /// Show the hints up to this one (1 to 3) instead of one more
+    /// Show the hints up to this one instead of one more
     #[arg(long)]
     level: Option<usize>,
 }
@@ -49,14 +49,30 @@ pub struct SolutionArgs {
     anyway: bool,
 }
 
-/// What `run` takes.
+/// What `reset` takes.
 #[derive(Args)]
-pub struct RunArgs {
+pub struct ResetArgs {
     /// The step
     step: String,
-    /// Arguments for the program
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    args: Vec<String>,
+    /// Begin in this language: rust, python, javascript, ruby, java, c or go; the one that
+    /// the old program is in, if not given
+    #[arg(long)]
+    lang: Option<String>,
+}
+
+/// What `run` takes.
+#[derive(Args)]
+#[command(override_usage = "cargo lab run STEP [ARGS]...")]
+pub struct RunArgs {
+    /// The step, and arguments for the program: --host and --port fill in {host} and {port} of
+    /// a lab.toml; all that follows -- is the program's
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "STEP [ARGS]"
+    )]
+    words: Vec<String>,
 }
 
 /// What `new` takes.
@@ -64,7 +80,7 @@ pub struct RunArgs {
 pub struct NewArgs {
     /// The step
     step: String,
-    /// The language of the program: python, javascript, ruby, java, c or go
+    /// The language of the program: python, javascript, ruby, java, c, go or rust
     #[arg(long, default_value = "python")]
     lang: String,
 }
@@ -99,49 +115,68 @@ fn print(text: &str) -> anyhow::Result<()> {
         .context("cannot write to stdout")
 }
 
+/// Finds `work/`. A note of the progress that cannot be understood is moved aside first, so
+/// that nothing overwrites it.
+fn open_workshop() -> anyhow::Result<Workshop> {
+    let workshop = Workshop::open()?;
+    let said = match workshop.progress().set_spoilt_aside() {
+        Ok(None) => return Ok(workshop),
+        Ok(Some((fault, aside))) => format!(
+            "work/.progress.json cannot be understood ({fault}). It is now {}, and the \
+             progress begins anew: cargo lab check STEP makes it again",
+            workshop.shown(&aside)
+        ),
+        Err(error) => format!("work/.progress.json cannot be understood: {error:#}"),
+    };
+    let _ = writeln!(std::io::stderr(), "warning: {said}");
+    Ok(workshop)
+}
+
 /// Bare `cargo lab`.
 pub fn list() -> anyhow::Result<ExitCode> {
-    print(&overview(&Workshop::open()?, links()))?;
+    print(&overview(&open_workshop()?, links()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// `cargo lab start STEP`.
 pub fn start(step: &str) -> anyhow::Result<ExitCode> {
-    let workshop = Workshop::open()?;
+    let workshop = open_workshop()?;
     let step = workshop.course.step(step)?;
-    let folder = workshop.start(step)?;
-    begun(&workshop, &step.name, &folder.join("src/main.rs"))
+    let file = workshop.begin(step, "rust")?;
+    begun(&workshop, &step.name, &file)
 }
 
 /// `cargo lab new STEP --lang python`.
 pub fn new(args: &NewArgs) -> anyhow::Result<ExitCode> {
-    let workshop = Workshop::open()?;
+    let workshop = open_workshop()?;
     let step = workshop.course.step(&args.step)?;
-    let file = workshop.new_program(step, &args.lang)?;
+    let file = workshop.begin(step, &args.lang)?;
     begun(&workshop, &step.name, &file)
 }
 
 fn begun(workshop: &Workshop, name: &str, file: &Path) -> anyhow::Result<ExitCode> {
-    let mut progress = workshop.progress();
-    progress.current = Some(name.to_owned());
-    progress.write()?;
     let shown = links().link(&workshop.shown(file), file);
     print(&format!(
         "{name} is begun: {shown}\nnext: edit it, then cargo lab check {name}\n"
     ))?;
+    let mut progress = workshop.progress();
+    progress.current = Some(name.to_owned());
+    progress.write()?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// `cargo lab check [STEP]`: status 0 when every check passes, 1 when not.
 pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let workshop = Workshop::open()?;
+    let workshop = open_workshop()?;
     let step = workshop.named_or_current(args.step.step.as_deref())?;
     let progress = Progress::new();
     let lesson = workshop.check(step, args.seed, links(), &|event| progress.tell(event));
     progress.bar.finish_and_clear();
     let lesson = lesson?;
     print(&lesson.text)?;
-    Ok(match lesson.passed() {
+    let passed = lesson.passed();
+    lesson.kept?;
+    Ok(match passed {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(1),
     })
@@ -149,13 +184,10 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 
 /// `cargo lab watch [STEP]`.
 pub fn watch(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let workshop = Workshop::open()?;
+    let workshop = open_workshop()?;
     let step = workshop.named_or_current(args.step.step.as_deref())?;
     let mut name = step.name.clone();
-    ensure!(
-        workshop.begun(&name),
-        "{name} is not begun: `cargo lab start {name}`"
-    );
+    workshop.ensure_begun(step)?;
     let mut watch = Watch::new(&workshop.folder(&name));
     let clear = match std::io::stdout().is_terminal() {
         true => "\x1b[2J\x1b[H",
@@ -170,15 +202,30 @@ pub fn watch(args: &CheckArgs) -> anyhow::Result<ExitCode> {
                 let lesson = workshop
                     .check(step, args.seed, links(), &|event| progress.tell(event));
                 progress.bar.finish_and_clear();
-                let text = lesson.map_or_else(|error| format!("{error:#}\n"), |l| l.text);
-                print(&format!("{clear}{text}"))?;
+                match lesson {
+                    Ok(lesson) => {
+                        print(&format!("{clear}{}", lesson.text))?;
+                        told(lesson.kept)?;
+                    }
+                    Err(error) => print(&format!("{clear}{error:#}\n"))?,
+                }
             }
-            Some(Key::Hint) => print(&workshop.hint(step, None)?)?,
+            Some(Key::Hint) => {
+                let hints = workshop.hint(step, None)?;
+                print(&hints.text)?;
+                told(hints.kept)?;
+            }
             Some(Key::List) => print(&overview(&workshop, links()))?,
             Some(Key::Reset) => {
-                let backup = workshop.reset(step)?;
-                let shown = workshop.shown(&backup);
-                print(&format!("begun again; the old program is in {shown}\n"))?;
+                // What cannot be begun again stays as it is, and is watched on.
+                match workshop.reset(step, None) {
+                    Ok(again) => {
+                        let shown = workshop.shown(&again.backup);
+                        print(&format!("begun again; the old program is in {shown}\n"))?;
+                        told(again.kept)?;
+                    }
+                    Err(error) => print(&format!("{error:#}\n"))?,
+                }
             }
             Some(Key::Next) if !workshop.done(&name) => print(&format!(
                 "{name} is not done yet. h shows a hint; to begin another step all the \
@@ -187,14 +234,14 @@ pub fn watch(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             Some(Key::Next) => match workshop.next_after(&name).map(str::to_owned) {
                 Some(next) => {
                     if !workshop.begun(&next) {
-                        workshop.start(workshop.course.step(&next)?)?;
+                        workshop.begin(workshop.course.step(&next)?, "rust")?;
                     }
                     watch.turn_to(&workshop.folder(&next));
                     name = next;
                     wanted = Some(Key::Check);
                     continue;
                 }
-                None => print("That was the last step.\n")?,
+                None => print("All steps are done.\n")?,
             },
             Some(Key::Quit) => return Ok(ExitCode::SUCCESS),
         }
@@ -205,17 +252,27 @@ pub fn watch(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Says that the progress could not be kept, and lets go on.
+fn told(kept: anyhow::Result<()>) -> anyhow::Result<()> {
+    match kept {
+        Ok(()) => Ok(()),
+        Err(error) => print(&format!("error: {error:#}\n")),
+    }
+}
+
 /// `cargo lab hint [STEP]`.
 pub fn hint(args: &HintArgs) -> anyhow::Result<ExitCode> {
-    let workshop = Workshop::open()?;
+    let workshop = open_workshop()?;
     let step = workshop.named_or_current(args.step.step.as_deref())?;
-    print(&workshop.hint(step, args.level)?)?;
+    let hints = workshop.hint(step, args.level)?;
+    print(&hints.text)?;
+    hints.kept?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// `cargo lab solution [STEP]`: status 1 when it is not shown.
 pub fn solution(args: &SolutionArgs) -> anyhow::Result<ExitCode> {
-    let workshop = Workshop::open()?;
+    let workshop = open_workshop()?;
     let step = workshop.named_or_current(args.step.step.as_deref())?;
     if !workshop.done(&step.name) && !args.anyway {
         print(&format!(
@@ -229,35 +286,33 @@ pub fn solution(args: &SolutionArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `cargo lab reset STEP`.
-pub fn reset(step: &str) -> anyhow::Result<ExitCode> {
-    let workshop = Workshop::open()?;
-    let step = workshop.course.step(step)?;
-    let backup = workshop.reset(step)?;
-    let begun = match workshop.begun(&step.name) {
-        true => "begun again",
-        false => "moved away",
-    };
-    let shown = workshop.shown(&backup);
+/// `cargo lab reset STEP [--lang python]`.
+pub fn reset(args: &ResetArgs) -> anyhow::Result<ExitCode> {
+    let workshop = open_workshop()?;
+    let step = workshop.course.step(&args.step)?;
+    let again = workshop.reset(step, args.lang.as_deref())?;
     print(&format!(
-        "{}: {begun}; the old program is in {shown}\n",
-        step.name
+        "{}: begun again; the old program is in {}\n",
+        step.name,
+        workshop.shown(&again.backup)
     ))?;
+    again.kept?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// `cargo lab run STEP ARGS…`: the program's own status.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let workshop = Workshop::open()?;
-    let step = workshop.course.step(&args.step)?;
-    let status = workshop.run(step, &args.args)?;
+    let workshop = open_workshop()?;
+    let (step, args) = args.words.split_first().context("no step is named")?;
+    let step = workshop.course.step(step)?;
+    let status = workshop.run(step, args)?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(ExitCode::from(code.unwrap_or(1)))
 }
 
 /// `cargo lab open [STEP]`: the sheet's section, in the editor on a terminal, else here.
 pub fn open(args: &StepArg) -> anyhow::Result<ExitCode> {
-    let workshop = Workshop::open()?;
+    let workshop = open_workshop()?;
     let step = match (&args.step, workshop.course.steps().next()) {
         (None, Some(first)) => workshop.named_or_current(None).unwrap_or(first),
         (name, _) => workshop.named_or_current(name.as_deref())?,
@@ -275,11 +330,10 @@ pub fn open(args: &StepArg) -> anyhow::Result<ExitCode> {
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("there is no sheet {file} yet"))?;
     let (line, section) = grading::student::section(&text, anchor);
-    let editor = ["VISUAL", "EDITOR"].iter().find_map(std::env::var_os);
-    if let (Some(editor), true) = (editor, std::io::stdout().is_terminal()) {
-        let status = Command::new(&editor)
-            .arg(format!("+{line}"))
-            .arg(&path)
+    if let (Ok(editor), true) = (Editor::find(), std::io::stdout().is_terminal()) {
+        let mut words = editor.command(&path, line).into_iter();
+        let status = Command::new(words.next().unwrap_or_default())
+            .args(words)
             .status();
         if status.is_ok_and(|status| status.success()) {
             return Ok(ExitCode::SUCCESS);
@@ -294,7 +348,7 @@ pub fn open(args: &StepArg) -> anyhow::Result<ExitCode> {
 pub fn doctor() -> anyhow::Result<ExitCode> {
     let mut text = String::new();
     let mut missing = false;
-    for finding in examine() {
+    for finding in examine(&Workshop::open()?) {
         let (mark, result) = match &finding.result {
             Ok(result) => ("✔", result),
             Err(fix) if finding.needed => {
@@ -303,7 +357,7 @@ pub fn doctor() -> anyhow::Result<ExitCode> {
             }
             Err(fix) => ("·", fix),
         };
-        text.push_str(&format!("{mark} {:<16} {result}\n", finding.what));
+        text.push_str(&format!("{mark} {:<18} {result}\n", finding.what));
     }
     text.push_str(match missing {
         true => "\nSomething is missing that the course needs: see ✘.\n",
@@ -318,7 +372,7 @@ pub fn doctor() -> anyhow::Result<ExitCode> {
 /// `cargo lab author check`: status 1 when something is missing.
 pub fn author(command: &AuthorCommand) -> anyhow::Result<ExitCode> {
     let AuthorCommand::Check { steps, quick } = command;
-    let workshop = Workshop::open()?;
+    let workshop = open_workshop()?;
     let progress = Progress::new();
     let faults = author_check(&workshop.course, steps, *quick, &|event| {
         progress.tell(event);
