@@ -60,6 +60,17 @@ const HINTS_EOF: &[&str] = &[
      for, and close it.",
 ];
 
+const HINTS_NO_TEXT: &[&str] = &[
+    "Not all bytes are text: what does your decoding do with \\xff?",
+    "Decoding can fail like any call. Does your program end with a traceback then?",
+    "Put a mark for what is no text: decode(errors=\"replace\"), String::from_utf8_lossy.",
+];
+const HINTS_BEATS_ON: &[&str] = &[
+    "A client may vanish at any moment, and may send any bytes: who is harmed by it?",
+    "An error of one client ends that client's beats, never the server.",
+    "Catch every error around the beats of one client: close it, and leave its thread.",
+];
+
 /// 5 s, give or take half of it.
 const FIVE_SECONDS: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(2500)..=Duration::from_millis(7500);
@@ -154,6 +165,15 @@ fn safe_tcp_client() -> Vec<Check> {
         ])
         .by_hand("cargo run -p safe_tcp_client -- --host no-such-host.invalid"),
         Check::new(
+            "safe_tcp_client.survives_invalid_utf8",
+            "ends without a crash when the answer is no UTF-8",
+            |exam| client_survives_invalid_utf8(exam, b"Hello"),
+        )
+        .needs(&["safe_tcp_client.greets"])
+        .sheet(SAFE)
+        .hints(HINTS_NO_TEXT)
+        .by_hand("printf '\\377\\376' | nc -l 127.0.0.1 8080"),
+        Check::new(
             "safe_tcp_client.survives_an_early_end",
             "ends without a crash when the server closes without an answer",
             |exam| {
@@ -201,8 +221,9 @@ fn robust_server() -> Vec<Check> {
             |exam| {
                 let server = exam.server()?;
                 let mut client = server.connect()?;
-                for len in [1, 12, 60] {
-                    let message = format!(" {} é ", exam.word(len));
+                // A line end is a part of the message like any other byte.
+                for (len, end) in [(1, ""), (12, ""), (60, "\n"), (12, "\r\n")] {
+                    let message = format!(" {} é {end}", exam.word(len));
                     client.send(&message)?;
                     client.expect_exactly(format!("Echo: {message}"))?;
                 }
@@ -254,21 +275,57 @@ fn robust_server() -> Vec<Check> {
             "lets a client go that is silent for 5 s, says so, and serves the next",
             |exam| {
                 let mut server = exam.server()?;
-                let mut silent = server.connect()?;
-                silent.patience(Duration::from_secs(12));
-                let start = Instant::now();
-                silent.expect_end()?;
-                about_five_seconds(start, "it closes the connection")?;
-                server.wait_for_output("Timeout: No data received from client")?;
+                for speaks_first in [false, true] {
+                    let mut silent = server.connect()?;
+                    if speaks_first {
+                        let word = exam.word(8);
+                        silent.send(&word)?;
+                        silent.expect(format!("Echo: {word}"))?;
+                    }
+                    silent.patience(Duration::from_secs(12));
+                    let start = Instant::now();
+                    silent.expect_end()?;
+                    about_five_seconds(start, "it closes the connection")?;
+                    server.wait_for_output("Timeout: No data received from client")?;
+                }
                 echo_probe(&server, &exam.word(8))
             },
         )
         .needs(&["robust_server.echoes"])
         .points(2)
         .timing()
+        .deadline(Duration::from_secs(60))
         .sheet(ROBUST_SERVER)
         .hints(HINTS_TIMEOUT)
         .by_hand("nc 127.0.0.1 65432 (and type nothing)"),
+        Check::new(
+            "robust_server.keeps_who_talks",
+            "keeps a client that talks every second, and waits for the first one that long",
+            keeps_who_talks,
+        )
+        .needs(&["robust_server.times_out"])
+        .timing()
+        .deadline(Duration::from_secs(60))
+        .sheet(ROBUST_SERVER)
+        .hints(&[
+            "From when on do the 5 s count, and whose silence do they measure?",
+            "The limit is for one read: it begins anew with each message.",
+            "Set the read timeout on the client's socket, and no limit on the whole conversation or on accept.",
+        ])
+        .by_hand("(for i in 1 2 3 4 5 6 7 8 9; do sleep 1; printf $i; done) | nc -N 127.0.0.1 65432"),
+        Check::new(
+            "robust_server.takes_a_split_character",
+            "echoes a character whose two bytes come in two reads",
+            takes_a_split_character,
+        )
+        .needs(&["robust_server.echoes"])
+        .sheet(ROBUST_SERVER)
+        .hints(&[
+            "The character é is two bytes. What does your decoding say of the first alone?",
+            "A read may end within a character: bytes that only lack their end are no error yet.",
+            "Keep the bytes of an unfinished character until the next read. Python has codecs.getincrementaldecoder, Rust has Utf8Error::error_len.",
+        ])
+        .by_hand("(printf 'caf\\303'; sleep 1; printf '\\251') | nc -N 127.0.0.1 65432"),
         Check::new(
             "robust_server.refuses_what_is_no_text",
             "says Received data is not UTF-8 encoded, closes, and serves the next",
@@ -276,12 +333,15 @@ fn robust_server() -> Vec<Check> {
                 let mut server = exam.server()?;
                 let mut client = server.connect()?;
                 client.send(b"\xff\xfe\x80")?;
+                // Its end would come after 5 s for silence as well.
+                client.patience(Duration::from_millis(2400));
                 client.read_to_end()?;
                 server.wait_for_output("Received data is not UTF-8 encoded")?;
                 echo_probe(&server, &exam.word(8))
             },
         )
         .needs(&["robust_server.echoes"])
+        .timing()
         .sheet(ROBUST_SERVER)
         .hints(&[
             "Not all bytes are text: what does your decoding do with \\xff?",
@@ -385,17 +445,9 @@ fn robust_server() -> Vec<Check> {
         Check::new(
             "robust_server.restarts_at_once",
             "listens again at once when it is stopped and started",
-            |exam| {
-                common::restarts_at_once(exam, |server, word| {
-                    // The server closes first: bytes that are no text make it do so.
-                    echo_probe(server, word)?;
-                    let mut client = server.connect()?;
-                    client.send(b"\xff")?;
-                    client.read_to_end().map(drop)
-                })
-            },
+            |exam| common::restarts_at_once(exam, echo_probe),
         )
-        .needs(&["robust_server.refuses_what_is_no_text"])
+        .needs(&["robust_server.echoes"])
         .sheet(ROBUST_SERVER)
         .hints(&[
             "Old connections keep the port for a minute (TIME_WAIT).",
@@ -448,7 +500,8 @@ fn robust_client() -> Vec<Check> {
                 client.wait_exit(Duration::from_secs(15))?;
                 about_five_seconds(start, "it gives up")?;
                 client.expect_no_crash()?;
-                client.wait_for_output("Timeout error: No response from server")
+                client.wait_for_output("Timeout error: No response from server")?;
+                client.expect_exit(1)
             },
         )
         .timing()
@@ -505,6 +558,15 @@ fn robust_client() -> Vec<Check> {
         .sheet(ROBUST_CLIENT)
         .hints(HINTS_REFUSED)
         .by_hand("cargo run -p robust_client (without a server)"),
+        Check::new(
+            "robust_client.survives_invalid_utf8",
+            "ends without a crash when the answer is no UTF-8",
+            |exam| client_survives_invalid_utf8(exam, b"Hello, Server!"),
+        )
+        .needs(&["robust_client.talks"])
+        .sheet(ROBUST_CLIENT)
+        .hints(HINTS_NO_TEXT)
+        .by_hand("printf '\\377\\376' | nc -l 127.0.0.1 65432"),
         Check::new(
             "robust_client.survives_an_early_end",
             "ends without a crash when the server resets the connection",
@@ -593,14 +655,19 @@ fn select_client() -> Vec<Check> {
             "select_client.prints_what_comes",
             "prints data that comes after a second, and sends nothing",
             |exam| {
-                let word = exam.word(12);
+                let word = format!("{} é", exam.word(12));
                 let listener = exam.listener()?;
                 let mut client = exam.client(listener.addr())?;
                 let mut conn = listener.accept()?;
                 conn.expect_silence(Duration::from_secs(1))?;
                 conn.send(&word)?;
                 client.wait_for_output(&word)?;
-                client.expect_exit(0)
+                client.expect_exit(0)?;
+                if client.printed().contains("Timeout waiting for data") {
+                    let got = "Timeout waiting for data as well";
+                    return Err(Failure::new("it prints the data alone", got).into());
+                }
+                Ok(())
             },
         )
         .timing()
@@ -638,6 +705,63 @@ fn select_client() -> Vec<Check> {
         .sheet(SELECT_CLIENT)
         .hints(HINTS_REFUSED)
         .by_hand("cargo run -p select_client (without a server)"),
+        Check::new(
+            "select_client.rests_while_it_waits",
+            "uses no CPU time while it waits",
+            |exam| {
+                let listener = exam.listener()?;
+                let client = exam.client(listener.addr())?;
+                let _silent = listener.accept()?;
+                let watched = Duration::from_secs(2);
+                let Some(used) = common::works_without_a_rest(&client, watched) else {
+                    return Ok(());
+                };
+                let got = format!("{} ms of CPU time in 2 s", used.as_millis());
+                let expected = "nearly no CPU time while nothing comes";
+                Err(Failure::new(expected, got)
+                    .cause("it asks again and again instead of waiting")
+                    .into())
+            },
+        )
+        .needs(&["select_client.times_out"])
+        .timing()
+        .sheet(SELECT_CLIENT)
+        .hints(&[
+            "Watch your client in top while it waits.",
+            "Who waits in your program: the kernel, or a loop that asks again and again?",
+            "Give the wait its limit of 5 s in one call, and let the kernel wake you.",
+        ])
+        .by_hand("nc -l 127.0.0.1 65432 (and type nothing); top"),
+        Check::new(
+            "select_client.ends_when_the_server_closes",
+            "ends at once, without a crash, when the server closes without a word",
+            |exam| {
+                let listener = exam.listener()?;
+                let mut client = exam.client(listener.addr())?;
+                drop(listener.accept()?);
+                // Its own limit would end it after 5 s.
+                client.wait_exit(Duration::from_millis(2400))?;
+                client.expect_no_crash()
+            },
+        )
+        .needs(&["select_client.prints_what_comes"])
+        .timing()
+        .sheet(SELECT_CLIENT)
+        .hints(&[
+            "Ready does not mean that data is there: what else makes a socket ready?",
+            "A read of 0 bytes is the end of the stream: nothing more will come.",
+            "When read returns 0 bytes, say so and end; do not wait again.",
+        ])
+        .by_hand("nc -l 127.0.0.1 65432 (then Ctrl-C)"),
+        Check::new(
+            "select_client.survives_invalid_utf8",
+            "ends without a crash when the data is no UTF-8",
+            |exam| client_survives_invalid_utf8(exam, b""),
+        )
+        .needs(&["select_client.prints_what_comes"])
+        .sheet(SELECT_CLIENT)
+        .hints(HINTS_NO_TEXT)
+        .by_hand("printf '\\377\\376' | nc -l 127.0.0.1 65432"),
     ]
 }
 
@@ -663,8 +787,9 @@ fn select_server() -> Vec<Check> {
             |exam| {
                 let server = exam.server()?;
                 let mut client = server.connect()?;
-                for len in [1, 12, 60] {
-                    let message = format!("  {} aB é ", exam.word(len));
+                // A line end is a part of the message like any other byte.
+                for (len, end) in [(1, ""), (12, ""), (60, "\n"), (12, "\r\n")] {
+                    let message = format!("  {} aB é {end}", exam.word(len));
                     client.send(&message)?;
                     client.expect_exactly(&message)?;
                 }
@@ -816,6 +941,94 @@ fn select_server() -> Vec<Check> {
              Print it and end with status 1.",
         ])
         .by_hand("cargo run -p select_server (twice, in two terminals)"),
+        Check::new(
+            "select_server.restarts_at_once",
+            "listens again at once when it is stopped and started",
+            |exam| common::restarts_at_once(exam, same_probe),
+        )
+        .needs(&["select_server.echoes"])
+        .sheet(SELECT_SERVER)
+        .hints(&[
+            "Stop your server while a client is connected, and start it again at once.",
+            "Old connections keep the port for a minute (TIME_WAIT).",
+            "Set the option SO_REUSEADDR before bind; Rust sets it on Unix.",
+        ])
+        .by_hand("ss -tan | grep TIME-WAIT"),
+        Check::new(
+            "select_server.prints_what_happens",
+            "prints who connected, what was received, and who is gone",
+            |exam| {
+                let mut server = exam.server()?;
+                let mut client = server.connect()?;
+                let port = client.local_addr()?.port().to_string();
+                let word = format!("{} é", exam.word(8));
+                client.send(&word)?;
+                client.expect(&word)?;
+                prints_lines(&mut server, &["Connected by "], &port)?;
+                prints_lines(&mut server, &["Received: "], &word)?;
+                drop(client);
+                prints_lines(&mut server, &["Connection closed with "], &port)
+            },
+        )
+        .needs(&["select_server.echoes"])
+        .sheet(SELECT_SERVER)
+        .hints(&[
+            "Compare your output with the sheet, word by word.",
+            "Print the message as text: decode the bytes, also those that are no UTF-8.",
+            "Three lines: Connected by A, Received: TEXT, Connection closed with A.",
+        ])
+        .by_hand("printf hello | nc -q 1 127.0.0.1 65432"),
+        Check::new(
+            "select_server.keeps_a_silent_client",
+            "still serves a client that was silent for 8 s",
+            |exam| {
+                let server = exam.server()?;
+                let mut client = server.connect()?;
+                for silence in [0, 8] {
+                    // Time is what is measured here; there is no event to wait for.
+                    thread::sleep(Duration::from_secs(silence));
+                    let word = exam.word(8);
+                    client.send(&word)?;
+                    client.expect(&word)?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["select_server.echoes"])
+        .timing()
+        .sheet(SELECT_SERVER)
+        .hints(&[
+            "What does your loop do when its wait ends and nobody is ready?",
+            "A wait without an event says nothing about any client: none has left.",
+            "Let a client go when read returns 0 or an error, or after minutes of silence.",
+        ])
+        .by_hand("(printf a; sleep 8; printf b) | nc -N 127.0.0.1 65432"),
+        Check::new(
+            "select_server.answers_before_the_end",
+            "echoes what a client has sent that ends its side at once",
+            |exam| {
+                const CLIENTS: usize = 20;
+                let server = exam.server()?;
+                for _ in 0..CLIENTS {
+                    let word = exam.word(40);
+                    let mut client = server.connect()?;
+                    client.send(&word)?;
+                    client.half_close();
+                    client.expect(&word).map_err(because(
+                        "the end of the stream is known before its last bytes are read",
+                    ))?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["select_server.echoes"])
+        .sheet(SELECT_SERVER)
+        .hints(&[
+            "One event may say two things: bytes are there, and the end is near.",
+            "The end comes behind the bytes. Read until read returns 0, then close.",
+            "Do not close on a flag of the event (RDHUP, HUP): let read tell you of the end.",
+        ])
+        .by_hand("printf hello | nc -N 127.0.0.1 65432"),
     ]
 }
 
@@ -879,9 +1092,19 @@ fn heartbeat_server() -> Vec<Check> {
                 let server = exam.server()?;
                 let mut client = server.connect()?;
                 client.patience(Duration::from_secs(10));
-                for _ in 0..5 {
+                for beat in 0..9 {
                     client.expect("PING\n")?;
-                    client.send("PONG\n")?;
+                    match beat {
+                        // From here on in two segments, as TCP may deliver any line.
+                        5.. => {
+                            client.send("PO")?;
+                            thread::sleep(Duration::from_millis(150));
+                            client.send("NG\n")?;
+                        }
+                        // A late answer and the next one, in one segment.
+                        2 => client.send("PONG\nPONG\n")?,
+                        _ => client.send("PONG\n")?,
+                    }
                 }
                 client.expect("PING\n")
             },
@@ -895,6 +1118,185 @@ fn heartbeat_server() -> Vec<Check> {
              For each line PONG set the count of missed beats to 0.",
         ])
         .by_hand("cargo run -p heartbeat_client"),
+        Check::new(
+            "heartbeat_server.beats_every_second",
+            "sends the first PING as soon as a client connects, then one every second",
+            beats_every_second,
+        )
+        .needs(&["heartbeat_server.keeps_who_answers"])
+        .timing()
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "What does a client hear in its first second, and how often after that?",
+            "First send, then wait. A PONG that comes early does not shorten the wait.",
+            "Note the moment of the next beat after each PING, and read up to that moment.",
+        ])
+        .by_hand("nc 127.0.0.1 65432 | while read beat; do date +%T.%N; done"),
+        Check::new(
+            "heartbeat_server.forgives_a_missed_beat",
+            "keeps a client that misses one beat in two: only three in a row are too many",
+            |exam| {
+                let server = exam.server()?;
+                let mut client = server.connect()?;
+                for _ in 0..5 {
+                    for answers in [false, true] {
+                        client.expect("PING\n").map_err(because(
+                            "it counts all missed beats, not those since the last PONG",
+                        ))?;
+                        if answers {
+                            client.send("PONG\n")?;
+                        }
+                    }
+                }
+                Ok(())
+            },
+        )
+        .needs(&["heartbeat_server.keeps_who_answers", "heartbeat_server.drops_the_silent"])
+        .timing()
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "Three beats in a row: what does a PONG do to the beats missed before it?",
+            "Does your count go back to zero, or down by one?",
+            "Set the count of missed beats to 0 whenever a line PONG arrives.",
+        ])
+        .by_hand("nc 127.0.0.1 65432 (and type PONG after every second PING)"),
+        Check::new(
+            "heartbeat_server.takes_only_pong",
+            "takes only PONG for an answer, and drops a client that says other words",
+            takes_only_pong,
+        )
+        .needs(&["heartbeat_server.drops_the_silent"])
+        .timing()
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "What does your server do with a line that is not PONG?",
+            "Bytes that arrive are no answer yet. Which line is one?",
+            "Compare each whole line with PONG, and set the count back for that one only.",
+        ])
+        .by_hand("nc 127.0.0.1 65432 (and type hello after each PING)"),
+        Check::new(
+            "heartbeat_server.answers_a_ping",
+            "answers a client's PING with PONG",
+            answers_a_ping,
+        )
+        .needs(&["heartbeat_server.keeps_who_answers"])
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "Who may ask in this protocol, and who must answer?",
+            "Whoever gets PING answers PONG: that holds for both sides.",
+            "Two lines have a meaning for the server: on PONG it counts, on PING it sends PONG.",
+        ])
+        .by_hand("nc 127.0.0.1 65432 (and type PING)"),
+        Check::new(
+            "heartbeat_server.prints_what_happens",
+            "prints who connected, who answered, who missed a beat, and who is gone",
+            |exam| {
+                let mut server = exam.server()?;
+                let mut client = server.connect()?;
+                let port = client.local_addr()?.port().to_string();
+                client.expect("PING\n")?;
+                client.send("PONG\n")?;
+                prints_lines(&mut server, &["Connected by ", "PONG from "], &port)?;
+                // The second one is missed when the third one comes.
+                client.expect("PING\n")?;
+                client.expect("PING\n")?;
+                prints_lines(&mut server, &["missed 1 of 3"], &port)?;
+                drop(client);
+                prints_lines(&mut server, &["Connection closed with "], &port)
+            },
+        )
+        .needs(&["heartbeat_server.keeps_who_answers", "heartbeat_server.drops_the_silent"])
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "Compare your output with the sheet, word by word.",
+            "Each line names its client by the address, with the port.",
+            "Four lines: Connected by A, PONG from A, A missed 1 of 3, Connection closed with A.",
+        ])
+        .by_hand("nc 127.0.0.1 65432 (type PONG once, then nothing)"),
+        Check::new(
+            "heartbeat_server.listens",
+            "listens on the host and port that it is given, and not on every network",
+            common::listens,
+        )
+        .needs(&["heartbeat_server.sends_beats"])
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "Look with ss: which address does your server listen on?",
+            "0.0.0.0 means every network that this machine is in.",
+            "Bind to the host and port of the arguments, not to a fixed text.",
+        ])
+        .by_hand("ss -tln | grep 65432"),
+        Check::new(
+            "heartbeat_server.notices_the_end_of_a_client",
+            "does not spin when a client has ended its side",
+            rests_after_the_end,
+        )
+        .needs(&["heartbeat_server.sends_beats"])
+        .timing()
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "What does read return when the client has closed its side?",
+            "A read of 0 bytes is the end of the stream: it returns at once, again and again.",
+            "When read returns 0 bytes, close the connection and leave the loop of this client.",
+        ])
+        .by_hand("nc -N 127.0.0.1 65432 </dev/null & top"),
+        Check::new(
+            "heartbeat_server.survives_resets",
+            "survives clients that reset the connection",
+            |exam| common::survives_resets(exam, beat_probe),
+        )
+        .needs(&["heartbeat_server.sends_beats"])
+        .sheet(HEARTBEAT)
+        .hints(HINTS_BEATS_ON)
+        .by_hand("nmap -sT -p 65432 127.0.0.1"),
+        Check::new(
+            "heartbeat_server.survives_invalid_utf8",
+            "survives bytes that are not UTF-8",
+            |exam| common::survives_invalid_utf8(exam, beat_probe),
+        )
+        .needs(&["heartbeat_server.sends_beats"])
+        .sheet(HEARTBEAT)
+        .hints(HINTS_BEATS_ON)
+        .by_hand("printf '\\377\\376\\n' | nc -q 1 127.0.0.1 65432"),
+        Check::new(
+            "heartbeat_server.shuts_down_on_ctrl_c",
+            "prints Server shutting down on Ctrl-C and ends with status 0",
+            |exam| shuts_down_on_ctrl_c(exam, "Server shutting down", beat_probe),
+        )
+        .needs(&["heartbeat_server.sends_beats"])
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "What happens on Ctrl-C while clients are connected?",
+            "Somebody must wait for the signal while accept blocks.",
+            "The threads of the clients must not keep the program alive: print the line and end.",
+        ])
+        .by_hand("cargo run -p heartbeat_server, then Ctrl-C"),
+        Check::new(
+            "heartbeat_server.reports_a_port_in_use",
+            "reports a port in use in a message and with a status that is not 0",
+            common::reports_a_port_in_use,
+        )
+        .needs(&["heartbeat_server.sends_beats"])
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "Start your server twice. What does the second one say?",
+            "bind returns an error: a message says so, and no backtrace.",
+            "Print the error and end with a status that is not 0.",
+        ])
+        .by_hand("cargo run -p heartbeat_server (twice, in two terminals)"),
+        Check::new(
+            "heartbeat_server.restarts_at_once",
+            "listens again at once when it is stopped and started",
+            |exam| common::restarts_at_once(exam, beat_probe),
+        )
+        .needs(&["heartbeat_server.sends_beats"])
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "Stop your server while a client is connected, and start it again at once.",
+            "Old connections keep the port for a minute (TIME_WAIT).",
+            "Set the option SO_REUSEADDR before bind; Rust sets it on Unix.",
+        ])
+        .by_hand("ss -tan | grep TIME-WAIT"),
     ]
 }
 
@@ -1017,6 +1419,41 @@ fn same_probe(server: &Program, word: &str) -> Verdict {
     client.expect(word)
 }
 
+/// The answer to its message is not UTF-8: the client ends, in whatever words.
+fn client_survives_invalid_utf8(exam: &mut Exam, message: &[u8]) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    let mut conn = listener.accept()?;
+    conn.expect(message)?;
+    conn.send([b"\xff\xfe".as_slice(), exam.word(20).as_bytes()].concat())?;
+    conn.half_close();
+    client.wait_exit(Duration::from_secs(10))?;
+    client.expect_no_crash()
+}
+
+fn beat_probe(server: &Program, _word: &str) -> Verdict {
+    server.connect()?.expect("PING\n")
+}
+
+/// Adds the likely cause to a failure.
+fn because(cause: &'static str) -> impl Fn(Stop) -> Stop {
+    move |stop| match stop {
+        Stop::Failed(failure) => failure.cause(cause).into(),
+        error @ Stop::Error(_) => error,
+    }
+}
+
+/// Waits for a line with each of these texts and `more`.
+fn prints_lines(server: &mut Program, texts: &[&str], more: &str) -> Verdict {
+    for text in texts {
+        server.wait_for_printed(
+            &format!("it prints a line with {text:?} and {more:?}"),
+            |printed| line_with(printed, text, more),
+        )?;
+    }
+    Ok(())
+}
+
 /// Tells whether a line holds both texts.
 fn line_with(printed: &str, first: &str, second: &str) -> bool {
     let both = |line: &str| line.contains(first) && line.contains(second);
@@ -1043,6 +1480,52 @@ fn echoes_long_messages(exam: &mut Exam) -> Verdict {
     let word = exam.word(8);
     client.send(&word)?;
     client.expect(format!("Echo: {word}"))
+}
+
+/// It measures each silence, not the whole conversation, nor its own idle time.
+fn keeps_who_talks(exam: &mut Exam) -> Verdict {
+    /// Together more than 5 s and the tolerance for them; each much less.
+    const MESSAGES: usize = 8;
+    const PAUSE: Duration = Duration::from_millis(1200);
+    let idle = exam.server()?;
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    for _ in 0..MESSAGES {
+        let word = exam.word(8);
+        client
+            .send(&word)
+            .and_then(|()| client.expect(format!("Echo: {word}")))
+            .map_err(because(
+                "the 5 s count from its first word, not from its last",
+            ))?;
+        thread::sleep(PAUSE);
+    }
+    exam.note("meanwhile nobody came to the other one");
+    let cause = "a limit of 5 s on accept: a server without clients waits for the next";
+    echo_probe(&idle, &exam.word(8)).map_err(because(cause))
+}
+
+fn takes_a_split_character(exam: &mut Exam) -> Verdict {
+    const PREFIX: &[u8] = b"Echo: ";
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    let message = format!("{}é{}", exam.word(5), exam.word(5));
+    let (first, second) = message.as_bytes().split_at(6);
+    client.send(first)?;
+    thread::sleep(Duration::from_millis(300));
+    client.send(second)?;
+    // Which piece the character comes back in is free.
+    let mut answer = Vec::new();
+    while answer.len() < message.len() {
+        answer.extend(client.read_exactly(1)?);
+        if answer.ends_with(PREFIX) {
+            answer.truncate(answer.len() - PREFIX.len());
+        }
+    }
+    if answer == message.as_bytes() {
+        return Ok(());
+    }
+    Err(Failure::bytes(message.as_bytes(), &answer).into())
 }
 
 fn gives_up_after_three(exam: &mut Exam) -> Verdict {
@@ -1077,8 +1560,16 @@ fn connects_to_a_late_server(exam: &mut Exam) -> Verdict {
     let (server, addr) = bound_socket()?;
     let mut client = exam.client(addr)?;
     client.wait_for_output("Connection attempt 1 failed, retrying...")?;
-    // Between the second attempt and the third, or early for a slow starter.
-    thread::sleep(Duration::from_secs(3));
+    let first = Instant::now();
+    client.wait_for_output("Connection attempt 2 failed, retrying...")?;
+    let pause = first.elapsed();
+    // From line to line, so that a slow start does not count.
+    if pause > Duration::from_millis(3500) {
+        let got = format!("a pause of {:.1} s", pause.as_secs_f32());
+        return Err(Failure::new("a pause of 2 s between the attempts", got).into());
+    }
+    // Between the second attempt and the third.
+    thread::sleep(Duration::from_secs(1));
     server
         .listen(8)
         .and_then(|()| server.set_nonblocking(true))
@@ -1201,15 +1692,113 @@ fn rests_when_idle(exam: &mut Exam) -> Verdict {
     let Some(before) = server.cpu_time() else {
         return Ok(()); // No such table here.
     };
-    // Time is what is measured here; there is no event to wait for.
-    thread::sleep(WATCHED);
+    let worked = common::works_without_a_rest(&server, WATCHED);
     let used = server.cpu_time().unwrap_or(before).saturating_sub(before);
     // A busy machine leaves little even to a program that never rests.
-    if used > WATCHED / 16 {
+    if used > WATCHED / 16 || worked.is_some() {
         let got = format!("{} ms of CPU time in 1 s", used.as_millis());
         return Err(Failure::new("nearly no CPU time while nothing happens", got).into());
     }
     Ok(())
+}
+
+fn beats_every_second(exam: &mut Exam) -> Verdict {
+    /// Some of them: a busy machine may hold up one, and one clock for all clients has
+    /// its beat at another moment for each.
+    const CLIENTS: usize = 3;
+    const INTERVALS: u32 = 4;
+    let server = exam.server()?;
+    let mut first = Duration::MAX;
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut client = server.connect()?;
+        let start = Instant::now();
+        client.expect("PING\n")?;
+        client.send("PONG\n")?;
+        first = first.min(start.elapsed());
+        clients.push(client);
+        thread::sleep(Duration::from_millis(350).saturating_sub(start.elapsed()));
+    }
+    if first > Duration::from_millis(750) {
+        let got = format!("after {:.1} s", first.as_secs_f32());
+        let expected = "the first PING as soon as a client connects";
+        return Err(Failure::new(expected, got).into());
+    }
+    let mut client = server.connect()?;
+    client.expect("PING\n")?;
+    let start = Instant::now();
+    let (mut last, mut shortest) = (start, Duration::MAX);
+    for _ in 0..INTERVALS {
+        client.send("PONG\n")?;
+        client.expect("PING\n")?;
+        shortest = shortest.min(last.elapsed());
+        last = Instant::now();
+    }
+    let mean = start.elapsed() / INTERVALS;
+    // What is late on a busy machine makes a beat shorter and another longer: the mean
+    // cannot be too short, and not all of them too long.
+    if mean < Duration::from_millis(400) || shortest > Duration::from_millis(2300) {
+        let got = format!("one every {:.2} s", mean.as_secs_f32());
+        return Err(Failure::new("a PING every second", got).into());
+    }
+    Ok(())
+}
+
+fn takes_only_pong(exam: &mut Exam) -> Verdict {
+    const BEATS: usize = 8;
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    for _ in 0..BEATS {
+        match client.read_until(b"PING\n") {
+            Ok(_) => client.send_anyway("hello\n"),
+            // Silence or the end: only the end will do.
+            Err(Stop::Failed(_)) => return client.read_to_end().map(drop),
+            Err(error) => return Err(error),
+        }
+    }
+    let expected = "it closes the connection: hello is no PONG";
+    let got = format!("the connection stays open after {BEATS} beats");
+    Err(Failure::new(expected, got)
+        .cause("any bytes count as an answer, whatever they say")
+        .into())
+}
+
+fn answers_a_ping(exam: &mut Exam) -> Verdict {
+    /// Beats of its own may come first.
+    const BEATS: usize = 3;
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    client.expect("PING\n")?;
+    client.send("PONG\n")?;
+    client.send("PING\n")?;
+    for _ in 0..BEATS {
+        let line = client.read_until(b"\n")?;
+        match &line[..] {
+            b"PONG\n" => return Ok(()),
+            b"PING\n" => client.send("PONG\n")?,
+            _ => return Err(Failure::bytes(b"PONG\n", &line).into()),
+        }
+    }
+    let expected = "PONG, the answer to the client's PING";
+    Err(Failure::new(expected, format!("{BEATS} beats and no PONG")).into())
+}
+
+fn rests_after_the_end(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    client.expect("PING\n")?;
+    client.send("PONG\n")?;
+    // It still takes the beats: no error of a write ends what read does not end.
+    client.half_close();
+    // Within the three beats after which such a client is dropped.
+    if let Some(used) = common::works_without_a_rest(&server, Duration::from_secs(2)) {
+        let expected = "no work to do after the client has ended its side";
+        let got = format!("{} ms of CPU time without a rest", used.as_millis());
+        return Err(Failure::new(expected, got)
+            .cause("a read of 0 bytes is the end, not an empty message")
+            .into());
+    }
+    beat_probe(&server, "")
 }
 
 fn leaves_a_silent_server(exam: &mut Exam) -> Verdict {

@@ -192,6 +192,27 @@ fn cpu_time_until_at_rest(program: &Program, watched: Duration) -> Duration {
     }
 }
 
+/// Watches a program for `watched`; returns the CPU time that it has used when it ran, or
+/// waited for a core, for more than half of that.
+///
+/// Declare the check with `.timing()`.
+pub fn works_without_a_rest(program: &Program, watched: Duration) -> Option<Duration> {
+    let now = || {
+        Some((
+            program.cpu_time()?,
+            program.waited_for_cpu().unwrap_or_default(),
+        ))
+    };
+    let (cpu_before, waited_before) = now()?;
+    // Time is what is measured here; there is no event to wait for.
+    thread::sleep(watched);
+    let (cpu, waited) = now()?;
+    let used = cpu.saturating_sub(cpu_before);
+    let waited = waited.saturating_sub(waited_before);
+    // Who only waits for a core now and then has little to do when it comes.
+    (used > watched / 64 && used + waited > watched / 2).then_some(used)
+}
+
 /// When a client has left, the server neither spins nor prints without end (A11).
 ///
 /// Declare it with `.timing()`.
@@ -209,8 +230,15 @@ pub fn notices_the_end_of_a_client(exam: &mut Exam, probe: Probe) -> Verdict {
     if used > WATCHED / 2 {
         let expected = "no work to do after the client has left";
         let got = format!("{} ms of CPU time without a rest", used.as_millis());
+        drop(server);
+        let always = works_without_a_rest(&exam.server()?, WATCHED).is_some();
         return Err(Failure::new(expected, got)
-            .cause("a read of 0 bytes is the end, not an empty message")
+            .cause(if always {
+                "it works without a rest before any client comes: it asks again and again \
+                 instead of waiting"
+            } else {
+                "a read of 0 bytes is the end, not an empty message"
+            })
             .into());
     }
     let more = server.printed_bytes() - printed;

@@ -16,7 +16,7 @@ def safe():
             stream.connect((host, port))
             for byte in b"Hello":
                 stream.send(bytes([byte]))
-            print(f"INFO Received: {stream.recv(4096).decode()}")
+            print("INFO Received:", stream.recv(4096).decode(errors="replace"))
         except socket.gaierror:
             sys.exit("Invalid hostname")
         except TimeoutError:
@@ -35,7 +35,7 @@ def robust():
             print("Connected to the server", flush=True)
             stream.settimeout(5)
             stream.sendall(b"Hello, Server!")
-            print("Received from server:", stream.recv(1024).decode())
+            print("Received from server:", stream.recv(1024).decode(errors="replace"))
     except TimeoutError:
         print("Timeout error: No response from server" if connected
               else "Connection attempt timed out")
@@ -69,14 +69,14 @@ def wait_with_select():
         print("Error:", error)
         return
     if select.select([stream], [], [], 5)[0]:
-        print("Received:", stream.recv(1024).decode())
+        print("Received:", stream.recv(1024).decode(errors="replace"))
     else:
         print("Timeout waiting for data")
         sys.exit(1 if len(sys.argv) > 4 else 0)
 
 
 def heartbeat_server():
-    def beat(stream):
+    def beat(stream, peer):
         missed, lines = 0, stream.makefile("rb")
 
         def listen():
@@ -85,6 +85,9 @@ def heartbeat_server():
                 for line in lines:
                     if line.strip() == b"PONG":
                         missed = 0
+                        print("PONG from", peer, flush=True)
+                    elif line.strip() == b"PING":
+                        stream.sendall(b"PONG\n")
             except OSError:
                 pass
 
@@ -94,13 +97,21 @@ def heartbeat_server():
                 stream.sendall(b"PING\n")
                 missed += 1
                 time.sleep(1.5)
+                if missed:
+                    print(peer, f"missed {missed} of 3", flush=True)
             stream.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+        print("Connection closed with", peer, flush=True)
 
-    listener = socket.create_server((host, port))
-    while True:
-        threading.Thread(target=beat, args=listener.accept()[:1], daemon=True).start()
+    try:
+        listener = socket.create_server((host, port))
+        while True:
+            stream, peer = listener.accept()
+            print("Connected by", peer, flush=True)
+            threading.Thread(target=beat, args=(stream, peer), daemon=True).start()
+    except KeyboardInterrupt:
+        print("Server shutting down")
 
 
 def heartbeat_client():

@@ -6,14 +6,18 @@ import sys
 
 
 async def serve(reader, writer):
+    peer = writer.get_extra_info("peername")
+    print("Connected by", peer, flush=True)
     try:
         while data := await reader.read(1024):
+            print("Received:", data.decode(errors="replace"), flush=True)
             writer.write(data)
             await writer.drain()
     except OSError:
         pass
     finally:
         writer.close()
+        print("Connection closed with", peer, flush=True)
 
 
 async def main():

@@ -1,46 +1,95 @@
 """A heartbeat server or client, and the bug that the third argument names."""
 
+import os
 import socket
 import sys
 import threading
 import time
 
 host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+sys.stdout.reconfigure(line_buffering=True)
+LIMIT = {"never_drops": 10**6, "drops_at_once": 1, "drops_late": 9}.get(bug, 3)
+INTERVAL = {"hasty": 0.1, "slow": 3}.get(bug, 1)
 
 
-def beat(stream):
+def beat(stream, name):
     missed, received = 0, b""
-    with stream:
-        try:
-            while bug == "never_drops" or missed < {"drops_at_once": 1, "drops_late": 9}.get(bug, 3):
-                stream.sendall({"no_newline": b"PING", "small": b"ping\n"}.get(bug, b"PING\n"))
-                missed += 1
-                until = time.monotonic() + 1
-                while (left := until - time.monotonic()) > 0:
-                    stream.settimeout(left)
-                    try:
-                        data = stream.recv(64)
-                    except socket.timeout:
-                        break
-                    if not data:
-                        return
-                    received += data
-                    if bug == "whole_message" and received == b"PONG":
-                        missed = 0
-                    if bug not in ("never_resets", "whole_message") and b"PONG\n" in received:
-                        missed, received = 0, b""
-        except OSError:
-            pass
+    if bug == "first_late":
+        time.sleep(1)
+    try:
+        while missed < LIMIT:
+            stream.sendall({"no_newline": b"PING", "small": b"ping\n"}.get(bug, b"PING\n"))
+            missed += 1
+            until = time.monotonic() + INTERVAL
+            while (left := until - time.monotonic()) > 0:
+                stream.settimeout(left)
+                try:
+                    data = stream.recv(64)
+                except socket.timeout:
+                    break
+                if not data and bug == "spins":
+                    continue
+                if not data:
+                    return
+                if bug == "utf8_kills" and not data.isascii():
+                    os._exit(1)
+                if bug == "any_bytes":
+                    missed = 0
+                received = data if bug == "forgets" else received + data
+                if bug == "whole_message":
+                    missed = 0 if received == b"PONG" else missed
+                    continue
+                *lines, received = received.split(b"\n")
+                for line in lines:
+                    if line == b"PONG" and bug != "never_resets":
+                        missed = missed - 1 if bug == "counts_down" else 0
+                        until = 0 if bug == "again_at_once" else until
+                        say(f"PONG from {name}")
+                    elif line == b"PING" and bug != "no_answer":
+                        stream.sendall(b"PONG\n")
+            if missed:
+                say(f"{name} missed {missed} of 3")
+    except OSError:
+        if bug == "reset_kills":
+            os._exit(1)
+    finally:
+        stream.close()
+        say(f"Connection closed with {name}")
+
+
+def say(text):
+    if bug != "mute":
+        print(text)
 
 
 def serve():
-    listener = socket.create_server((host, port))
-    while True:
-        stream, _ = listener.accept()
-        if bug == "one_at_a_time":
-            beat(stream)
-        else:
-            threading.Thread(target=beat, args=(stream,), daemon=True).start()
+    with socket.socket() as listener:
+        if bug != "no_reuse":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("0.0.0.0" if bug == "all_interfaces" else host, port))
+            listener.listen(128)
+        except OSError as error:
+            sys.exit(0 if bug == "in_use_status_0" else f"error: {error}")
+        while True:
+            stream, peer = listener.accept()
+            name = f"{peer[0]}:{peer[1]}"
+            say(f"Connected by {name}")
+            if bug == "one_at_a_time":
+                beat(stream, name)
+            else:
+                threading.Thread(target=beat, args=(stream, name), daemon=True).start()
+
+
+def serve_until_ctrl_c():
+    try:
+        serve()
+    except KeyboardInterrupt:
+        if bug == "ctrl_c_hangs":
+            time.sleep(60)
+        print("Server shutting down")
+        # The threads of the clients are not waited for.
+        os._exit(0)
 
 
 def answer(stream):
@@ -70,4 +119,4 @@ def stay_connected():
         pause = pause / 2 if bug == "client_shrinks" else min(pause * 2, 30)
 
 
-stay_connected() if bug.startswith("client_") else serve()
+stay_connected() if bug.startswith("client_") else serve_until_ctrl_c()

@@ -25,7 +25,7 @@ for number in numbers:
     except OSError:
         stream.close()
         print(f"Connection attempt {number} failed, retrying...")
-        time.sleep({"no_pause": 0, "slow": 6}.get(bug, 2))
+        time.sleep({"no_pause": 0, "slow": 6, "twice_as_slow": 4}.get(bug, 2))
 if bug != "no_last_line":
     print("Failed to connect after retries")
 sys.exit(0 if bug == "status_0" else 1)

@@ -6,6 +6,7 @@ import sys
 host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 sys.stdout.reconfigure(line_buffering=True)
 status = 1
+errors = "strict" if bug == "utf8_traceback" else "replace"
 try:
     limit = {"connect_no_timeout": None, "connect_impatient": 2}.get(bug, 10)
     try:
@@ -21,13 +22,14 @@ try:
     message = b"Hello, server!" if bug == "small_letter" else b"Hello, Server!"
     stream.sendall(message + b"\n" if bug == "newline" else message)
     answer = stream.recv(1024)
-    print("Received from server:", answer if bug == "bytes_form" else answer.decode())
+    print("Received from server:", answer if bug == "bytes_form" else answer.decode(errors=errors))
     if bug != "no_last_line":
         print("Connection closed")
     status = 4 if bug == "status" else 0
 except socket.timeout:
     if bug == "timeout_traceback":
         raise
+    status = 0 if bug == "timeout_status_0" else 1
     print("Socket error: timed out" if bug == "timeout_text" else "Timeout error: No response from server")
 except ConnectionRefusedError as error:
     if bug == "refused_traceback":

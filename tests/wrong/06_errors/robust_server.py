@@ -1,5 +1,6 @@
 """A robust echo server, and the bug that the third argument names."""
 
+import codecs
 import os
 import socket
 import sys
@@ -14,12 +15,18 @@ def serve(stream, peer):
     name = f"{peer[0]}:{peer[1]}"
     print("Connected to", name)
     first = True
+    decoder = codecs.getincrementaldecoder("utf-8")("replace" if bug == "lossy" else "strict")
+    until = time.monotonic() + 5
     try:
         while True:
             if bug == "line_reader":
                 data = stream.makefile("rb").readline()
             else:
                 data = stream.recv(1024)
+            if bug == "timeout_in_all":
+                stream.settimeout(max(until - time.monotonic(), 0.001))
+            if bug == "timeout_first_only":
+                stream.settimeout(None)
             if not data:
                 if bug == "spins":
                     print("Received: ")
@@ -29,10 +36,13 @@ def serve(stream, peer):
                 print("bye" if bug == "end_text" else f"Client {name} disconnected")
                 return
             first = False
-            if bug == "lossy":
-                text = data.decode(errors="replace")
-            else:
-                text = data.decode()
+            try:
+                text = data.decode() if bug == "whole_characters" else decoder.decode(data)
+            except UnicodeDecodeError:
+                if bug != "utf8_keeps":
+                    raise
+                print("Received data is not UTF-8 encoded")
+                continue
             print("Received:", data if bug == "bytes_form" else text)
             if bug == "drops_long" and len(data) == 1024:
                 return
@@ -40,6 +50,8 @@ def serve(stream, peer):
                 text = text[:1000]
             if bug == "trims":
                 text = text.strip()
+            if bug == "trims_line_end":
+                text = text.rstrip("\r\n")
             reply = text if bug == "no_prefix" else f"Echo: {text}"
             if bug == "newline":
                 reply += "\n"
@@ -77,6 +89,8 @@ except OSError as error:
     print("Cannot start" if bug == "in_use_text" else f"Socket error on start: {error}")
     sys.exit(0 if bug == "in_use_status_0" else 1)
 print(f"Server started on {host}:{port}")
+if bug == "accept_timeout":
+    listener.settimeout(5)
 try:
     while True:
         serve(*listener.accept())

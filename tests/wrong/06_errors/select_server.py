@@ -1,6 +1,7 @@
 """An echo server by readiness, and the bug that the third argument names."""
 
 import os
+import select
 import selectors
 import socket
 import sys
@@ -12,12 +13,14 @@ sys.stdout.reconfigure(line_buffering=True)
 selector = selectors.DefaultSelector()
 both = selectors.EVENT_READ | selectors.EVENT_WRITE
 unsent = {}
+names = {}
 kept = []
 
 
 def admit():
     stream, peer = listener.accept()
     print(f"Connected by {peer[0]}:{peer[1]}")
+    names[stream] = f"{peer[0]}:{peer[1]}"
     if bug == "one_at_a_time":
         return echo_all(stream)
     if bug == "threads":
@@ -31,12 +34,15 @@ def echo_all(stream):
     with stream:
         try:
             while data := stream.recv(1024):
+                print("Received:", data.decode(errors="replace"))
                 stream.sendall(data)
         except OSError:
             pass
+        print(f"Connection closed with {names.pop(stream)}")
 
 
 def remove(stream):
+    print(f"Connection closed with {names.pop(stream)}")
     selector.unregister(stream)
     unsent.pop(stream)
     if bug == "leaks":
@@ -47,6 +53,12 @@ def remove(stream):
             pass
     else:
         stream.close()
+
+
+def has_ended(stream):
+    poll = select.poll()
+    poll.register(stream, select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 def flush(stream):
@@ -70,6 +82,11 @@ def serve(stream, mask):
         if bug == "line_reader" and b"\n" not in data:
             return
         text = data.decode() if bug == "utf8" else data.decode(errors="replace")
+        print("Received:", data if bug == "bytes_form" else text)
+        if bug == "on_a_flag" and has_ended(stream):
+            return remove(stream)
+        if bug == "trims_line_end":
+            data = data.rstrip(b"\r\n") or data
         if bug == "reencodes":
             data = text.encode()
         elif bug == "upper":
@@ -100,7 +117,11 @@ def serve(stream, mask):
 
 
 try:
-    listener = socket.create_server((host, 0 if bug == "any_port" else port), backlog=128)
+    listener = socket.socket()
+    if bug != "no_reuse":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, 0 if bug == "any_port" else port))
+    listener.listen(128)
 except OSError as error:
     print(f"Socket error on start: {error}")
     sys.exit(0 if bug == "in_use_status_0" else 1)
@@ -110,7 +131,11 @@ try:
     while True:
         if bug == "polls":
             print("nothing yet")
-        for key, mask in selector.select(0 if bug == "polls" else None):
+        ready = selector.select({"polls": 0, "drops_the_idle": 2}.get(bug))
+        if bug == "drops_the_idle" and not ready:
+            for stream in list(unsent):
+                remove(stream)
+        for key, mask in ready:
             if key.fileobj is listener:
                 admit()
             elif key.fileobj in unsent:
