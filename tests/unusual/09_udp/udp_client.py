@@ -39,4 +39,4 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             continue
         if peer == (host, port):
             break
-print(f'[client] Received from {peer}: "{data.decode()}"')
+print(f'[client] Received from {peer}: "{data.decode(errors='replace')}"')
