@@ -516,7 +516,10 @@ fn message_client() -> Vec<Check> {
             "goes on, or ends with a message, when an answer is no UTF-8",
             survives_invalid_utf8,
         )
-        .needs(&["message_client.prints_the_answer"])
+        .needs(&[
+            "message_client.prints_the_answer",
+            "message_client.ends_with_its_input",
+        ])
         .sheet("labs/03_sockets.md#what-goes-wrong-and-why")
         .hints(&[
             "Any program may sit at the other end. Must its answer be text?",
@@ -732,7 +735,8 @@ fn ends_with_its_server(exam: &mut Exam) -> Verdict {
     client.type_in("hello\n")?;
     conn.expect("hello")?;
     conn.send("accepted")?;
-    client.wait_for_output("accepted")?;
+    // Time to print it, and to ask again.
+    conn.read_some(Duration::from_millis(300));
     drop(conn);
     let noticed = client.wait_exit(Duration::from_secs(5));
     noticed.map_err(|stop| match stop {
@@ -776,9 +780,8 @@ fn survives_invalid_utf8(exam: &mut Exam) -> Verdict {
     client.type_in("hello\n")?;
     conn.expect("hello")?;
     conn.send([b"\xff\xfe".as_slice(), exam.word(8).as_bytes()].concat())?;
-    // Time to print it, before both sides end.
+    // Time to print it, before the input ends.
     conn.read_some(Duration::from_millis(300));
-    drop(conn);
     client.close_stdin();
     client.wait_exit(Duration::from_secs(5))?;
     client.expect_no_crash()

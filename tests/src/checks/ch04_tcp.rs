@@ -587,7 +587,7 @@ fn echo_server() -> Vec<Check> {
                 client.send(&characters)?;
                 let echoed = client.expect(&characters);
                 echoed.map_err(|stop| match stop {
-                    Stop::Failed(failure) if failure.cause.is_none() => {
+                    Stop::Failed(failure) => {
                         failure.cause(common::CUT_CHARACTER).into()
                     }
                     other => other,

@@ -117,6 +117,7 @@ fn server() -> Vec<Check> {
                 common::answers_a_crowd(exam, probe)
             },
         )
+        .needs(&["app_server.echoes", "app_server.serves_many_at_once"])
         .sheet(wrong)
         .hints(HINTS_GIVES_BACK)
         .by_hand("for i in $(seq 200); do printf hi | nc -q 1 127.0.0.1 65432 & done"),
@@ -300,7 +301,9 @@ fn echoes_long_messages(exam: &mut Exam) -> Verdict {
         let echoed = common::without_prefixes(&client.read_to_end()?, PREFIX);
         if echoed != message.as_bytes() {
             let mut failure = Failure::bytes(message.as_bytes(), &echoed);
-            failure.cause = cause.map(str::to_owned);
+            if let Some(cause) = cause {
+                failure = failure.cause(cause);
+            }
             return Err(failure.into());
         }
     }
