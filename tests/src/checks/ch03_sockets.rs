@@ -28,6 +28,11 @@ const HINTS_ACCEPTED: &[&str] = &[
     "A message is what one read returns. The client sends no line end and stays.",
     "After each read: eight bytes go back, accepted, and nothing else.",
 ];
+const HINTS_BLANK: &[&str] = &[
+    "Is a message of two spaces empty? Is one of a line end?",
+    "Only a read of 0 bytes brings no message. Whatever else comes has an answer.",
+    "Look for what you trim: the answer does not depend on what is left of the text.",
+];
 const HINTS_CLOSE: &[&str] = &[
     "Compare what you send with the wire table on the sheet, byte by byte.",
     "The answer to close is closed, without a line end; then the connection ends.",
@@ -98,6 +103,15 @@ fn message_server() -> Vec<Check> {
         .sheet(sheet)
         .hints(HINTS_ACCEPTED)
         .by_hand("printf hello | nc 127.0.0.1 8000"),
+        Check::new(
+            "message_server.answers_blank_messages",
+            "answers a message of spaces or line ends like any other",
+            answers_blank_messages,
+        )
+        .needs(&["message_server.accepts_messages"])
+        .sheet(sheet)
+        .hints(HINTS_BLANK)
+        .by_hand("printf '\\n' | nc 127.0.0.1 8000"),
         Check::new(
             "message_server.closes_on_close",
             "answers close with closed, closes the connection and ends with status 0",
@@ -208,6 +222,15 @@ fn message_server_threaded() -> Vec<Check> {
         .hints(HINTS_ACCEPTED)
         .by_hand("printf hello | nc 127.0.0.1 8000"),
         Check::new(
+            "message_server_threaded.answers_blank_messages",
+            "answers a message of spaces or line ends like any other",
+            answers_blank_messages,
+        )
+        .needs(&["message_server_threaded.accepts_messages"])
+        .sheet(sheet)
+        .hints(HINTS_BLANK)
+        .by_hand("printf '\\n' | nc 127.0.0.1 8000"),
+        Check::new(
             "message_server_threaded.closes_on_close",
             "answers close with closed and closes the connection",
             |exam| {
@@ -306,9 +329,12 @@ fn message_server_threaded() -> Vec<Check> {
         Check::new(
             "message_server_threaded.returns_what_clients_used",
             "gives threads and descriptors back when 300 clients have left",
-            |exam| common::returns_what_clients_used(exam, probe),
+            |exam| common::returns_what_lost_clients_used(exam, probe),
         )
-        .needs(&["message_server_threaded.serves_several"])
+        .needs(&[
+            "message_server_threaded.serves_several",
+            "message_server_threaded.survives_resets",
+        ])
         .deadline(Duration::from_secs(60))
         .sheet(wrong)
         .hints(&[
@@ -319,8 +345,11 @@ fn message_server_threaded() -> Vec<Check> {
         .by_hand("ls /proc/$(pgrep -n message_server)/fd"),
         Check::new(
             "message_server_threaded.answers_a_crowd",
-            "answers 200 clients that come 20 at a time",
-            |exam| common::answers_a_crowd(exam, probe),
+            "answers fifty clients at once, and 200 that come 20 at a time",
+            |exam| {
+                common::answers_fifty_at_once(exam, |_| "accepted".to_owned())?;
+                common::answers_a_crowd(exam, probe)
+            },
         )
         .needs(&["message_server_threaded.serves_beside_a_silent_client"])
         .deadline(Duration::from_secs(60))
@@ -507,6 +536,35 @@ fn message_client() -> Vec<Check> {
         ])
         .by_hand("nc -l 127.0.0.1 8000 (then Ctrl-C)"),
         Check::new(
+            "message_client.takes_odd_lines",
+            "goes on after an empty line, and takes off a line end of two bytes (CR LF)",
+            takes_odd_lines,
+        )
+        .needs(&["message_client.sends_what_is_typed"])
+        .sheet(sheet)
+        .hints(&[
+            "Press only Enter at the prompt: what is sent, and who answers that?",
+            "A message of no bytes cannot be sent: whoever waits for its answer waits for ever.",
+            "Skip an empty line, and ask again. On Windows a line ends with CR and LF: take both off.",
+        ])
+        .by_hand("printf '\\nhello\\r\\n' | cargo run -p message_client"),
+        Check::new(
+            "message_client.survives_invalid_utf8",
+            "goes on, or ends with a message, when an answer is no UTF-8",
+            survives_invalid_utf8,
+        )
+        .needs(&[
+            "message_client.prints_the_answer",
+            "message_client.ends_with_its_input",
+        ])
+        .sheet("labs/03_sockets.md#what-goes-wrong-and-why")
+        .hints(&[
+            "Any program may sit at the other end. Must its answer be text?",
+            "What does your conversion from bytes to text do with the byte 0xff?",
+            "Decode with replacement (from_utf8_lossy, errors=\"replace\") before you print.",
+        ])
+        .by_hand("printf '\\377\\376' | nc -l 127.0.0.1 8000"),
+        Check::new(
             "message_client.reports_a_refused_connection",
             "says Error: and Connection to server closed when nobody listens",
             |exam| {
@@ -555,6 +613,16 @@ fn answers_accepted(exam: &mut Exam) -> Verdict {
     Ok(())
 }
 
+fn answers_blank_messages(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    for message in common::line_ends_and_blanks(exam) {
+        client.send(message)?;
+        client.expect("accepted")?;
+    }
+    Ok(())
+}
+
 fn closes_in_any_case(exam: &mut Exam) -> Verdict {
     // Never all small, which is another check.
     let mixed: String = "close"
@@ -580,6 +648,8 @@ fn closes_on_the_whole_word_only(exam: &mut Exam) -> Verdict {
         "closed door".to_owned(),
         format!("close{word}"),
         format!("{word}close"),
+        // A line end may follow, but no space is part of the word.
+        " close ".to_owned(),
     ] {
         client.send(message)?;
         client.expect("accepted")?;
@@ -590,7 +660,16 @@ fn closes_on_the_whole_word_only(exam: &mut Exam) -> Verdict {
 fn takes_long_messages(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut client = server.connect()?;
-    client.send(exam.word(3000))?;
+    // What fills one read exactly is a message as well.
+    for len in [1024, 3000] {
+        takes_long_message(&mut client, &exam.word(len))?;
+    }
+    client.send(exam.word(8))?;
+    client.expect("accepted")
+}
+
+fn takes_long_message(client: &mut Conn, message: &str) -> Verdict {
+    client.send(message)?;
     // One answer for each piece, and the size of a piece is free.
     let mut answers = Vec::new();
     loop {
@@ -609,8 +688,7 @@ fn takes_long_messages(exam: &mut Exam) -> Verdict {
             return Err(Failure::bytes(b"accepted", answer).into());
         }
     }
-    client.send(exam.word(8))?;
-    client.expect("accepted")
+    Ok(())
 }
 
 fn ends_without_a_crash(exam: &mut Exam) -> Verdict {
@@ -688,8 +766,63 @@ fn ends_with_its_server(exam: &mut Exam) -> Verdict {
     client.type_in("hello\n")?;
     conn.expect("hello")?;
     drop(conn);
-    // Whoever reads a line before it looks at the connection gets one or two.
-    let _ = client.type_in("more\nmore\n");
+    client.wait_exit(Duration::from_secs(5))?;
+    client.expect_no_crash()?;
+
+    // And while it waits for the user, who types nothing any more.
+    let mut client = exam.client(listener.addr())?;
+    let mut conn = listener.accept()?;
+    client.type_in("hello\n")?;
+    conn.expect("hello")?;
+    conn.send("accepted")?;
+    // Time to print it, and to ask again.
+    conn.read_some(Duration::from_millis(300));
+    drop(conn);
+    let noticed = client.wait_exit(Duration::from_secs(5));
+    noticed.map_err(|stop| match stop {
+        Stop::Failed(failure) => failure
+            .cause("it reads from the user, and nobody watches the connection meanwhile")
+            .into(),
+        other => other,
+    })?;
+    client.expect_no_crash()
+}
+
+/// An empty line is skipped. Whoever sends something in its place gets an answer.
+fn takes_odd_lines(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    let mut conn = listener.accept()?;
+    let word = exam.word(8);
+    client.type_in(&format!("\n{word}\r\n"))?;
+    let first = conn.read_exactly(1).map_err(|stop| match stop {
+        Stop::Failed(failure) => Failure {
+            expected: "after an empty line, the next one is sent".to_owned(),
+            ..*failure
+        }
+        .cause("it sends no bytes for an empty line, and waits for an answer to them")
+        .into(),
+        other => other,
+    })?;
+    if word.as_bytes().starts_with(&first) {
+        return conn.expect_exactly(word.get(1..).unwrap_or_default());
+    }
+    conn.read_some(Duration::from_millis(100));
+    conn.send("accepted")?;
+    conn.expect_exactly(&word)
+}
+
+/// What it shows, and whether it goes on, is free.
+fn survives_invalid_utf8(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    let mut conn = listener.accept()?;
+    client.type_in("hello\n")?;
+    conn.expect("hello")?;
+    conn.send([b"\xff\xfe".as_slice(), exam.word(8).as_bytes()].concat())?;
+    // Time to print it, before the input ends.
+    conn.read_some(Duration::from_millis(300));
+    client.close_stdin();
     client.wait_exit(Duration::from_secs(5))?;
     client.expect_no_crash()
 }

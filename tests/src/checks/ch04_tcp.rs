@@ -1,9 +1,14 @@
 //! Chapter 4: what the counting server, the echo server and their clients must do.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use socket2::SockRef;
+
+use super::ch06_errors::wait_until_all_is_full;
 use super::common;
 use crate::harness::prelude::*;
 
@@ -494,16 +499,37 @@ pub(super) fn client_sends(exam: &mut Exam, message: &str) -> Verdict {
 
 /// The client prints the reply in one of these forms, in which `REPLY` stands for it, and
 /// ends with status 0.
-pub(super) fn client_prints(exam: &mut Exam, forms: &[&str]) -> Verdict {
+fn client_prints(exam: &mut Exam, forms: &[&str]) -> Verdict {
+    prints_the_reply(exam, forms, "", true)
+}
+
+/// As `client_prints`, with this before the reply; and the server stays: it waits for
+/// the next message, or for the client's end.
+pub(super) fn client_prints_and_leaves(
+    exam: &mut Exam,
+    forms: &[&str],
+    prefix: &str,
+) -> Verdict {
+    prints_the_reply(exam, forms, prefix, false)
+}
+
+fn prints_the_reply(
+    exam: &mut Exam,
+    forms: &[&str],
+    prefix: &str,
+    server_ends: bool,
+) -> Verdict {
     for extra in ["", " é"] {
         let listener = exam.listener()?;
         let mut client = exam.client(listener.addr())?;
         client.close_stdin();
         let mut conn = listener.accept()?;
         let len = take_message(&mut conn)?;
-        let reply = format!("{}{extra}", exam.word(len - extra.len()));
+        let reply = format!("{prefix}{}{extra}", exam.word(len - extra.len()));
         conn.send(&reply)?;
-        conn.half_close();
+        if server_ends {
+            conn.half_close();
+        }
         let wanted: Vec<String> = forms
             .iter()
             .map(|form| form.replace("REPLY", &reply))
@@ -603,6 +629,10 @@ fn echo_server() -> Vec<Check> {
                     client.send(&word)?;
                     client.expect(word)?;
                 }
+                for message in common::line_ends_and_blanks(exam) {
+                    client.send(&message)?;
+                    client.expect(message)?;
+                }
                 let last = exam.word(20);
                 client.send(&last)?;
                 client.half_close();
@@ -638,7 +668,16 @@ fn echo_server() -> Vec<Check> {
                 let (first, last) = (exam.word(200), exam.word(200));
                 let text = format!("\0{first}\r\n\t\x1b\n\n\0\r日本\x7f{last}\r\n\0");
                 client.send(&text)?;
-                client.expect(&text)
+                client.expect(&text)?;
+                let characters = common::cut_characters(exam, 3000);
+                client.send(&characters)?;
+                let echoed = client.expect(&characters);
+                echoed.map_err(|stop| match stop {
+                    Stop::Failed(failure) => {
+                        failure.cause(common::CUT_CHARACTER).into()
+                    }
+                    other => other,
+                })
             },
         )
         .needs(echoes)
@@ -655,15 +694,15 @@ fn echo_server() -> Vec<Check> {
         .hints(HINTS_SURVIVES)
         .by_hand("printf '\\377\\376' | nc -N 127.0.0.1 65432 | xxd"),
         Check::new(
-            "echo_server.echoes_four_megabytes",
-            "sends all of 4 MB back to a client that reads only after it has sent them",
-            echoes_four_megabytes,
+            "echo_server.echoes_eight_megabytes",
+            "sends all of 8 MB back to a client that reads late",
+            echoes_eight_megabytes,
         )
         .needs(echoes)
         .deadline(Duration::from_secs(60))
         .sheet(ECHO)
         .hints(HINTS_PART)
-        .by_hand("head -c 4000000 /dev/urandom > a; nc -N 127.0.0.1 65432 < a | cmp - a"),
+        .by_hand("head -c 8000000 /dev/urandom > a; nc -N 127.0.0.1 65432 < a | cmp - a"),
         Check::new(
             "echo_server.prints_what_happens",
             "prints who connects, what is received as text, and who has gone",
@@ -766,34 +805,61 @@ pub(super) fn echoes_unchanged(exam: &mut Exam, prefix: &str) -> Verdict {
     Err(Failure::bytes(expected.as_bytes(), &got).into())
 }
 
-fn echoes_four_megabytes(exam: &mut Exam) -> Verdict {
-    const LEN: usize = 4 * 1024 * 1024;
-    /// After so long nothing is read yet: every buffer on the way is full.
-    const UNREAD: Duration = Duration::from_secs(1);
+fn echoes_eight_megabytes(exam: &mut Exam) -> Verdict {
+    const LEN: usize = 8_000_000;
+    const READING: Duration = Duration::from_secs(40);
+    let grader = |error| Stop::grader("cannot use a connection", &error);
     let server = exam.server()?;
-    let mut client = server.connect()?;
-    client.patience(Duration::from_secs(30));
+    let client = server.connect()?;
+    // A small window, or the kernels' buffers would hold all of the echo.
+    SockRef::from(client.stream())
+        .set_recv_buffer_size(16 * 1024)
+        .map_err(grader)?;
+    let mut reader = client.stream().try_clone().map_err(grader)?;
+    let mut writer = client.stream().try_clone().map_err(grader)?;
+    let patience = Some(Duration::from_secs(20));
+    writer.set_write_timeout(patience).map_err(grader)?;
+    reader.set_read_timeout(patience).map_err(grader)?;
     // Letters: what is done with bytes that are no text is another check's business.
     let bytes = exam.word(LEN).into_bytes();
-    let mut stream = client
-        .stream()
-        .try_clone()
-        .map_err(|error| Stop::grader("cannot send and read at once", &error))?;
-    let to_send = bytes.clone();
-    exam.note("> 4 MB of letters, in the background");
-    let sender = thread::spawn(move || stream.write_all(&to_send));
-    let started = Instant::now();
-    while !sender.is_finished() && started.elapsed() < UNREAD {
-        thread::sleep(Duration::from_millis(10));
-    }
-    for (number, expected) in bytes.chunks(65536).enumerate() {
-        client.expect(expected)?;
-        // Slowly at first, so that the server's buffers stay full.
-        if number < 20 {
-            thread::sleep(Duration::from_millis(10));
+    exam.note("> 8000000 letters, and nothing is read for a while");
+    let mut got = Vec::with_capacity(LEN);
+    let sent = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let (sent, bytes) = (&sent, &bytes);
+        let sender = scope.spawn(move || {
+            for part in bytes.chunks(16 * 1024) {
+                writer.write_all(part)?;
+                sent.fetch_add(part.len(), Ordering::Relaxed);
+            }
+            std::io::Result::Ok(())
+        });
+        wait_until_all_is_full(&server, sent);
+        // Small writes into a small window would take minutes.
+        let _ = SockRef::from(&reader).set_recv_buffer_size(1024 * 1024);
+        let mut buf = vec![0; 65_536];
+        let give_up = Instant::now() + READING;
+        while got.len() < LEN && Instant::now() < give_up {
+            match reader.read(&mut buf) {
+                Ok(len) if len > 0 => {
+                    got.extend_from_slice(buf.get(..len).unwrap_or_default());
+                }
+                _ => break,
+            }
         }
+        // A writer that still waits is waited for no longer.
+        let _ = reader.shutdown(Shutdown::Both);
+        let _ = sender.join();
+    });
+    exam.note(&format!("< {} bytes", got.len()));
+    if got == bytes {
+        return Ok(());
     }
-    Ok(())
+    let same = got.iter().zip(&bytes).take_while(|(a, b)| a == b).count();
+    let told = format!("{} bytes, the first {same} as they were sent", got.len());
+    Err(Failure::new(format!("all {LEN} bytes in order"), told)
+        .cause("write took only a part, and the rest was thrown away")
+        .into())
 }
 
 fn echo_client() -> Vec<Check> {
@@ -811,7 +877,10 @@ fn echo_client() -> Vec<Check> {
         Check::new(
             "echo_client.prints_the_reply",
             "prints Received and the reply in quotes, and ends with status 0",
-            |exam| client_prints(exam, &["Received 'REPLY'", "Received \"REPLY\""]),
+            |exam| {
+                let forms = ["Received 'REPLY'", "Received \"REPLY\""];
+                client_prints_and_leaves(exam, &forms, "")
+            },
         )
         .needs(sends)
         .points(2)

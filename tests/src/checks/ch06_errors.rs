@@ -1669,7 +1669,7 @@ fn loses_nothing(exam: &mut Exam) -> Verdict {
 }
 
 /// Waits until neither the sender nor the server has got any further for a while.
-fn wait_until_all_is_full(server: &Program, sent: &AtomicUsize) {
+pub(super) fn wait_until_all_is_full(server: &Program, sent: &AtomicUsize) {
     const STILL: Duration = Duration::from_millis(400);
     let give_up = Instant::now() + Duration::from_secs(10);
     let state = || (sent.load(Ordering::Relaxed), server.cpu_time());

@@ -3,7 +3,7 @@
 use super::ch04_tcp::{
     HINTS_ECHO, HINTS_END, HINTS_IN_USE, HINTS_LINES, HINTS_LISTENS, HINTS_PRINTS,
     HINTS_REFUSED, HINTS_RESTART, HINTS_SENDS, HINTS_SURVIVES,
-    client_ends_without_a_reply, client_prints, client_sends,
+    client_ends_without_a_reply, client_prints_and_leaves, client_sends,
     client_survives_invalid_utf8, client_waits, echoes_unchanged,
 };
 use super::common;
@@ -89,6 +89,10 @@ fn threaded_server() -> Vec<Check> {
                     client.send(&word)?;
                     client.expect(format!("Echo: {word}"))?;
                 }
+                for message in common::line_ends_and_blanks(exam) {
+                    client.send(&message)?;
+                    client.expect(format!("Echo: {message}"))?;
+                }
                 client.half_close();
                 client.expect_end()
             },
@@ -109,7 +113,7 @@ fn threaded_server() -> Vec<Check> {
         Check::new(
             "threaded_server.serves_many_at_once",
             "serves a client while another one is connected and silent",
-            |exam| common::serves_beside_a_silent_client(exam, echoed),
+            serves_many_at_once,
         )
         .needs(echoes)
         .points(3)
@@ -139,11 +143,12 @@ fn threaded_server() -> Vec<Check> {
         Check::new(
             "threaded_server.returns_what_clients_used",
             "has as many threads and open descriptors after 300 clients as before",
-            |exam| common::returns_what_clients_used(exam, echoed),
+            |exam| common::returns_what_lost_clients_used(exam, echoed),
         )
         .needs(&[
             "threaded_server.serves_many_at_once",
             "threaded_server.answers_a_crowd",
+            "threaded_server.survives_resets",
         ])
         .deadline(Duration::from_secs(60))
         .sheet(LEFT)
@@ -234,14 +239,37 @@ fn echoes_long_messages(exam: &mut Exam) -> Verdict {
     client.half_close();
     // In small pieces, each of them late, it takes its time (F18, F30).
     client.patience(Duration::from_secs(20));
-    let reply = client.read_to_end()?;
-    let got = String::from_utf8_lossy(&reply).replace("Echo: ", "");
-    if got == message {
+    let got = common::without_prefixes(&client.read_to_end()?, "Echo: ");
+    if got != message.as_bytes() {
+        return Err(Failure::bytes(message.as_bytes(), &got)
+            .cause("every read must be followed by a write of all that was read")
+            .into());
+    }
+
+    let mut client = server.connect()?;
+    let message = common::cut_characters(exam, 5000);
+    client.send(&message)?;
+    client.half_close();
+    client.patience(Duration::from_secs(20));
+    let got = common::without_prefixes(&client.read_to_end()?, "Echo: ");
+    if got == message.as_bytes() {
         return Ok(());
     }
-    Err(Failure::bytes(message.as_bytes(), got.as_bytes())
-        .cause("every read must be followed by a write of all that was read")
+    Err(Failure::bytes(message.as_bytes(), &got)
+        .cause(common::CUT_CHARACTER)
         .into())
+}
+
+/// The silent client is not forgotten: what it says after seconds is answered.
+fn serves_many_at_once(exam: &mut Exam) -> Verdict {
+    const SILENT: Duration = Duration::from_secs(4);
+    let server = exam.server()?;
+    let mut silent = server.connect()?;
+    common::served_beside_a_silent_client(&server, &exam.word(8), echoed)?;
+    silent.expect_silence(SILENT)?;
+    let word = exam.word(8);
+    silent.send(&word)?;
+    silent.expect(format!("Echo: {word}"))
 }
 
 fn serves_fifty_at_once(exam: &mut Exam) -> Verdict {
@@ -300,7 +328,7 @@ fn threaded_client() -> Vec<Check> {
         Check::new(
             "threaded_client.prints_the_reply",
             "prints Received: and the reply, and ends with status 0",
-            |exam| client_prints(exam, &["Received: REPLY"]),
+            |exam| client_prints_and_leaves(exam, &["Received: REPLY"], "Echo: "),
         )
         .needs(sends)
         .points(2)

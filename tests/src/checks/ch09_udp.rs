@@ -269,11 +269,12 @@ fn udp_client() -> Vec<Check> {
     vec![
         Check::new(
             "udp_client.sends_its_greeting",
-            "sends Hello from UDP client! in one datagram",
+            "sends Hello from UDP client! in one datagram, and no other",
             |exam| {
                 let server = exam.udp()?;
                 let _client = exam.client(server.addr()?)?;
-                expect_datagram(&server, b"Hello from UDP client!").map(drop)
+                expect_datagram(&server, b"Hello from UDP client!")?;
+                server.expect_silence(Duration::from_millis(300))
             },
         )
         .points(2)
@@ -287,7 +288,8 @@ fn udp_client() -> Vec<Check> {
                 let server = exam.udp()?;
                 let mut client = exam.client(server.addr()?)?;
                 let (_, client_addr) = server.receive_within(START_TIME)?;
-                let reply = format!("Grüße {}", exam.word(8));
+                // Longer than any number: a reply is read whole or cut.
+                let reply = format!("Grüße {}", exam.word(200));
                 server.send_to(&reply, client_addr)?;
                 client.wait_for_output(&reply)?;
                 client.expect_exit(0)
@@ -322,12 +324,33 @@ fn udp_client() -> Vec<Check> {
         Check::new(
             "udp_client.reports_that_nobody_is_there",
             "says in words when nobody has the port",
-            common::reports_a_refused_connection,
+            says_that_nobody_is_there,
         )
         .needs(&["udp_client.sends_its_greeting"])
         .sheet(CLOSED)
         .hints(HINTS_NO_SERVER)
         .by_hand("cargo run -p udp_client -- --port 9"),
+        Check::new(
+            "udp_client.survives_bytes_that_are_no_text",
+            "ends without a crash when the reply is no UTF-8",
+            |exam| {
+                let server = exam.udp()?;
+                let mut client = exam.client(server.addr()?)?;
+                let (_, client_addr) = server.receive_within(START_TIME)?;
+                let reply = [b"\xff\xfe".as_slice(), exam.word(8).as_bytes()].concat();
+                server.send_to(reply, client_addr)?;
+                client.wait_exit(Duration::from_secs(5))?;
+                client.expect_no_crash()
+            },
+        )
+        .needs(&["udp_client.sends_its_greeting"])
+        .sheet(SEND)
+        .hints(&[
+            "Any program may answer. Must its datagram be text?",
+            "What does your conversion from bytes to text do with the byte 0xff?",
+            "Decode with replacement (from_utf8_lossy, errors=\"replace\") before you print.",
+        ])
+        .by_hand("printf '\\377\\376' | nc -u -l 127.0.0.1 9090"),
     ]
 }
 
@@ -398,11 +421,15 @@ fn udp_echo_server() -> Vec<Check> {
         .by_hand("head -c 1000 /dev/zero | tr '\\0' a | nc -u -w 1 127.0.0.1 65432"),
         Check::new(
             "udp_echo_server.answers_empty_datagrams",
-            "answers an empty datagram, too",
+            "answers an empty datagram, and one of blanks or line ends, with just these",
             |exam| {
                 let server = exam.udp_server()?;
                 let client = exam.udp()?;
-                ask(&client, &server, "", "Server echo: ")
+                ask(&client, &server, "", "Server echo: ")?;
+                for text in common::line_ends_and_blanks(exam) {
+                    ask(&client, &server, &text, format!("Server echo: {text}"))?;
+                }
+                Ok(())
             },
         )
         .needs(&["udp_echo_server.sends_each_datagram_back"])
@@ -945,6 +972,28 @@ fn port_in_use(exam: &mut Exam) -> Verdict {
 }
 
 /// Waits for a datagram with these bytes.
+/// Something beside the line that says where the datagram went.
+fn says_that_nobody_is_there(exam: &mut Exam) -> Verdict {
+    let mut client = exam.client(exam.unused_addr()?)?;
+    client.close_stdin();
+    client.wait_exit(START_TIME)?;
+    client.expect_no_crash()?;
+    let printed = client.printed();
+    let sent_to = |line: &str| match line.split_once("Sent to ") {
+        Some((_, place)) => !place.trim().contains(' '),
+        None => line.trim().is_empty(),
+    };
+    if printed.lines().all(sent_to) {
+        let expected = "a message that no reply came";
+        let got = match printed.trim() {
+            "" => "it printed nothing",
+            _ => "no line but Sent to and the address",
+        };
+        return Err(Failure::new(expected, got).into());
+    }
+    Ok(())
+}
+
 fn expect_datagram(socket: &Udp, expected: &[u8]) -> Result<SocketAddr, Stop> {
     let (got, from) = socket.receive_within(START_TIME)?;
     match got == expected {

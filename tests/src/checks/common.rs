@@ -257,21 +257,113 @@ pub fn notices_the_end_of_a_client(exam: &mut Exam, probe: Probe) -> Verdict {
 pub fn serves_beside_a_silent_client(exam: &mut Exam, probe: Probe) -> Verdict {
     let server = exam.server()?;
     let _silent = server.connect()?;
-    probe(&server, &exam.word(8))
+    served_beside_a_silent_client(&server, &exam.word(8), probe)
 }
+
+/// A client is served although another one, connected before it, is silent.
+pub fn served_beside_a_silent_client(
+    server: &Program,
+    word: &str,
+    probe: Probe,
+) -> Verdict {
+    let cause =
+        "it waits for the first client, which is silent, before it serves another";
+    probe(server, word).map_err(|stop| kept_waiting(stop, cause))
+}
+
+/// Fifty clients are there at once, and each of them is answered (C7, F13).
+pub fn answers_fifty_at_once(exam: &mut Exam, reply: fn(&str) -> String) -> Verdict {
+    const AT_ONCE: usize = 50;
+    let server = exam.server()?;
+    let clients: Result<Vec<Conn>, Stop> =
+        (0..AT_ONCE).map(|_| server.connect()).collect();
+    let mut clients = clients?;
+    let words: Vec<String> = clients.iter().map(|_| exam.word(8)).collect();
+    for (client, word) in clients.iter_mut().zip(&words) {
+        client.send(word)?;
+    }
+    let cause = "of fifty clients that are there at once, some are not served";
+    for (client, word) in clients.iter_mut().zip(&words) {
+        let answered = client.expect(reply(word));
+        answered.map_err(|stop| kept_waiting(stop, cause))?;
+    }
+    Ok(())
+}
+
+/// Says what else keeps a client waiting than its own message.
+fn kept_waiting(stop: Stop, cause: &str) -> Stop {
+    match stop {
+        Stop::Failed(failure)
+            if failure
+                .cause
+                .as_deref()
+                .is_some_and(|cause| cause.starts_with("no reply in time")) =>
+        {
+            failure.cause(cause).into()
+        }
+        other => other,
+    }
+}
+
+/// Messages that tempt to be trimmed, or to be taken for none (A9, D17).
+pub fn line_ends_and_blanks(exam: &mut Exam) -> [String; 4] {
+    let word = exam.word(8);
+    [
+        format!("{word}\n"),
+        "\r\n".to_owned(),
+        "\n".to_owned(),
+        "   ".to_owned(),
+    ]
+}
+
+/// About `len` bytes of UTF-8 in which every read of an even size ends within a character.
+pub fn cut_characters(exam: &mut Exam, len: usize) -> String {
+    format!("{}{}", exam.word(7), "é".repeat(len / 2))
+}
+
+/// What was echoed, without the prefixes of the pieces: one may stand within a character.
+pub fn without_prefixes(reply: &[u8], prefix: &str) -> Vec<u8> {
+    let mut echoed = Vec::with_capacity(reply.len());
+    let mut rest = reply;
+    while let Some((first, others)) = rest.split_first() {
+        if let Some(behind) = rest.strip_prefix(prefix.as_bytes()) {
+            rest = behind;
+        } else {
+            echoed.push(*first);
+            rest = others;
+        }
+    }
+    echoed
+}
+
+/// The likely cause when such characters do not come back.
+pub const CUT_CHARACTER: &str =
+    "a read may end within a character: send back the bytes, not a text made of them";
 
 /// After many clients, threads and descriptors are back where they began (C9).
 pub fn returns_what_clients_used(exam: &mut Exam, probe: Probe) -> Verdict {
+    returns_what_they_used(exam, probe, false)
+}
+
+/// After many clients, of which every third leaves by a reset, threads and descriptors
+/// are back where they began (C9).
+///
+/// Let it need the check that one reset is survived.
+pub fn returns_what_lost_clients_used(exam: &mut Exam, probe: Probe) -> Verdict {
+    returns_what_they_used(exam, probe, true)
+}
+
+fn returns_what_they_used(exam: &mut Exam, probe: Probe, resets: bool) -> Verdict {
     const AT_A_TIME: usize = 10;
     const EACH: usize = 30;
     let server = exam.server()?;
     // The first clients may start what stays: a logger, some threads of a pool.
-    crowd(exam, &server, probe, AT_A_TIME, 2)?;
+    crowd(exam, &server, probe, (AT_A_TIME, 2), false)?;
     let mut verdict = Ok(());
     for _ in 0..2 {
         let files = server.open_files();
         let threads = server.threads();
-        crowd(exam, &server, probe, AT_A_TIME, EACH)?;
+        crowd(exam, &server, probe, (AT_A_TIME, EACH), resets)?;
         verdict = settles("open descriptors", files, || server.open_files())
             .and_then(|()| settles("threads", threads, || server.threads()));
         if verdict.is_ok() {
@@ -315,26 +407,29 @@ pub fn answers_a_crowd(exam: &mut Exam, probe: Probe) -> Verdict {
     const AT_A_TIME: usize = 20;
     const EACH: usize = 10;
     let server = exam.server()?;
-    crowd(exam, &server, probe, AT_A_TIME, EACH)
+    crowd(exam, &server, probe, (AT_A_TIME, EACH), false)
 }
 
-/// So many clients at a time, and each of them so often.
+/// So many clients at a time, and each of them so often; with `resets`, every third visit
+/// ends by one.
 fn crowd(
     exam: &mut Exam,
     server: &Program,
     probe: Probe,
-    at_a_time: usize,
-    each: usize,
+    (at_a_time, each): (usize, usize),
+    resets: bool,
 ) -> Verdict {
+    let visit = |(number, word): (usize, &String)| match resets && number % 3 == 2 {
+        true => leaves_by_reset(server, word),
+        false => probe(server, word),
+    };
     let words: Vec<Vec<String>> = (0..at_a_time)
         .map(|_| (0..each).map(|_| exam.word(8)).collect())
         .collect();
     thread::scope(|scope| {
         let clients: Vec<_> = words
             .iter()
-            .map(|words| {
-                scope.spawn(|| words.iter().try_for_each(|word| probe(server, word)))
-            })
+            .map(|words| scope.spawn(|| words.iter().enumerate().try_for_each(visit)))
             .collect();
         clients
             .into_iter()
@@ -345,6 +440,16 @@ fn crowd(
                 }
             })
     })
+}
+
+/// One client that is lost in the middle of its conversation.
+fn leaves_by_reset(server: &Program, word: &str) -> Verdict {
+    let mut client = server.connect()?;
+    client.send(word)?;
+    // With a byte of the answer here, the client is accepted and has been heard.
+    client.read_exactly(1)?;
+    client.reset();
+    Ok(())
 }
 
 /// Ctrl-C ends it within 3 s with status 0 after this text, also with a client connected

@@ -11,7 +11,7 @@ try:
     with socket.create_connection((host, port)) as server:
         print("[client] connected,", "Received bytes follow", file=sys.stderr)
         server.sendall(message)
-        if step == "echo_client":
+        if step != "tcp_client":
             server.shutdown(socket.SHUT_WR)
         text = b"".join(iter(lambda: server.recv(7), b"")).decode(errors="ignore")
 except OSError as error:

@@ -14,6 +14,8 @@ try:
         conn.sendall(text[:6])
         time.sleep(0.4)
         conn.sendall(text[6:])
+        if mode != "tcp_client":
+            conn.shutdown(socket.SHUT_WR)  # These servers wait for the end, too.
         reply = b""
         while piece := conn.recv(3):
             reply += piece

@@ -39,4 +39,5 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             continue
         if peer == (host, port):
             break
-print(f'[client] Received from {peer}: "{data.decode()}"')
+text = data.decode(errors="replace")
+print(f'[client] Received from {peer}: "{text}"')

@@ -10,7 +10,7 @@ host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 threaded = bug.startswith("threaded_")
 bug = bug.removeprefix("threaded_")
 kept = []
-places = threading.Semaphore(100)
+places = threading.Semaphore(30 if bug == "few_places" else 100)
 
 
 def is_close(text):
@@ -20,6 +20,8 @@ def is_close(text):
         return text.lower().startswith("close")
     if bug == "contains":
         return "close" in text.lower()
+    if bug == "strips_word":
+        return text.strip().lower() == "close"
     return text.strip("\r\n").lower() == "close"
 
 
@@ -40,6 +42,8 @@ def converse(stream):
             return
         if bug == "silent_when_long" and len(data) > 500:
             continue
+        if bug == "silent_when_full" and len(data) == 1024:
+            continue
         if bug == "utf8":
             text = data.decode()
         elif bug == "utf8_kills":
@@ -58,6 +62,8 @@ def converse(stream):
             if bug == "stays_open":
                 time.sleep(60)
             return
+        if bug == "silent_on_blank" and not text.strip():
+            continue
         reply = b"accepted"
         if bug == "newline":
             reply = b"accepted\n"
@@ -82,6 +88,8 @@ def serve(stream, peer):
             os._exit(1)
         if bug == "reset":
             raise
+        if bug == "leaks_on_reset":
+            kept.append(stream.dup())
     finally:
         if bug == "first_only":
             print(f"Connection to client ({peer[0]}:{peer[1]}) closed")
@@ -94,6 +102,8 @@ def serve(stream, peer):
             stream.close()
         if bug == "leaks_threads":
             threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+        if bug == "few_places":
+            places.release()
         if bug == "last_line":
             print("bye")
         elif threaded:
@@ -127,7 +137,7 @@ if threaded:
         if bug == "one_at_a_time":
             serve(stream, peer)
             continue
-        if bug == "pool_runs_dry":
+        if bug in ("pool_runs_dry", "few_places"):
             places.acquire()
         thread = threading.Thread(target=serve, args=(stream, peer), daemon=True)
         thread.start()

@@ -58,6 +58,10 @@ try:
     data = server.recv(1024)
     while bug == "spins" and not data:
         data = server.recv(1024)
+    more = data
+    while bug == "to_eof" and more:
+        more = server.recv(1024)
+        data += more
     if bug == "asserts":
         assert data
 except TimeoutError:

@@ -23,6 +23,12 @@ def interrupted(signum, frame):
 def reply_to(data):
     if bug == "trims":
         return data.strip(b" ")
+    if bug == "strips_line_end":
+        return data.rstrip(b"\n")
+    if bug == "ignores_half":
+        return data.decode(errors="ignore").encode()
+    if bug == "replaces_half":
+        return data.decode(errors="replace").encode()
     if bug == "upper":
         return data.decode("latin-1").upper().encode("latin-1")
     if bug == "re_encodes":
@@ -115,8 +121,6 @@ print(f"Server started on {host}:{port}")
 while True:
     stream, peer = listener.accept()
     print(f"Connected by {peer[0]}:{peer[1]}")
-    if bug == "partial_send":  # On a system with smaller buffers than today's.
-        stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
     with stream:
         try:
             converse(stream)

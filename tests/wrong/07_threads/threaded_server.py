@@ -20,6 +20,10 @@ def reply_to(data):
         return data
     if bug == "trims":
         data = data.strip()
+    if bug == "strips_line_end":
+        data = data.rstrip(b"\r\n")
+    if bug == "ignores_half":
+        data = data.decode(errors="ignore").encode()
     if bug == "upper":
         data = data.upper()
     if bug == "newline":
@@ -62,6 +66,8 @@ def converse(stream, name):
             print("Received:", data.decode(errors="replace"))
         else:
             print(f"Received from {name}:", data.decode(errors="replace"))
+        if bug == "silent_on_blank" and not data.strip():
+            continue
         target = latest if bug == "answers_the_latest" else stream
         if bug == "drops_long" and len(data) == 1024:
             target.sendall(reply_to(data[:1000]))
@@ -83,6 +89,8 @@ def serve(stream, peer):
         if bug == "reset_kills":
             os._exit(1)
         print(f"Error with client {name}: {error}")
+        if bug == "stays_on_reset":
+            time.sleep(60)
     finally:
         if bug == "leaks_sockets":
             kept.append(stream)
@@ -124,8 +132,8 @@ while True:
     if bug == "first_only":
         threading.Thread(target=serve, args=(stream, peer)).start()
         time.sleep(3600)
-    if bug == "silence_kills":
-        stream.settimeout(0.2)
+    if bug == "impatient":
+        stream.settimeout(2)
     if bug == "one_at_a_time":
         serve(stream, peer)
         continue

@@ -13,7 +13,8 @@ def watch(server):
     """Ends the program when the server closes or has answered."""
     reply = server.recv(2048)
     if reply:
-        shown = reply if BUG == "prints_bytes" else reply.decode(errors="replace")
+        errors = "strict" if BUG == "crashes_on_bytes" else "replace"
+        shown = reply if BUG == "prints_bytes" else reply.decode(errors=errors)
         print(f"Received from server: {shown}", flush=True)
         os._exit(3 if BUG == "ends_badly" else 0)
     print("The server closed", flush=True)

@@ -7,7 +7,9 @@ import threading
 import time
 
 HOST, PORT, BUG = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-POOL = threading.Semaphore(100 if BUG == "exhausts_its_pool" else 10**6)
+PLACES = {"exhausts_its_pool": 100, "has_few_places": 30}
+POOL = threading.Semaphore(PLACES.get(BUG, 10**6))
+KEPT = []
 
 
 def echo(stream, peer):
@@ -27,6 +29,12 @@ def echo(stream, peer):
         print(f"Received from {peer[0]}:{peer[1]}: {shown}", flush=True)
         if BUG == "trims":
             message = message.strip()
+        if BUG == "takes_line_ends_off":
+            message = message.rstrip(b"\r\n")
+        if BUG == "ignores_blanks" and not message.strip():
+            continue
+        if BUG == "drops_half_characters":
+            message = message.decode(errors="ignore").encode()
         if BUG == "cuts_long_messages":
             message = message[:1024]
         end = b"\n" if BUG == "adds_a_line_end" else b""
@@ -42,12 +50,16 @@ def handle(stream, peer):
     except OSError:
         if BUG == "dies_of_a_reset":
             os._exit(1)
+        if BUG == "keeps_lost_clients":
+            KEPT.append(open(os.devnull))
     print(f"Connection closed by {peer[0]}:{peer[1]}", flush=True)
     if BUG == "floods_its_output":
         for _ in range(20):
             print("Received: \n" * 100, flush=True)
             time.sleep(0.02)
     print(f"Connection handler closed for {peer[0]}:{peer[1]}", flush=True)
+    if BUG == "has_few_places":
+        POOL.release()
     if BUG == "keeps_its_threads":
         time.sleep(1000)
 
@@ -70,5 +82,5 @@ while True:
         handle(stream, peer)
     else:
         threading.Thread(target=handle, args=(stream, peer), daemon=True).start()
-    if BUG != "exhausts_its_pool":
+    if BUG not in PLACES:
         POOL.release()

@@ -40,16 +40,20 @@ if bug == "in_pieces":
     sock.send(text[:5].encode())
     text = text[5:]
 sock.send(text.encode())
+if bug == "two":
+    sock.send(text.encode())
+if bug == "says_sent":
+    print(f"Sent to {host}:{port}")
 if bug == "no_wait":
     sys.exit(0)
 if bug != "no_timeout":
     sock.settimeout(0.5 if bug == "impatient" else 5)
 try:
-    data = sock.recv(65535)
+    data = sock.recv(64 if bug == "small" else 65535)
 except OSError as error:
     if bug == "traceback" or (bug == "refused_traceback" and "timed" not in str(error)):
         raise
-    if bug == "silent_end":
+    if bug in ("silent_end", "says_sent"):
         sys.exit(1)
     if bug == "status_zero":
         print(f"no reply: {error}")
@@ -59,6 +63,8 @@ if bug == "bytes_form":
     print("Received:", data)
 elif bug == "cut":
     print("Received from server:", data[:4].decode(errors="replace"))
+elif bug == "strict":
+    print("Received from server:", data.decode())
 elif bug != "mute":
     print("Received from server:", data.decode(errors="replace"))
 if bug == "status":

@@ -12,6 +12,8 @@ def reply(count, data):
         prefix = b"Echo: " if bug == "literal" else b"Server echo: "
         if bug == "trims":
             data = data.strip()
+        elif bug == "strips_line_end":
+            data = data.rstrip(b"\r\n")
         elif bug == "upper":
             data = data.upper()
         text = prefix + data

@@ -109,16 +109,21 @@ fn server() -> Vec<Check> {
         check(
             "app_server.gives_back_what_clients_used",
             "has as many threads and open descriptors after 300 clients as before",
-            |exam| common::returns_what_clients_used(exam, probe),
+            |exam| common::returns_what_lost_clients_used(exam, probe),
         )
+        .needs(&["app_server.echoes", "app_server.survives_resets"])
         .sheet(wrong)
         .hints(HINTS_GIVES_BACK)
         .by_hand("ls /proc/PID/fd | wc -l"),
         check(
             "app_server.answers_a_crowd",
-            "answers 200 clients, 20 at a time",
-            |exam| common::answers_a_crowd(exam, probe),
+            "answers fifty clients at once, and 200 that come 20 at a time",
+            |exam| {
+                common::answers_fifty_at_once(exam, |word| format!("{PREFIX}{word}"))?;
+                common::answers_a_crowd(exam, probe)
+            },
         )
+        .needs(&["app_server.echoes", "app_server.serves_many_at_once"])
         .sheet(wrong)
         .hints(HINTS_GIVES_BACK)
         .by_hand("for i in $(seq 200); do printf hi | nc -q 1 127.0.0.1 65432 & done"),
@@ -249,6 +254,18 @@ fn client() -> Vec<Check> {
              connection and return from main, in place of asking again.",
         ])
         .by_hand("cargo run -p app_client < /dev/null"),
+        check(
+            "app_client.survives_invalid_utf8",
+            "ends without a crash when the reply is no UTF-8",
+            survives_invalid_utf8,
+        )
+        .sheet(wrong)
+        .hints(&[
+            "Any program may sit at the other end. Must its reply be text?",
+            "What does your conversion from bytes to text do with the byte 0xff?",
+            "Decode with replacement (from_utf8_lossy, errors=\"replace\") before you print.",
+        ])
+        .by_hand("printf '\\377\\376' | nc -l 127.0.0.1 65432"),
         Check::new(
             "app_client.reports_a_refused_connection",
             "says that nobody listens there, without a panic",
@@ -286,24 +303,33 @@ fn answers_every_message(exam: &mut Exam) -> Verdict {
         client.send(&word)?;
         client.expect(format!("{PREFIX}{word}"))?;
     }
+    for message in common::line_ends_and_blanks(exam) {
+        client.send(&message)?;
+        client.expect(format!("{PREFIX}{message}"))?;
+    }
     Ok(())
 }
 
 fn echoes_long_messages(exam: &mut Exam) -> Verdict {
     const LEN: usize = 3000;
     let server = exam.server()?;
-    let mut client = server.connect()?;
-    let message = exam.word(LEN);
-    client.send(&message)?;
-    client.half_close();
-    let reply = client.read_to_end()?;
-    // Any number of pieces is right, each behind the prefix; random letters hold none.
-    let echoed = String::from_utf8_lossy(&reply).replace(PREFIX, "");
-    if echoed == message {
-        Ok(())
-    } else {
-        Err(Failure::bytes(message.as_bytes(), echoed.as_bytes()).into())
+    let letters = exam.word(LEN);
+    let characters = common::cut_characters(exam, LEN);
+    for (message, cause) in [(letters, None), (characters, Some(common::CUT_CHARACTER))] {
+        let mut client = server.connect()?;
+        client.send(&message)?;
+        client.half_close();
+        // Any number of pieces is right, each behind the prefix; no message holds it.
+        let echoed = common::without_prefixes(&client.read_to_end()?, PREFIX);
+        if echoed != message.as_bytes() {
+            let mut failure = Failure::bytes(message.as_bytes(), &echoed);
+            if let Some(cause) = cause {
+                failure = failure.cause(cause);
+            }
+            return Err(failure.into());
+        }
     }
+    Ok(())
 }
 
 fn prints_what_happens(exam: &mut Exam) -> Verdict {
@@ -361,4 +387,21 @@ fn prints_the_reply(exam: &mut Exam) -> Verdict {
     // Its one line is sent. Some runtimes end when nobody can type any more.
     client.close_stdin();
     client.expect_exit(0)
+}
+
+/// What it shows is free.
+fn survives_invalid_utf8(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    let mut server = listener.accept()?;
+    let word = exam.word(8);
+    client.type_in(&format!("{word}\n"))?;
+    server.expect(&word)?;
+    server.send([PREFIX.as_bytes(), b"\xff\xfe", word.as_bytes()].concat())?;
+    // Time to print it, before both sides end.
+    server.read_some(Duration::from_millis(300));
+    drop(server);
+    client.close_stdin();
+    client.wait_exit(Duration::from_secs(5))?;
+    client.expect_no_crash()
 }
