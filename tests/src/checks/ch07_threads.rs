@@ -141,20 +141,6 @@ fn threaded_server() -> Vec<Check> {
         .hints(HINTS_LEFT)
         .by_hand("for i in $(seq 10); do for j in $(seq 20); do echo $j | nc -N 127.0.0.1 65432 & done; wait; done"),
         Check::new(
-            "threaded_server.returns_what_clients_used",
-            "has as many threads and open descriptors after 300 clients as before",
-            |exam| common::returns_what_lost_clients_used(exam, echoed),
-        )
-        .needs(&[
-            "threaded_server.serves_many_at_once",
-            "threaded_server.answers_a_crowd",
-            "threaded_server.survives_resets",
-        ])
-        .deadline(Duration::from_secs(60))
-        .sheet(LEFT)
-        .hints(HINTS_LEFT)
-        .by_hand("ls /proc/$(pgrep -n threaded_server)/fd | wc -l"),
-        Check::new(
             "threaded_server.prints_what_happens",
             "prints who comes, what is received as text, and who has gone",
             prints_what_happens,
@@ -190,6 +176,20 @@ fn threaded_server() -> Vec<Check> {
         .sheet(WRONG)
         .hints(HINTS_SURVIVES)
         .by_hand(r#"python3 -c "from socket import *; s = create_connection(('127.0.0.1', 65432)); s.setsockopt(SOL_SOCKET, SO_LINGER, b'\1\0\0\0' + bytes(4)); s.send(b'hi')""#),
+        Check::new(
+            "threaded_server.returns_what_clients_used",
+            "has as many threads and open descriptors after 300 clients as before",
+            |exam| common::returns_what_lost_clients_used(exam, echoed),
+        )
+        .needs(&[
+            "threaded_server.serves_many_at_once",
+            "threaded_server.answers_a_crowd",
+            "threaded_server.survives_resets",
+        ])
+        .deadline(Duration::from_secs(60))
+        .sheet(LEFT)
+        .hints(HINTS_LEFT)
+        .by_hand("ls /proc/$(pgrep -n threaded_server)/fd | wc -l"),
         Check::new(
             "threaded_server.notices_the_end_of_a_client",
             "rests when a client has left",
