@@ -204,9 +204,14 @@ pub fn notices_the_end_of_a_client(exam: &mut Exam, probe: Probe) -> Verdict {
     client.read_some(Duration::from_millis(100));
     client.half_close();
     drop(client);
+    expect_at_rest(&server, WATCHED)
+}
+
+/// Watches a server that nobody talks to: it neither spins nor prints without end.
+pub fn expect_at_rest(server: &Program, watched: Duration) -> Verdict {
     let printed = server.printed_bytes();
-    let used = cpu_time_until_at_rest(&server, WATCHED);
-    if used > WATCHED / 2 {
+    let used = cpu_time_until_at_rest(server, watched);
+    if used > watched / 2 {
         let expected = "no work to do after the client has left";
         let got = format!("{} ms of CPU time without a rest", used.as_millis());
         return Err(Failure::new(expected, got)
@@ -256,7 +261,7 @@ pub fn returns_what_clients_used(exam: &mut Exam, probe: Probe) -> Verdict {
 }
 
 /// Waits until no more than `before`, and a few, are in use.
-fn settles(
+pub fn settles(
     what: &str,
     before: Option<usize>,
     count: impl Fn() -> Option<usize>,
