@@ -925,6 +925,69 @@ fn unix_socket_server() -> Vec<Check> {
              raises OSError. Print it in place of an unwrap, and end with status 1.",
         ])
         .by_hand("cargo run -p unix_socket_server -- --path /tmp/$(seq -s x 100)"),
+        Check::new(
+            "unix_socket_server.close_in_any_case",
+            "understands close in any letter case",
+            unix::closes_on_any_case,
+        )
+        .needs(&["unix_socket_server.accepts_messages"])
+        .sheet("labs/03_sockets.md#step-3-say-close")
+        .hints(&[
+            "What does your comparison say to Close, and what to CLOSE?",
+            "Bring the message to small letters, and compare it then.",
+            "In Rust: message.eq_ignore_ascii_case(b\"close\"). In Python: message.lower() == b\"close\".",
+        ])
+        .by_hand("printf CLOSE | nc -U /tmp/socket_labs.sock"),
+        Check::new(
+            "unix_socket_server.survives_any_client",
+            "lives on when a client leaves its answer unread or sends no UTF-8",
+            unix::survives_its_clients,
+        )
+        .needs(&["unix_socket_server.accepts_messages"])
+        .sheet("labs/03_sockets.md#what-goes-wrong-and-why")
+        .hints(HINTS_SURVIVES)
+        .by_hand("printf '\\377\\376' | nc -U /tmp/socket_labs.sock"),
+        Check::new(
+            "unix_socket_server.is_done_with_who_has_left",
+            "does not spin when a client has left, and keeps nothing of it",
+            unix::is_done_with_who_has_left,
+        )
+        .needs(&["unix_socket_server.survives_any_client"])
+        .timing()
+        .deadline(Duration::from_secs(60))
+        .sheet("labs/03_sockets.md#step-3-say-close")
+        .hints(&[
+            "What does read return when the client has closed its side, and what do you do then?",
+            "A read of 0 bytes ends the loop; then the connection must be closed.",
+            "What keeps it open: a list of clients that nobody is taken out of, a loop that goes on?",
+        ])
+        .by_hand("printf hello | nc -N -U /tmp/socket_labs.sock; ls /proc/$(pgrep -n unix_socket)/fd"),
+        Check::new(
+            "unix_socket_server.prints_what_happens",
+            "prints who connected, what was received, and that the connection is closed",
+            unix::prints_its_lines,
+        )
+        .needs(&["unix_socket_server.accepts_messages"])
+        .sheet(sheet)
+        .hints(&[
+            "Compare your output with the sheet, word by word.",
+            "Print the message as text: decode the bytes, do not print the list of numbers.",
+            "Three lines: Accepted connection from …, Received: …, Connection to client closed. Flush each.",
+        ])
+        .by_hand("printf close | nc -U /tmp/socket_labs.sock"),
+        Check::new(
+            "unix_socket_server.leaves_other_files_alone",
+            "refuses to start where a file lies that is no socket, and keeps that file",
+            unix::leaves_other_files_alone,
+        )
+        .needs(&["unix_socket_server.listens"])
+        .sheet(sheet)
+        .hints(&[
+            "What if somebody's letter lies at the path, and no socket?",
+            "To connect to an ordinary file is refused too: that alone does not make it yours.",
+            "Ask for the file's type first (is_socket, S_ISSOCK); what is no socket stays, and you end.",
+        ])
+        .by_hand("echo letter > /tmp/letter; cargo run -p unix_socket_server -- --path /tmp/letter; cat /tmp/letter"),
     ]
 }
 
@@ -1006,6 +1069,11 @@ mod unix {
         pub use nowhere as leaves_a_living_server_alone;
         pub use nowhere as keeps_others_out;
         pub use nowhere as reports_a_path_too_long;
+        pub use nowhere as closes_on_any_case;
+        pub use nowhere as survives_its_clients;
+        pub use nowhere as is_done_with_who_has_left;
+        pub use nowhere as prints_its_lines;
+        pub use nowhere as leaves_other_files_alone;
         pub use nowhere as client_talks;
     }
 
@@ -1029,11 +1097,12 @@ mod unix {
         }
 
         impl Peer<'_> {
-            fn send(&mut self, bytes: &str) -> Verdict {
-                self.exam.note(&format!("> {bytes}"));
-                self.stream.write_all(bytes.as_bytes()).map_err(|error| {
+            fn send(&mut self, bytes: impl AsRef<[u8]>) -> Verdict {
+                let shown = escape(bytes.as_ref());
+                self.exam.note(&format!("> {shown}"));
+                self.stream.write_all(bytes.as_ref()).map_err(|error| {
                     let got = format!("the connection does not take it: {error}");
-                    Failure::new(format!("it reads {bytes:?}"), got).into()
+                    Failure::new(format!("it reads \"{shown}\""), got).into()
                 })
             }
 
@@ -1064,6 +1133,21 @@ mod unix {
                     got.splice(0..0, expected.bytes());
                 }
                 Err(Failure::bytes(expected.as_bytes(), &got).into())
+            }
+
+            /// Expects that nothing comes any more.
+            fn expect_end(&mut self) -> Verdict {
+                let _ = self.stream.set_read_timeout(Some(PATIENCE));
+                let mut buf = [0; 64];
+                let got = match self.stream.read(&mut buf) {
+                    Ok(0) => return Ok(()),
+                    Ok(len) => escape(buf.get(..len).unwrap_or_default()),
+                    Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                        return Ok(());
+                    }
+                    Err(_) => "nothing, and it stays open".to_owned(),
+                };
+                Err(Failure::new("the end of the connection", got).into())
             }
         }
 
@@ -1124,11 +1208,18 @@ mod unix {
                 client.expect("accepted")?;
             }
             client.send("close")?;
-            client.expect("closed")
+            client.expect("closed")?;
+            client.expect_end()
         }
 
         pub fn converses(exam: &mut Exam) -> Verdict {
-            let words = [exam.word(8), "closed door".to_owned(), exam.word(60)];
+            let words = [
+                exam.word(8),
+                "closed door".to_owned(),
+                " close".to_owned(),
+                format!("{}close", exam.word(4)),
+                exam.word(60),
+            ];
             let _server = start(exam)?;
             converse(exam, &words)
         }
@@ -1204,6 +1295,142 @@ mod unix {
             if server.printed().trim().is_empty() {
                 let expected = "a message that the path is too long";
                 return Err(Failure::new(expected, "it printed nothing").into());
+            }
+            Ok(())
+        }
+
+        pub fn closes_on_any_case(exam: &mut Exam) -> Verdict {
+            for word in ["CLOSE", "Close"] {
+                let _server = start(exam)?;
+                let mut client = connect(exam, &path(exam))?;
+                client.send(word)?;
+                client.expect("closed")?;
+                client.expect_end()?;
+                // The next one starts where this one is killed, and its file is left.
+                drop(client);
+                let _ = fs::remove_file(path(exam));
+            }
+            Ok(())
+        }
+
+        /// Tells whether it serves a second client after its first; who serves one only
+        /// has ended then.
+        fn serves_on(exam: &Exam, server: &mut Program) -> Result<bool, Stop> {
+            converse(exam, &[])?;
+            let second = converse(exam, &[]);
+            if second.is_ok() {
+                return Ok(true);
+            }
+            let give_up = Instant::now() + PATIENCE;
+            while server.runs()? {
+                if Instant::now() > give_up {
+                    return second.map(|()| true);
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+            server.expect_no_crash()?;
+            Ok(false)
+        }
+
+        /// Clients that leave in the middle, or send what is no text (C1, C3).
+        pub fn survives_its_clients(exam: &mut Exam) -> Verdict {
+            type Harm = fn(&mut Peer, &str) -> Verdict;
+            let harms: [Harm; 4] = [
+                |_, _| Ok(()),
+                |client, word| client.send(word),
+                // The rest of the answer is unread: the server's next read fails.
+                |client, word| {
+                    client.send(word)?;
+                    let mut buf = [0; 1];
+                    let _ = client.stream.set_read_timeout(Some(PATIENCE));
+                    let _ = client.stream.read(&mut buf);
+                    Ok(())
+                },
+                |client, _| {
+                    client.send(b"\xff\xfe\x80")?;
+                    // An answer, an error message or the end: all are good.
+                    client.read(Duration::from_millis(300));
+                    Ok(())
+                },
+            ];
+            let word = exam.word(8);
+            let mut server = start(exam)?;
+            let many = serves_on(exam, &mut server)?;
+            for harm in harms {
+                if !many {
+                    server.kill();
+                    let _ = fs::remove_file(path(exam));
+                    server = start(exam)?;
+                }
+                let mut client = connect(exam, &path(exam))?;
+                harm(&mut client, &word)?;
+                drop(client);
+                if many {
+                    converse(exam, &[])?;
+                } else {
+                    server.wait_exit(PATIENCE)?;
+                    server.expect_no_crash()?;
+                }
+            }
+            Ok(())
+        }
+
+        /// No loop (A11) and no descriptor (C9) stays of who has left.
+        pub fn is_done_with_who_has_left(exam: &mut Exam) -> Verdict {
+            const WATCHED: Duration = Duration::from_secs(1);
+            let mut server = start(exam)?;
+            if !serves_on(exam, &mut server)? {
+                return Ok(()); // It has ended, and with it all that it had.
+            }
+            let mut client = connect(exam, &path(exam))?;
+            client.send("hello")?;
+            client.expect("accepted")?;
+            drop(client);
+            common::expect_at_rest(&server, WATCHED)?;
+
+            let before = server.open_files();
+            for _ in 0..300 {
+                // Without a note: the transcript would hold nothing else.
+                let mut client = connect(exam, &path(exam))?;
+                let _ = client.stream.write_all(b"close");
+                client.read(PATIENCE);
+            }
+            common::settles("open descriptors", before, || server.open_files())
+        }
+
+        pub fn prints_its_lines(exam: &mut Exam) -> Verdict {
+            let word = format!("{} é", exam.word(8));
+            let mut server = start(exam)?;
+            converse(exam, std::slice::from_ref(&word))?;
+            server.wait_for_output("Accepted connection from")?;
+            server.wait_for_printed(&format!("it prints Received: {word}"), |it| {
+                let received = format!("Received: {word}");
+                it.lines().any(|line| line.ends_with(&received))
+            })?;
+            server.wait_for_printed("it prints Connection to client closed", |it| {
+                line_with(it, "Connection to client", "closed")
+            })
+        }
+
+        pub fn leaves_other_files_alone(exam: &mut Exam) -> Verdict {
+            let (path, letter) = (path(exam), exam.word(20));
+            fs::write(&path, &letter)
+                .map_err(|error| Stop::grader("cannot write a file", &error))?;
+            let mut server = launch(exam, &path)?;
+            let give_up = Instant::now() + START;
+            let is_there = || fs::read_to_string(&path).is_ok_and(|text| text == letter);
+            while is_there() && server.runs()? && Instant::now() < give_up {
+                thread::sleep(Duration::from_millis(5));
+            }
+            if !is_there() {
+                let expected = "the file at the path, which is no socket, stays";
+                return Err(Failure::new(expected, "it is gone, or has changed")
+                    .cause("only a socket file that nobody listens behind is stale")
+                    .into());
+            }
+            if server.wait_exit(PATIENCE)? == Exit::Status(0) {
+                let expected = "an exit status that is not 0: it cannot listen there";
+                return Err(Failure::new(expected, "exit status 0").into());
             }
             Ok(())
         }

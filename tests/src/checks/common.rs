@@ -225,20 +225,30 @@ pub fn notices_the_end_of_a_client(exam: &mut Exam, probe: Probe) -> Verdict {
     client.read_some(Duration::from_millis(100));
     client.half_close();
     drop(client);
+    let Err(Stop::Failed(failure)) = expect_at_rest(&server, WATCHED) else {
+        return Ok(());
+    };
+    drop(server);
+    let always = works_without_a_rest(&exam.server()?, WATCHED).is_some();
+    Err(match always {
+        true => failure.cause(
+            "it works without a rest before any client comes: it asks again and again \
+             instead of waiting",
+        ),
+        false => *failure,
+    }
+    .into())
+}
+
+/// Watches a server that nobody talks to: it neither spins nor prints without end.
+pub fn expect_at_rest(server: &Program, watched: Duration) -> Verdict {
     let printed = server.printed_bytes();
-    let used = cpu_time_until_at_rest(&server, WATCHED);
-    if used > WATCHED / 2 {
+    let used = cpu_time_until_at_rest(server, watched);
+    if used > watched / 2 {
         let expected = "no work to do after the client has left";
         let got = format!("{} ms of CPU time without a rest", used.as_millis());
-        drop(server);
-        let always = works_without_a_rest(&exam.server()?, WATCHED).is_some();
         return Err(Failure::new(expected, got)
-            .cause(if always {
-                "it works without a rest before any client comes: it asks again and again \
-                 instead of waiting"
-            } else {
-                "a read of 0 bytes is the end, not an empty message"
-            })
+            .cause("a read of 0 bytes is the end, not an empty message")
             .into());
     }
     let more = server.printed_bytes() - printed;
@@ -376,7 +386,7 @@ fn returns_what_they_used(exam: &mut Exam, probe: Probe, resets: bool) -> Verdic
 }
 
 /// Waits until no more than `before`, and a few, are in use.
-fn settles(
+pub fn settles(
     what: &str,
     before: Option<usize>,
     count: impl Fn() -> Option<usize>,

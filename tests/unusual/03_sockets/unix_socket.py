@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import stat
 import sys
 import threading
 
@@ -10,12 +11,19 @@ way, path = sys.argv[3], sys.argv[-1]
 
 
 def serve(stream):
-    with stream:
-        while data := stream.recv(1024):
-            if data.lower() == b"close":
-                stream.sendall(b"closed")
-                break
-            stream.sendall(b"accepted")
+    print("[server] Accepted connection from", repr(stream.getpeername()), flush=True)
+    try:
+        with stream:
+            while data := stream.recv(1024):
+                text = data.decode(errors="replace")
+                print("[server] Received:", text, flush=True)
+                if data.lower() == b"close":
+                    stream.sendall(b"closed")
+                    break
+                stream.sendall(b"accepted")
+    except OSError as error:
+        print("[server]", error, flush=True)
+    print("[server] Connection to client closed", flush=True)
 
 
 if way == "client":
@@ -33,6 +41,8 @@ if way == "client":
     print("Connection to server closed")
     sys.exit()
 
+if os.path.exists(path) and not stat.S_ISSOCK(os.stat(path).st_mode):
+    sys.exit("Error: no socket")
 probe = socket.socket(socket.AF_UNIX)
 try:
     probe.connect(path)

@@ -11,6 +11,8 @@ DB.execute("CREATE TABLE IF NOT EXISTS s (k BLOB PRIMARY KEY, v BLOB)")
 def answer(line):
     words = line.split(b" ", 2)
     command = words[0].lower()
+    if len(words) > 1 and not (len(words[1]) <= 128 and words[1].decode("latin-1").isascii()):
+        return b"ERROR key at most 128 visible ASCII characters"
     if command == b"get" and len(words) == 2:
         row = DB.execute("SELECT v FROM s WHERE k=?", (words[1],)).fetchone()
         return b"OK " + row[0] if row else b"ERROR missing nothing under that key"

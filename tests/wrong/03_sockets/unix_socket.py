@@ -5,6 +5,7 @@ import signal
 import socket
 import stat
 import sys
+import threading
 
 bug, path = sys.argv[3], sys.argv[-1]
 sys.stdout.reconfigure(line_buffering=True)
@@ -27,6 +28,8 @@ def listen_at(path):
             pass
         if bug != "stale":
             os.unlink(path)
+    if bug == "deletes_files" and os.path.exists(path):
+        os.unlink(path)
     listener = socket.socket(socket.AF_UNIX)
     umask = os.umask(0o022 if bug == "mode" else 0o177)
     listener.bind(path)
@@ -38,11 +41,43 @@ def listen_at(path):
 
 
 def serve(stream):
-    while data := stream.recv(1024):
-        if data.lower() == b"close":
+    kept.append(stream if bug == "many_leaks" else None)
+    if bug != "silent":
+        print("Accepted connection from a client")
+    try:
+        talk(stream)
+        if bug == "many_leaks":
+            stream.shutdown(socket.SHUT_WR)
+    except OSError as error:
+        if bug in ("broken_pipe", "many_broken_pipe"):
+            raise
+        print("Error:", error)
+    except UnicodeDecodeError:
+        if bug.startswith("many_"):
+            os._exit(1)
+        raise
+    if bug != "silent":
+        print("Connection to client closed")
+
+
+def talk(stream):
+    while (data := stream.recv(1024)) or bug == "many_spins":
+        if not data:
+            continue
+        if bug in ("strict_utf8", "many_strict_utf8"):
+            data.decode()
+        if bug != "silent":
+            print("Received:", data if bug == "bytes_form" else data.decode(errors="replace"))
+        word = data.strip() if bug == "strips" else data
+        if (word if bug == "close_case" else word.lower()) == b"close":
             stream.sendall(b"close" if bug == "close_for_closed" else b"closed")
+            if bug == "stays_open":
+                kept.append(stream)
             return
         stream.sendall(b"accepted\n" if bug == "newline" else b"accepted")
+
+
+kept = []
 
 
 def client():
@@ -79,7 +114,13 @@ if bug == "for_ever":
         serve(listener.accept()[0])
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 try:
+    while bug.startswith("many_"):
+        stream = listener.accept()[0]
+        threading.Thread(target=serve, args=(stream,), daemon=True).start()
+        del stream
     serve(listener.accept()[0])
+    while bug == "stays_open":
+        signal.pause()
 finally:
     if bug != "leaves_file":
         os.unlink(path)

@@ -20,9 +20,10 @@ def keep(line):
             return
     if BUG == "in_place":
         # With the setting that line changes; LOCK is held.
-        _, changed, value = line.split(b" ", 2)
+        _, changed, *value = line.split(b" ", 2)
+        settings = {**SETTINGS, changed: value[0]} if value else SETTINGS
         with open(FILE, "wb", buffering=0) as file:
-            for key, kept in {**SETTINGS, changed: value}.items():
+            for key, kept in settings.items():
                 file.write(b"SET " + key + b" " + kept + b"\n")
         return
     with open(FILE, "ab", buffering=0) as file:
@@ -42,6 +43,9 @@ if os.path.exists(FILE):
 def answer(line):
     words = line.split(b" ", 2)
     command = words[0].upper()
+    visible = all(33 <= byte <= 126 for byte in b"".join(words[1:2]))
+    if BUG != "any_key" and not (visible and len(b"".join(words[1:2])) <= 128):
+        return b"ERROR 400 no key\n"
     with LOCK:
         if command == b"GET" and len(words) == 2:
             if words[1] not in SETTINGS:
@@ -50,6 +54,7 @@ def answer(line):
         if command == b"SET" and len(words) == 3:
             value = words[2].split(b" ")[0] if BUG == "one_word" else words[2]
             value = value.upper() if BUG == "upper" else value
+            value = b" ".join(value.split()) if BUG == "one_space" else value
             if BUG == "first_stays" and words[1] in SETTINGS:
                 return b"OK\n"
             keep(b"SET " + words[1] + b" " + value)
@@ -58,15 +63,14 @@ def answer(line):
         if command == b"DELETE" and len(words) == 2:
             if words[1] not in SETTINGS:
                 return b"ERROR 404 no such key\n"
-            if BUG == "in_place":
+            if BUG != "no_delete":
                 del SETTINGS[words[1]]
-            elif BUG != "no_delete":
+            if BUG not in ("no_delete", "delete_not_kept"):
                 keep(b"DELETE " + words[1])
-                del SETTINGS[words[1]]
             return b"OK\n"
         if command == b"LIST":
             prefix = words[1] if len(words) > 1 and BUG != "list_all" else b""
-            found = sorted(it for it in SETTINGS.items() if it[0].startswith(prefix))
+            found = sorted(it for it in SETTINGS.items() if it[0].startswith(prefix) or BUG == "list_within" and prefix in it[0])
             return b"OK %d\n" % len(found) + b"".join(k + b" " + v + b"\n" for k, v in found)
         if command == b"SAVE" and BUG != "no_save":
             return b"OK\n"
@@ -88,7 +92,7 @@ def serve(conn):
             buf += data
             if BUG == "one_read":
                 buf = data.rstrip(b"\n") + b"\n"
-            if len(buf) > 100000:
+            if len(buf) > 100000 and BUG != "endless_line":
                 return
             while b"\n" in buf:
                 line, _, buf = buf.partition(b"\n")

@@ -248,6 +248,7 @@ fn keeps_settings(exam: &mut Exam) -> Verdict {
     for (key, value) in [
         ("device.name", word.as_str()),
         ("device/two", "several words: = \\ é \"x\""),
+        ("device.spaces", "two  and   three, and one behind "),
         ("device.name", "changed"),
     ] {
         config_set(&mut client, key, value)?;
@@ -273,7 +274,8 @@ fn deletes_and_lists(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut client = server.connect()?;
     let value = exam.word(8);
-    for key in ["a/1", "a/2", "b/1"] {
+    // The last one has the prefix within it, and not at its start.
+    for key in ["a/1", "a/2", "b/1", "b/a/1"] {
         config_set(&mut client, key, &value)?;
     }
     // However a list is written, it names the keys with the prefix, and no others. The
@@ -283,7 +285,7 @@ fn deletes_and_lists(exam: &mut Exam) -> Verdict {
     let list = client.read_until(end.as_bytes())?;
     let list = String::from_utf8_lossy(&list).replace(&end, "");
     let is_right = list.starts_with("OK") && list.contains("a/1") && list.contains("a/2");
-    if !is_right || list.contains("b/1") {
+    if !is_right || list.contains("b/") {
         return Err(Failure::new("OK and the keys a/1 and a/2", list).into());
     }
     client.send("DELETE a/1\n")?;
@@ -297,10 +299,19 @@ fn explains_errors(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut client = server.connect()?;
     let unknown = exam.word(7);
-    for line in ["GET nothing.there", "GET", "SET key", unknown.as_str()] {
+    let too_long = format!("SET {} value", "k".repeat(129));
+    for line in [
+        "GET nothing.there",
+        "GET",
+        "SET key",
+        unknown.as_str(),
+        too_long.as_str(),
+        "SET schlüssel value",
+    ] {
         client.send(format!("{line}\n"))?;
         config_error(&mut client)?;
     }
+    config_set(&mut client, &"k".repeat(128), "longest")?;
     config_set(&mut client, "still", "here")?;
     config_get(&mut client, "still", "here")
 }
@@ -343,6 +354,21 @@ fn config_survives_kill(exam: &mut Exam) -> Verdict {
             config_set(&mut client, &key, &value)?;
             kept.push((key, value));
         }
+        // One that is changed, and one with a carriage return, if that is taken.
+        let word = exam.word(6);
+        config_set(&mut client, "changed", &word)?;
+        kept.retain(|(key, _)| key != "changed" && key != "cr");
+        kept.push(("changed".to_owned(), word.clone()));
+        client.send("SET cr a\rb\n")?;
+        if client.read_until(b"\n")?.starts_with(b"OK") {
+            kept.push(("cr".to_owned(), "a\rb".to_owned()));
+        }
+        // What is deleted stays deleted.
+        client.send("GET gone\n")?;
+        config_error(&mut client)?;
+        config_set(&mut client, "gone", &word)?;
+        client.send("DELETE gone\n")?;
+        config_ok(&mut client)?;
         server.kill();
     }
     Ok(())
@@ -422,7 +448,14 @@ fn config_survives(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut client = server.connect()?;
     client.send_anyway(vec![b'a'; 1_000_000]);
-    client.read_some(Duration::from_millis(300));
+    // An ERROR, or the end.
+    let reply = client.read_some(Duration::from_secs(5));
+    if reply.is_empty() && client.read_to_end().is_err() {
+        let expected = "an ERROR, or the end, after 1000000 bytes without a line end";
+        return Err(Failure::new(expected, "it goes on to collect them")
+            .cause("a line has at most 4096 bytes; whoever sends more decides about our memory")
+            .into());
+    }
     config_probe(&server, &exam.word(8))
 }
 
