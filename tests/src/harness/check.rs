@@ -267,11 +267,11 @@ fn likely_cause(expected: &[u8], got: &[u8]) -> Option<String> {
         return None; // Whether it was silence or the end, the caller knows.
     } else if got.len() > expected.len() && got.starts_with(expected) {
         match got.get(expected.len()..) {
-            Some(b"\n" | b"\r\n") => "a line end is added to the reply",
-            _ => "more bytes come than the reply has",
+            Some(b"\n" | b"\r\n") => "a line end is added",
+            _ => "more bytes come than belong there",
         }
     } else if got.len() < expected.len() && expected.starts_with(got) {
-        "the reply is cut"
+        "it is cut: the rest is missing"
     } else if got.starts_with(b"b'") || got.starts_with(b"b\"") {
         "the text form of a bytes object is sent instead of the bytes"
     } else if trimmed(expected) == trimmed(got) {
@@ -446,7 +446,7 @@ mod tests {
     #[test]
     fn an_added_line_end_is_recognised() {
         let failure = Failure::bytes(b"accepted", b"accepted\n");
-        assert_eq!(failure.cause.unwrap(), "a line end is added to the reply");
+        assert_eq!(failure.cause.unwrap(), "a line end is added");
         assert_eq!(failure.expected, "accepted»end«");
     }
 

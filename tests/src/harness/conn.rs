@@ -369,7 +369,7 @@ impl Conn {
         };
         let got = format!("{} bytes, {how}", bytes.len());
         Err(Failure::new(format!("{len} bytes"), got)
-            .cause("the reply is cut")
+            .cause("it is cut: the rest is missing")
             .into())
     }
 
@@ -412,7 +412,7 @@ impl Conn {
             escape(bytes.get(..100).unwrap_or(&bytes))
         );
         Err(Failure::new("it closes the connection, no more bytes", got)
-            .cause("more bytes come than the reply has")
+            .cause("more bytes come than belong there")
             .into())
     }
 
