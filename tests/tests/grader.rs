@@ -71,7 +71,7 @@ fn main() -> ExitCode {
     let everything =
         asked || mode != Mode::Compare || std::env::var_os("SOCKET_LABS_ALL").is_some();
     // The few samples wait more than they work.
-    let at_once = if everything { 4 } else { 12 };
+    let at_once = if everything { 6 } else { 12 };
     arguments.test_threads.get_or_insert(at_once);
     let programs: Vec<_> = wrong
         .iter()

@@ -10,7 +10,7 @@ except OSError as error:
     sys.exit(f"cannot listen: {error}")
 listener.setblocking(False)
 selector.register(listener, selectors.EVENT_READ)
-clients, visits, guesses = {}, {}, 0
+clients, visits, guesses = {}, {}, {}
 log = open("server_security.log", "a")
 
 
@@ -19,7 +19,6 @@ def event(what):
 
 
 def answer(line, known, ip):
-    global guesses
     now = time.monotonic()
     recent = [then for then in visits.get(ip, []) if then > now - 60] + [now]
     visits[ip] = recent
@@ -33,14 +32,14 @@ def answer(line, known, ip):
         event("control characters")
         return b"ERROR 400 characters\n", known
     if text.startswith("AUTH "):
-        if guesses >= 10:
+        if guesses.get(ip, 0) >= 10:
             return b"ERROR 403\n", False
         if hmac.compare_digest(text[5:], token):
             return b"OK\n", True
-        guesses += 1
+        guesses[ip] = guesses.get(ip, 0) + 1
         event("wrong token")
         return b"ERROR 403\n", False
-    return (b"OK " + line + b"\n", True) if known else (b"ERROR 401\n", False)
+    return (b"OK " + line.removeprefix(b"ECHO ") + b"\n", True) if known else (b"ERROR 401\n", False)
 
 
 def drop(stream):
@@ -58,7 +57,7 @@ def read(stream):
             line, data = data.split(b"\n", 1)
             reply, known = answer(line, known, ip)
             stream.send(reply)
-            if reply.startswith(b"ERROR"):
+            if reply.startswith(b"ERROR") or line == b"QUIT":
                 return drop(stream)
     except BlockingIOError:
         return None

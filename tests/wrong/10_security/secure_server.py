@@ -13,7 +13,7 @@ lock = threading.Lock()
 clients = 0
 buckets = {}
 known_to_all = []
-failures = 0
+failures = {}
 kept = []
 spinner = threading.Lock()
 
@@ -49,7 +49,6 @@ def right(guess):
 
 
 def answer(line, state, ip):
-    global failures
     if too_fast(ip):
         return "ERROR 429 slow down"
     try:
@@ -57,7 +56,9 @@ def answer(line, state, ip):
         if any(ord(char) < 32 for char in text) and bug != "control_characters":
             raise ValueError
     except ValueError:
-        log("invalid", line.decode(errors="replace"))
+        # A line may hold a token: no detail of it is logged.
+        shown = bug == "logs_invalid_lines" or bug == "forgeable_log" and b"Event" in line
+        log("invalid", line.decode(errors="replace") if shown else "")
         return "ERROR 400 characters"
     if bug == "control_characters" and state and text.startswith("ECHO "):
         return "OK " + text[5:]
@@ -65,21 +66,25 @@ def answer(line, state, ip):
         text = "AUTH "
     if text.startswith("AUTH "):
         guess = text[5:]
-        if failures >= GUESSES and bug != "no_lock_out":
+        of = "all" if bug == "one_lock_for_all" else ip
+        most = 1 if bug == "locks_after_one" else GUESSES
+        if failures.get(of, 0) >= most and bug != "no_lock_out":
             log("locked out")
             return "ERROR 423 locked"
         if right(guess):
             (known_to_all if bug == "one_for_all" else state).append(True)
             log("authenticated", guess if bug == "logs_the_token" else "")
             return "YES" if bug == "other_words" else "OK"
-        failures += 1
+        failures[of] = failures.get(of, 0) + 1
         log("wrong token", guess if bug == "logs_guesses" else "")
         return f"ERROR 401 {guess}" if bug == "echoes_guesses" else "ERROR 401"
     if not state + known_to_all and bug != "obeys_strangers":
         return "ERROR 401 first AUTH"
     if text.startswith("ECHO "):
-        return "OK " + text[5:]
-    return "OK" if text in ("TIME", "STATUS") else "ERROR 404 unknown"
+        return "OK " + (text[5:].strip() if bug == "trims" else text[5:])
+    if text in ("TIME", "HELP", "QUIT"):
+        return "OK"
+    return "" if bug == "silent_errors" else "ERROR 404 unknown"
 
 
 def serve(stream, ip):
@@ -89,6 +94,9 @@ def serve(stream, ip):
         while b"\n" not in data:
             if len(data) > 4096 and bug != "endless_lines":
                 stream.sendall(b"ERROR 413 too long\n")
+                if bug == "goes_on_in_the_line":
+                    data = b""
+                    continue
                 return
             more = stream.recv(4096)
             # The first one only: many of them would starve all that is right.
@@ -106,7 +114,9 @@ def serve(stream, ip):
         if bug == "one_line_a_read":
             data = b""
         reply = answer(line.removesuffix(b"\r"), state, ip)
-        stream.sendall(reply.encode() + b"\n")
+        stream.sendall(reply.encode() + b"\n" if reply else b"")
+        if line == b"QUIT" and reply == "OK" and bug != "quit_stays":
+            return
 
 
 def guarded(stream, ip):
