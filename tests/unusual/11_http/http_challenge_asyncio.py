@@ -23,35 +23,21 @@ async def exchange(reader, writer):
     if len(words) != 3:
         return False  # F6: no answer
     method, target, version = words
-    if version not in ("HTTP/1.0", "HTTP/1.1"):
-        return False
     fields = {}
     for line in lines[1:]:
         name, _, value = line.partition(":")
         if name.lower() in fields or name.strip() != name:
             return False
         fields[name.lower()] = value.strip()
-    if version == "HTTP/1.1" and "host" not in fields:
-        return False
-    if fields.get("expect", "").lower() == "100-continue":
-        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     if "transfer-encoding" in fields:
-        if fields["transfer-encoding"].lower() != "chunked" or "content-length" in fields:
-            return False
-        if version == "HTTP/1.0":
+        if fields["transfer-encoding"] != "chunked" or "content-length" in fields:
             return False
         size = 1
         while size:
-            digits = (await reader.readuntil(b"\r\n")).split(b";")[0].strip()
-            if not all(digit in b"0123456789abcdefABCDEF" for digit in digits):
-                return False
-            size = int(digits, 16)
-            if size:
-                await reader.readexactly(size + 2)
-        while await reader.readuntil(b"\r\n") != b"\r\n":
-            pass
+            size = int((await reader.readuntil(b"\r\n")).split(b";")[0], 16)
+            await reader.readexactly(size + 2)
     elif "content-length" in fields:
-        if not fields["content-length"].isdigit() or len(fields["content-length"]) > 6:
+        if not fields["content-length"].isdigit():
             return False
         await reader.readexactly(int(fields["content-length"]))
     agent = fields.get("user-agent", "-").encode("latin-1").decode("utf-8", "replace")
@@ -96,8 +82,7 @@ async def exchange(reader, writer):
         await writer.drain()
         if HOW == "slow_writes":
             await asyncio.sleep(0.01)  # F2
-    options = [option.strip() for option in fields.get("connection", "").lower().split(",")]
-    stays = version == "HTTP/1.1" and "close" not in options
+    stays = version == "HTTP/1.1" and fields.get("connection", "").lower() != "close"
     return stays and HOW in ("chunked", "slow_writes")
 
 

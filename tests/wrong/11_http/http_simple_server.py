@@ -92,10 +92,6 @@ def serve(conn):
     finally:
         if BUG == "leaks":
             LEAKED.append(conn)
-            try:
-                conn.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
         else:
             conn.close()
 

@@ -1,7 +1,6 @@
 //! http_challenge.
 
 use std::thread;
-use std::time::Instant;
 
 use super::super::common;
 use super::*;
@@ -191,8 +190,7 @@ pub fn checks() -> Vec<Check> {
             |exam| {
                 head_has_no_body(exam, "/hello", &[200])?;
                 // Whether the code of an error page is right is another check.
-                head_has_no_body(exam, "/no-such-page", &[404, 200])?;
-                head_tells_no_other_length(exam)
+                head_has_no_body(exam, "/no-such-page", &[404, 200])
             },
         )
         .needs(&["http_challenge.shows_the_request"])
@@ -295,32 +293,6 @@ pub fn checks() -> Vec<Check> {
              at each digit.",
         ])
         .by_hand("printf 'POST /hello HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 5\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n0\\r\\n\\r\\n' | nc 127.0.0.1 8000"),
-        Check::new(
-            "http_challenge.invites_a_body",
-            "tells a client that asks before it sends a body to go on, or to stop",
-            invites_a_body,
-        )
-        .needs(&["http_challenge.reads_the_body"])
-        .sheet(BODIES)
-        .hints(&[
-            "Expect: 100-continue in a head means: the body waits until you have said something.",
-            "The answer is a head of its own: HTTP/1.1 100 Continue and a blank line, nothing else.",
-            "Look for the field after the head and before you read the body; send that head, then read the body as ever.",
-        ])
-        .by_hand("curl -v -H 'Expect: 100-continue' --expect100-timeout 20 -d hello http://127.0.0.1:8000/"),
-        Check::new(
-            "http_challenge.refuses_forbidden_requests",
-            "refuses a request without Host, with two of them, or in HTTP/2.0, and drops no continued line",
-            refuses_forbidden_requests,
-        )
-        .needs(&["http_challenge.other_methods_and_versions"])
-        .sheet(HOSTILE)
-        .hints(&[
-            "A head can be read and still be forbidden: which fields must be there, and how often?",
-            "HTTP/1.1 asks for exactly one Host (400), version 2 is another language (505), and no line begins with a space (400).",
-            "After the last field count the Host fields; when you split the request line compare the version; look at the first byte of each field line.",
-        ])
-        .by_hand("printf 'GET / HTTP/1.1\\r\\n\\r\\n' | nc -N 127.0.0.1 8000 | head -1"),
         Check::new(
             "http_challenge.methods_it_does_not_support",
             "answers DELETE with 405 or 501, and a 405 has Allow",
@@ -433,7 +405,7 @@ pub fn checks() -> Vec<Check> {
             "http_challenge.answers_a_crowd",
             "answers 200 clients, 20 at a time, and gives back what they used",
             |exam| {
-                common::answers_a_crowd(exam, each_sees_its_own)?;
+                common::answers_a_crowd(exam, probe)?;
                 common::returns_what_clients_used(exam, probe)
             },
         )
@@ -501,8 +473,7 @@ fn has_three_pages(exam: &mut Exam) -> Verdict {
         response.expect_status(&[200])?;
         response.expect_text(&format!("<strong>Path:</strong> {path}"))?;
     }
-    let unknown =
-        ["/hello/more", "/more/about", "/helloworld", "/HELLO"].map(str::to_owned);
+    let unknown = ["/hello/more", "/more/about", "/helloworld"].map(str::to_owned);
     for path in [format!("/{}", exam.word(9))].into_iter().chain(unknown) {
         let response = ask(&server, get(&path))?;
         response.expect_status(&[404])?;
@@ -542,44 +513,7 @@ fn challenge_length(exam: &mut Exam) -> Verdict {
         })?;
         expect_nothing_more(&mut client)?;
     }
-    // Also where there is no page, whether it shows the path or the browser. The bare ü is
-    // no character of a URL: to refuse the request is right as well.
-    for path in ["/%C3%BC", "/\u{fc}"] {
-        let agent = format!("Mözilla/ü{}", exam.word(3));
-        let mut client = server.connect()?;
-        client.patience(Duration::from_secs(10));
-        client.send(with_agent("GET", path, &agent))?;
-        if next_response(&mut client)?.is_some() {
-            expect_nothing_more(&mut client)?;
-        }
-    }
     Ok(())
-}
-
-/// The page of HEAD may be a little longer, since it shows the method.
-fn head_tells_no_other_length(exam: &mut Exam) -> Verdict {
-    let server = exam.server()?;
-    let length = |method: &str| -> Result<Option<i64>, Stop> {
-        let response = ask(&server, with_agent(method, "/hello", "x"))?;
-        Ok(response
-            .field("Content-Length")
-            .and_then(|length| length.parse().ok()))
-    };
-    let (Some(get), Some(head)) = (length("GET")?, length("HEAD")?) else {
-        return Ok(());
-    };
-    if (get - head).abs() <= 16 {
-        return Ok(());
-    }
-    let expected = format!("no Content-Length, or that of GET: {get}");
-    Err(Failure::new(expected, format!("Content-Length: {head}")).into())
-}
-
-/// A visitor that looks whether the page shows its own browser, not another's.
-fn each_sees_its_own(server: &Program, word: &str) -> Verdict {
-    let response = ask(server, with_agent("GET", "/hello", word))?;
-    response.expect_status(&[200])?;
-    response.expect_text(word)
 }
 
 fn field_names_in_any_case(exam: &mut Exam) -> Verdict {
@@ -596,38 +530,12 @@ fn field_names_in_any_case(exam: &mut Exam) -> Verdict {
 fn values_may_hold_colons(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let agent = format!("{}/1 (x: y) http://z:80", exam.word(5));
-    ask(&server, with_agent("GET", "/hello", &agent))?.expect_text(&agent)?;
-    // As long as those of real browsers and crawlers are.
-    let name = exam.word(5);
-    let agent = format!(
-        "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) AppleWebKit/537.36 (KHTML, like Gecko; \
-         compatible; {name}/2.1; +http://{name}.example:80/robot.html) Chrome/140.0.0.0 \
-         Safari/537.36 {name}"
-    );
     ask(&server, with_agent("GET", "/hello", &agent))?.expect_text(&agent)
 }
 
 fn user_agent_may_be_missing(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
-    let without = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
-    ask(&server, without)?.expect_status(&[200])?;
-    // What an earlier request said is not shown to a later one: neither to that of another
-    // client nor to the next one on the same connection.
-    let agent = exam.word(12);
-    let mut client = server.connect()?;
-    client.patience(Duration::from_secs(15));
-    client.send(with_agent("GET", "/hello", &agent))?;
-    read_response(&mut client, false)?.expect_text(&agent)?;
-    client.send_anyway(without);
-    let mut later = vec![ask(&server, without)?];
-    later.extend(next_response(&mut client)?);
-    for response in later {
-        response.expect_status(&[200])?;
-        if response.words().contains(&agent) {
-            let expected = "a page without the User-Agent of an earlier request";
-            return Err(Failure::new(expected, response.words()).into());
-        }
-    }
+    ask(&server, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")?.expect_status(&[200])?;
     probe(&server, &exam.word(8))
 }
 
@@ -666,8 +574,6 @@ fn closes_when_asked(exam: &mut Exam) -> Verdict {
         "GET /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: c\r\nConnection: close\r\n\r\n",
         "GET /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: c\r\nconnection: Close\r\n\r\n",
         "GET /hello HTTP/1.0\r\nUser-Agent: c\r\n\r\n",
-        // Connection is a list of options (RFC 9110 §7.6.1).
-        "GET /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: c\r\nConnection: TE, close\r\n\r\n",
     ] {
         let mut client = server.connect()?;
         client.send(request)?;
@@ -740,27 +646,11 @@ fn reads_the_body(exam: &mut Exam) -> Verdict {
     // A body that looks like a request: it must not be taken for one.
     let hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n\r\n";
     let chunked = format!("{:x}\r\n{hidden}\r\n0\r\n\r\n", hidden.len());
-    // Longer than a buffer, in several chunks, with what may stand around them: notes
-    // behind a size (RFC 9112 §7.1.1) and fields behind the last chunk (§7.1.2).
-    let long = hidden.repeat(80);
-    let mut chunks = String::new();
-    for size in [1, 1000, 1024, 0] {
-        let (chunk, _) = long.split_at(size);
-        let end = if size > 0 {
-            "\r\n"
-        } else {
-            "X-Trailer: 1\r\nX-More: 2\r\n\r\n"
-        };
-        chunks.push_str(&format!("{size:X};note=\"1\"\r\n{chunk}{end}"));
-    }
     for (field, body) in [
         (format!("Content-Length: {}", hidden.len()), hidden),
         ("Transfer-Encoding: chunked".to_owned(), chunked.as_str()),
-        (format!("content-length:{}", long.len()), &long),
-        ("TRANSFER-ENCODING: Chunked".to_owned(), &chunks),
     ] {
         let mut client = server.connect()?;
-        client.patience(Duration::from_secs(10));
         client.send(format!(
             "POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n{field}\r\n\r\n{body}"
         ))?;
@@ -798,22 +688,12 @@ fn pipelined_requests(exam: &mut Exam) -> Verdict {
         .collect();
     let mut client = server.connect()?;
     client.send(requests)?;
-    let mut may_close = false;
-    for agent in agents {
+    for (answered, agent) in agents.iter().enumerate() {
         match next_response(&mut client)? {
-            Some(response) => {
-                response.expect_text(&agent)?;
-                may_close = response.announces_close();
-            }
+            Some(response) => response.expect_text(agent)?,
             // Closing after a response is allowed; whoever stays open answers them all.
-            None if may_close => return Ok(()),
-            None => {
-                let expected =
-                    "a response to each request, or Connection: close in the last";
-                return Err(Failure::new(expected, "it closed")
-                    .cause("no client can tell whether the next request was read (RFC 9112 §9.3)")
-                    .into());
-            }
+            None if answered > 0 => return Ok(()),
+            None => return Err(Failure::new("a response", "it closed").into()),
         }
     }
     expect_nothing_more(&mut client)
@@ -822,50 +702,19 @@ fn pipelined_requests(exam: &mut Exam) -> Verdict {
 fn never_two_readings(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let hidden = get("/about");
-    for (version, fields, body) in [
-        (
-            1,
-            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-            "0\r\n\r\n",
-        ),
-        (
-            1,
-            "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
-            "0\r\n\r\n",
-        ),
-        (1, "Content-Length: 5\r\nContent-Length: 6\r\n", "0\r\n\r\n"),
-        (1, "Content-Length : 5\r\n", "0\r\n\r\n"),
-        (1, "Transfer-Encoding: chunked, identity\r\n", "0\r\n\r\n"),
-        (1, "Content-Length: 5x\r\n", "0\r\n\r\n"),
-        (1, "Content-Length: +5\r\n", "0\r\n\r\n"),
-        (1, "Transfer-Encoding: xchunked\r\n", "0\r\n\r\n"),
-        (1, "Content-Length: -5\r\n", "0\r\n\r\n"),
-        // RFC 9112 §6.1: HTTP/1.0 knows no chunks; go-betweens of that age see no body.
-        (
-            0,
-            "Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n",
-            "0\r\n\r\n",
-        ),
-        // Libraries read these as numbers, but no chunk size has a sign, 0x or _.
-        (
-            1,
-            "Transfer-Encoding: chunked\r\n",
-            "+5\r\nhello\r\n0\r\n\r\n",
-        ),
-        (
-            1,
-            "Transfer-Encoding: chunked\r\n",
-            "0x5\r\nhello\r\n0\r\n\r\n",
-        ),
-        (
-            1,
-            "Transfer-Encoding: chunked\r\n",
-            "0_5\r\nhello\r\n0\r\n\r\n",
-        ),
+    for fields in [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "Content-Length : 5\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+        "Content-Length: 5x\r\n",
+        "Content-Length: +5\r\n",
+        "Transfer-Encoding: xchunked\r\n",
     ] {
         let mut client = server.connect()?;
         let request = format!(
-            "POST /hello HTTP/1.{version}\r\nHost: x\r\nUser-Agent: x\r\n{fields}\r\n{body}{hidden}"
+            "POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n{fields}\r\n0\r\n\r\n{hidden}"
         );
         client.send_anyway(request);
         let Some(response) = next_response(&mut client)? else {
@@ -873,17 +722,9 @@ fn never_two_readings(exam: &mut Exam) -> Verdict {
         };
         if (200..300).contains(&response.status) {
             if let Some(second) = next_response(&mut client)? {
-                // It answered before it read the body, and then found the mistake.
-                let is_late = body.starts_with(['+', '0']) && body.contains("hello");
-                if is_late && second.status == 400 {
-                    continue;
-                }
                 let got = format!("status {}, then {}", response.status, second.status);
-                let sent = match body.contains("hello") {
-                    true => body,
-                    false => fields.trim_end(),
-                };
-                let expected = format!("an error or one response to: {sent}");
+                let expected =
+                    format!("an error or one response to: {}", fields.trim_end());
                 return Err(Failure::new(expected, got)
                     .cause("the bytes behind it were taken for a request of their own")
                     .into());
@@ -899,59 +740,6 @@ fn never_two_readings(exam: &mut Exam) -> Verdict {
         }
     }
     Ok(())
-}
-
-fn invites_a_body(exam: &mut Exam) -> Verdict {
-    let server = exam.server()?;
-    let mut client = server.connect()?;
-    client.patience(Duration::from_secs(10));
-    client.send(
-        "POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\nExpect: 100-continue\r\n\
-         Content-Length: 5\r\n\r\n",
-    )?;
-    // A final status is an answer as well: the client then keeps its body.
-    let response = read_response(&mut client, false)?;
-    response.expect_status(&[100, 200, 417])?;
-    if response.status == 100 {
-        client.send("hello")?;
-        read_response(&mut client, false)?.expect_status(&[200])?;
-    }
-    Ok(())
-}
-
-fn refuses_forbidden_requests(exam: &mut Exam) -> Verdict {
-    let server = exam.server()?;
-    for request in [
-        "GET /hello HTTP/1.1\r\nUser-Agent: x\r\n\r\n",
-        "GET /hello HTTP/1.1\r\nHost: x\r\nHost: y\r\nUser-Agent: x\r\n\r\n",
-        "GET /hello HTTP/2.0\r\nHost: x\r\nUser-Agent: x\r\n\r\n",
-    ] {
-        let mut client = server.connect()?;
-        client.patience(Duration::from_secs(10));
-        client.send(request)?;
-        // Closing without a word is safe as well (F6).
-        if let Some(response) = next_response(&mut client)? {
-            response.expect_status(&[400, 505])?;
-        }
-    }
-    // A continued line is refused or read as one with a space, never left out (RFC 9112
-    // §5.2).
-    let (first, second) = (exam.word(6), exam.word(6));
-    let mut client = server.connect()?;
-    client.patience(Duration::from_secs(10));
-    client.send(with_agent(
-        "GET",
-        "/hello",
-        &format!("{first}\r\n {second}"),
-    ))?;
-    match next_response(&mut client)? {
-        Some(response) if response.status == 200 => {
-            response.expect_text(&first)?;
-            response.expect_text(&second)
-        }
-        Some(response) => response.expect_status(&[400]),
-        None => Ok(()),
-    }
 }
 
 fn unsupported_methods(exam: &mut Exam) -> Verdict {
@@ -985,18 +773,6 @@ fn refuses_what_is_too_large(exam: &mut Exam) -> Verdict {
             response.expect_status(&[400, 413, 414, 431])?;
         }
         probe(&server, &exam.word(8))?;
-    }
-    // A body may be refused, cut off or read and dropped, but not kept.
-    let mut client = server.connect()?;
-    client.send_anyway(
-        "POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\nContent-Length: 1000000000\r\n\r\n",
-    );
-    // A server that reads and drops it may be slow: then enough has been seen.
-    let give_up = Instant::now() + Duration::from_secs(8);
-    for _ in 0..10 {
-        if client.send(&long).is_err() || Instant::now() > give_up {
-            break;
-        }
     }
     let (Some(before), Some(after)) = (before, server.memory()) else {
         return Ok(());
