@@ -60,11 +60,6 @@ const HINTS_EOF: &[&str] = &[
      for, and close it.",
 ];
 
-const HINTS_NO_TEXT: &[&str] = &[
-    "Not all bytes are text: what does your decoding do with \\xff?",
-    "Decoding can fail like any call. Does your program end with a traceback then?",
-    "Put a mark for what is no text: decode(errors=\"replace\"), String::from_utf8_lossy.",
-];
 const HINTS_BEATS_ON: &[&str] = &[
     "A client may vanish at any moment, and may send any bytes: who is harmed by it?",
     "An error of one client ends that client's beats, never the server.",
@@ -164,15 +159,6 @@ fn safe_tcp_client() -> Vec<Check> {
              error. In Python catch socket.gaierror, in front of OSError.",
         ])
         .by_hand("cargo run -p safe_tcp_client -- --host no-such-host.invalid"),
-        Check::new(
-            "safe_tcp_client.survives_invalid_utf8",
-            "ends without a crash when the answer is no UTF-8",
-            |exam| client_survives_invalid_utf8(exam, b"Hello"),
-        )
-        .needs(&["safe_tcp_client.greets"])
-        .sheet(SAFE)
-        .hints(HINTS_NO_TEXT)
-        .by_hand("printf '\\377\\376' | nc -l 127.0.0.1 8080"),
         Check::new(
             "safe_tcp_client.survives_an_early_end",
             "ends without a crash when the server closes without an answer",
@@ -313,19 +299,6 @@ fn robust_server() -> Vec<Check> {
             "Set the read timeout on the client's socket, and no limit on the whole conversation or on accept.",
         ])
         .by_hand("(for i in 1 2 3 4 5 6 7 8 9; do sleep 1; printf $i; done) | nc -N 127.0.0.1 65432"),
-        Check::new(
-            "robust_server.takes_a_split_character",
-            "echoes a character whose two bytes come in two reads",
-            takes_a_split_character,
-        )
-        .needs(&["robust_server.echoes"])
-        .sheet(ROBUST_SERVER)
-        .hints(&[
-            "The character é is two bytes. What does your decoding say of the first alone?",
-            "A read may end within a character: bytes that only lack their end are no error yet.",
-            "Keep the bytes of an unfinished character until the next read. Python has codecs.getincrementaldecoder, Rust has Utf8Error::error_len.",
-        ])
-        .by_hand("(printf 'caf\\303'; sleep 1; printf '\\251') | nc -N 127.0.0.1 65432"),
         Check::new(
             "robust_server.refuses_what_is_no_text",
             "says Received data is not UTF-8 encoded, closes, and serves the next",
@@ -559,15 +532,6 @@ fn robust_client() -> Vec<Check> {
         .hints(HINTS_REFUSED)
         .by_hand("cargo run -p robust_client (without a server)"),
         Check::new(
-            "robust_client.survives_invalid_utf8",
-            "ends without a crash when the answer is no UTF-8",
-            |exam| client_survives_invalid_utf8(exam, b"Hello, Server!"),
-        )
-        .needs(&["robust_client.talks"])
-        .sheet(ROBUST_CLIENT)
-        .hints(HINTS_NO_TEXT)
-        .by_hand("printf '\\377\\376' | nc -l 127.0.0.1 65432"),
-        Check::new(
             "robust_client.survives_an_early_end",
             "ends without a crash when the server resets the connection",
             |exam| {
@@ -753,15 +717,6 @@ fn select_client() -> Vec<Check> {
             "When read returns 0 bytes, say so and end; do not wait again.",
         ])
         .by_hand("nc -l 127.0.0.1 65432 (then Ctrl-C)"),
-        Check::new(
-            "select_client.survives_invalid_utf8",
-            "ends without a crash when the data is no UTF-8",
-            |exam| client_survives_invalid_utf8(exam, b""),
-        )
-        .needs(&["select_client.prints_what_comes"])
-        .sheet(SELECT_CLIENT)
-        .hints(HINTS_NO_TEXT)
-        .by_hand("printf '\\377\\376' | nc -l 127.0.0.1 65432"),
     ]
 }
 
@@ -1419,18 +1374,6 @@ fn same_probe(server: &Program, word: &str) -> Verdict {
     client.expect(word)
 }
 
-/// The answer to its message is not UTF-8: the client ends, in whatever words.
-fn client_survives_invalid_utf8(exam: &mut Exam, message: &[u8]) -> Verdict {
-    let listener = exam.listener()?;
-    let mut client = exam.client(listener.addr())?;
-    let mut conn = listener.accept()?;
-    conn.expect(message)?;
-    conn.send([b"\xff\xfe".as_slice(), exam.word(20).as_bytes()].concat())?;
-    conn.half_close();
-    client.wait_exit(Duration::from_secs(10))?;
-    client.expect_no_crash()
-}
-
 fn beat_probe(server: &Program, _word: &str) -> Verdict {
     server.connect()?.expect("PING\n")
 }
@@ -1503,29 +1446,6 @@ fn keeps_who_talks(exam: &mut Exam) -> Verdict {
     exam.note("meanwhile nobody came to the other one");
     let cause = "a limit of 5 s on accept: a server without clients waits for the next";
     echo_probe(&idle, &exam.word(8)).map_err(because(cause))
-}
-
-fn takes_a_split_character(exam: &mut Exam) -> Verdict {
-    const PREFIX: &[u8] = b"Echo: ";
-    let server = exam.server()?;
-    let mut client = server.connect()?;
-    let message = format!("{}é{}", exam.word(5), exam.word(5));
-    let (first, second) = message.as_bytes().split_at(6);
-    client.send(first)?;
-    thread::sleep(Duration::from_millis(300));
-    client.send(second)?;
-    // Which piece the character comes back in is free.
-    let mut answer = Vec::new();
-    while answer.len() < message.len() {
-        answer.extend(client.read_exactly(1)?);
-        if answer.ends_with(PREFIX) {
-            answer.truncate(answer.len() - PREFIX.len());
-        }
-    }
-    if answer == message.as_bytes() {
-        return Ok(());
-    }
-    Err(Failure::bytes(message.as_bytes(), &answer).into())
 }
 
 fn gives_up_after_three(exam: &mut Exam) -> Verdict {

@@ -330,27 +330,6 @@ fn udp_client() -> Vec<Check> {
         .sheet(CLOSED)
         .hints(HINTS_NO_SERVER)
         .by_hand("cargo run -p udp_client -- --port 9"),
-        Check::new(
-            "udp_client.survives_bytes_that_are_no_text",
-            "ends without a crash when the reply is no UTF-8",
-            |exam| {
-                let server = exam.udp()?;
-                let mut client = exam.client(server.addr()?)?;
-                let (_, client_addr) = server.receive_within(START_TIME)?;
-                let reply = [b"\xff\xfe".as_slice(), exam.word(8).as_bytes()].concat();
-                server.send_to(reply, client_addr)?;
-                client.wait_exit(Duration::from_secs(5))?;
-                client.expect_no_crash()
-            },
-        )
-        .needs(&["udp_client.sends_its_greeting"])
-        .sheet(SEND)
-        .hints(&[
-            "Any program may answer. Must its datagram be text?",
-            "What does your conversion from bytes to text do with the byte 0xff?",
-            "Decode with replacement (from_utf8_lossy, errors=\"replace\") before you print.",
-        ])
-        .by_hand("printf '\\377\\376' | nc -u -l 127.0.0.1 9090"),
     ]
 }
 

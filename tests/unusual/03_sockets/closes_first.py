@@ -1,24 +1,7 @@
 """A client that closes its side first and prints the end when the server has closed, too."""
 
-import os
-import select
 import socket
 import sys
-
-
-def lines(server):
-    """The lines of the input, until it ends or the server has ended."""
-    typed = b""
-    while True:
-        ready = select.select([0, server], [], [])[0]
-        if server in ready and not server.recv(1, socket.MSG_PEEK):
-            return
-        piece = os.read(0, 4096) if 0 in ready else None
-        if piece == b"":
-            return
-        *whole, typed = (typed + (piece or b"")).split(b"\n")
-        yield from whole
-
 
 try:
     server = socket.create_connection((sys.argv[1], int(sys.argv[2])))
@@ -27,8 +10,8 @@ except OSError as error:
     sys.exit(1)
 with server:
     print("Enter message: ", end="", flush=True)
-    for line in lines(server):
-        message = line.rstrip(b"\r")[:1024].decode(errors="ignore").encode()
+    for line in sys.stdin:
+        message = line.rstrip("\r\n").encode()[:1024].decode(errors="ignore").encode()
         server.sendall(message or b" ")
         reply = server.recv(1024)
         if not reply:

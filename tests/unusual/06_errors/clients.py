@@ -16,7 +16,7 @@ def safe():
             stream.connect((host, port))
             for byte in b"Hello":
                 stream.send(bytes([byte]))
-            print("INFO Received:", stream.recv(4096).decode(errors="replace"))
+            print(f"INFO Received: {stream.recv(4096).decode()}")
         except socket.gaierror:
             sys.exit("Invalid hostname")
         except TimeoutError:
@@ -35,7 +35,7 @@ def robust():
             print("Connected to the server", flush=True)
             stream.settimeout(5)
             stream.sendall(b"Hello, Server!")
-            print("Received from server:", stream.recv(1024).decode(errors="replace"))
+            print("Received from server:", stream.recv(1024).decode())
     except TimeoutError:
         print("Timeout error: No response from server" if connected
               else "Connection attempt timed out")
@@ -69,7 +69,7 @@ def wait_with_select():
         print("Error:", error)
         return
     if select.select([stream], [], [], 5)[0]:
-        print("Received:", stream.recv(1024).decode(errors="replace"))
+        print("Received:", stream.recv(1024).decode())
     else:
         print("Timeout waiting for data")
         sys.exit(1 if len(sys.argv) > 4 else 0)

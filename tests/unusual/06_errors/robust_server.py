@@ -1,6 +1,5 @@
 """A correct robust server that does things in its own way, as the third argument says."""
 
-import codecs
 import socket
 import sys
 import time
@@ -17,10 +16,9 @@ def say(text):
 
 def serve(stream, peer):
     say(f"Connected to {peer}")
-    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         while data := stream.recv(200 if way == "pieces" else 1024):
-            text = decoder.decode(data)
+            text = data.decode()
             say(f"Received: {text}")
             if way == "late":
                 time.sleep(0.4)

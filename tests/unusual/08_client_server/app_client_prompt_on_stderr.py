@@ -21,7 +21,7 @@ while True:
             if not reply:
                 sys.exit("the server has closed")
             print("INFO reply:")
-            print(f"Received from server: {reply.decode(errors='replace')}", flush=True)
+            print(f"Received from server: {reply.decode()}", flush=True)
             sys.exit(0)
         line = sys.stdin.readline()
         if not line:

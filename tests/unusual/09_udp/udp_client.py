@@ -39,5 +39,4 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             continue
         if peer == (host, port):
             break
-text = data.decode(errors="replace")
-print(f'[client] Received from {peer}: "{text}"')
+print(f'[client] Received from {peer}: "{data.decode()}"')

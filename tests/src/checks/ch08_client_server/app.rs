@@ -254,18 +254,6 @@ fn client() -> Vec<Check> {
              connection and return from main, in place of asking again.",
         ])
         .by_hand("cargo run -p app_client < /dev/null"),
-        check(
-            "app_client.survives_invalid_utf8",
-            "ends without a crash when the reply is no UTF-8",
-            survives_invalid_utf8,
-        )
-        .sheet(wrong)
-        .hints(&[
-            "Any program may sit at the other end. Must its reply be text?",
-            "What does your conversion from bytes to text do with the byte 0xff?",
-            "Decode with replacement (from_utf8_lossy, errors=\"replace\") before you print.",
-        ])
-        .by_hand("printf '\\377\\376' | nc -l 127.0.0.1 65432"),
         Check::new(
             "app_client.reports_a_refused_connection",
             "says that nobody listens there, without a panic",
@@ -387,21 +375,4 @@ fn prints_the_reply(exam: &mut Exam) -> Verdict {
     // Its one line is sent. Some runtimes end when nobody can type any more.
     client.close_stdin();
     client.expect_exit(0)
-}
-
-/// What it shows is free.
-fn survives_invalid_utf8(exam: &mut Exam) -> Verdict {
-    let listener = exam.listener()?;
-    let mut client = exam.client(listener.addr())?;
-    let mut server = listener.accept()?;
-    let word = exam.word(8);
-    client.type_in(&format!("{word}\n"))?;
-    server.expect(&word)?;
-    server.send([PREFIX.as_bytes(), b"\xff\xfe", word.as_bytes()].concat())?;
-    // Time to print it, before both sides end.
-    server.read_some(Duration::from_millis(300));
-    drop(server);
-    client.close_stdin();
-    client.wait_exit(Duration::from_secs(5))?;
-    client.expect_no_crash()
 }
