@@ -1,36 +1,12 @@
 """A message client, and the bug that the third argument names."""
 
-import os
-import select
 import socket
 import sys
 import time
 
 host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 sys.stdout.reconfigure(line_buffering=True)
-typed = b""
-
-
-def next_line(stream):
-    """The next line; empty when the input or the server has ended."""
-    global typed
-    while b"\n" not in typed:
-        if bug not in ("end_unnoticed", "end_endless"):
-            ready = select.select([0, stream], [], [])[0]
-            if stream in ready and not stream.recv(1, socket.MSG_PEEK):
-                if bug == "end_spins":
-                    continue
-                if bug == "end_ignored":
-                    time.sleep(60)
-                raise ConnectionError("closed by the server")
-            if 0 not in ready:
-                continue
-        piece = os.read(0, 4096)
-        if not piece:
-            return ""
-        typed += piece
-    line, _, typed = typed.partition(b"\n")
-    return line.decode() + "\n"
+sys.stdin.reconfigure(encoding="utf-8")
 
 
 def cut(data):
@@ -48,16 +24,14 @@ def talk():
     while True:
         if bug != "no_prompt":
             print("Enter message: ", end="", flush=bug != "no_flush")
-        line = next_line(stream)
+        line = sys.stdin.readline()
         if not line:
             if bug == "eof_spins":
                 continue
             if bug == "eof_waits":
                 time.sleep(60)
             return
-        text = line.rstrip("\n" if bug == "keeps_cr" else "\r\n")
-        if not text and bug != "empty_hangs":
-            continue
+        text = line.rstrip("\r\n")
         if bug == "newline":
             text = line
         elif bug == "trims":
@@ -71,8 +45,6 @@ def talk():
         while not answer and bug == "end_spins":
             answer = stream.recv(1024)
         if not answer:
-            if bug == "end_endless":
-                continue
             if bug == "end_ignored":
                 time.sleep(60)
             raise ConnectionError("closed by the server")
@@ -86,8 +58,7 @@ def talk():
         if bug == "bytes_form":
             print("Received:", answer)
         elif bug != "mute":
-            errors = "strict" if bug == "strict_utf8" else "replace"
-            print("Received:", answer.decode(errors=errors))
+            print("Received:", answer.decode())
 
 
 try:

@@ -37,7 +37,7 @@ def serve(stream, peer):
                 return
             first = False
             try:
-                text = data.decode() if bug == "whole_characters" else decoder.decode(data)
+                text = decoder.decode(data)
             except UnicodeDecodeError:
                 if bug != "utf8_keeps":
                     raise

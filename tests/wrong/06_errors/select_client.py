@@ -24,7 +24,7 @@ if ready:
     data = stream.recv(1024)
     while not data and bug == "end_spins":
         data = stream.recv(1024)
-    text = data.decode(errors="strict" if bug == "utf8_traceback" else "replace")
+    text = data.decode(errors="replace")
     print(len(data) if bug == "length" else data if bug == "bytes_form" else text)
 if not ready or bug == "both_lines":
     print("nothing" if bug == "timeout_text" else "Timeout waiting for data")

@@ -63,8 +63,6 @@ if bug == "bytes_form":
     print("Received:", data)
 elif bug == "cut":
     print("Received from server:", data[:4].decode(errors="replace"))
-elif bug == "strict":
-    print("Received from server:", data.decode())
 elif bug != "mute":
     print("Received from server:", data.decode(errors="replace"))
 if bug == "status":
