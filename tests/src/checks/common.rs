@@ -326,11 +326,6 @@ pub fn line_ends_and_blanks(exam: &mut Exam) -> [String; 4] {
     ]
 }
 
-/// About `len` bytes of UTF-8 in which every read of an even size ends within a character.
-pub fn cut_characters(exam: &mut Exam, len: usize) -> String {
-    format!("{}{}", exam.word(7), "é".repeat(len / 2))
-}
-
 /// What was echoed, without the prefixes of the pieces: one may stand within a character.
 pub fn without_prefixes(reply: &[u8], prefix: &str) -> Vec<u8> {
     let mut echoed = Vec::with_capacity(reply.len());
@@ -345,10 +340,6 @@ pub fn without_prefixes(reply: &[u8], prefix: &str) -> Vec<u8> {
     }
     echoed
 }
-
-/// The likely cause when such characters do not come back.
-pub const CUT_CHARACTER: &str =
-    "a read may end within a character: send back the bytes, not a text made of them";
 
 /// After many clients, threads and descriptors are back where they began (C9).
 pub fn returns_what_clients_used(exam: &mut Exam, probe: Probe) -> Verdict {

@@ -25,10 +25,6 @@ def reply_to(data):
         return data.strip(b" ")
     if bug == "strips_line_end":
         return data.rstrip(b"\n")
-    if bug == "ignores_half":
-        return data.decode(errors="ignore").encode()
-    if bug == "replaces_half":
-        return data.decode(errors="replace").encode()
     if bug == "upper":
         return data.decode("latin-1").upper().encode("latin-1")
     if bug == "re_encodes":

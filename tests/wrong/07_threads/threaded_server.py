@@ -22,8 +22,6 @@ def reply_to(data):
         data = data.strip()
     if bug == "strips_line_end":
         data = data.rstrip(b"\r\n")
-    if bug == "ignores_half":
-        data = data.decode(errors="ignore").encode()
     if bug == "upper":
         data = data.upper()
     if bug == "newline":

@@ -33,8 +33,6 @@ def echo(stream, peer):
             message = message.rstrip(b"\r\n")
         if BUG == "ignores_blanks" and not message.strip():
             continue
-        if BUG == "drops_half_characters":
-            message = message.decode(errors="ignore").encode()
         if BUG == "cuts_long_messages":
             message = message[:1024]
         end = b"\n" if BUG == "adds_a_line_end" else b""
