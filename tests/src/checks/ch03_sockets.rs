@@ -891,19 +891,6 @@ fn unix_socket_server() -> Vec<Check> {
             "Three lines: Accepted connection from …, Received: …, Connection to client closed. Flush each.",
         ])
         .by_hand("printf close | nc -U /tmp/socket_labs.sock"),
-        Check::new(
-            "unix_socket_server.leaves_other_files_alone",
-            "refuses to start where a file lies that is no socket, and keeps that file",
-            unix::leaves_other_files_alone,
-        )
-        .needs(&["unix_socket_server.listens"])
-        .sheet(sheet)
-        .hints(&[
-            "What if somebody's letter lies at the path, and no socket?",
-            "To connect to an ordinary file is refused too: that alone does not make it yours.",
-            "Ask for the file's type first (is_socket, S_ISSOCK); what is no socket stays, and you end.",
-        ])
-        .by_hand("echo letter > /tmp/letter; cargo run -p unix_socket_server -- --path /tmp/letter; cat /tmp/letter"),
     ]
 }
 
@@ -989,7 +976,6 @@ mod unix {
         pub use nowhere as survives_its_clients;
         pub use nowhere as is_done_with_who_has_left;
         pub use nowhere as prints_its_lines;
-        pub use nowhere as leaves_other_files_alone;
         pub use nowhere as client_talks;
     }
 
@@ -1326,29 +1312,6 @@ mod unix {
             server.wait_for_printed("it prints Connection to client closed", |it| {
                 line_with(it, "Connection to client", "closed")
             })
-        }
-
-        pub fn leaves_other_files_alone(exam: &mut Exam) -> Verdict {
-            let (path, letter) = (path(exam), exam.word(20));
-            fs::write(&path, &letter)
-                .map_err(|error| Stop::grader("cannot write a file", &error))?;
-            let mut server = launch(exam, &path)?;
-            let give_up = Instant::now() + START;
-            let is_there = || fs::read_to_string(&path).is_ok_and(|text| text == letter);
-            while is_there() && server.runs()? && Instant::now() < give_up {
-                thread::sleep(Duration::from_millis(5));
-            }
-            if !is_there() {
-                let expected = "the file at the path, which is no socket, stays";
-                return Err(Failure::new(expected, "it is gone, or has changed")
-                    .cause("only a socket file that nobody listens behind is stale")
-                    .into());
-            }
-            if server.wait_exit(PATIENCE)? == Exit::Status(0) {
-                let expected = "an exit status that is not 0: it cannot listen there";
-                return Err(Failure::new(expected, "exit status 0").into());
-            }
-            Ok(())
         }
 
         pub fn client_talks(exam: &mut Exam) -> Verdict {

@@ -28,8 +28,6 @@ def listen_at(path):
             pass
         if bug != "stale":
             os.unlink(path)
-    if bug == "deletes_files" and os.path.exists(path):
-        os.unlink(path)
     listener = socket.socket(socket.AF_UNIX)
     umask = os.umask(0o022 if bug == "mode" else 0o177)
     listener.bind(path)
