@@ -1,14 +1,7 @@
 //! Chapter 4: what the counting server, the echo server and their clients must do.
 
-use std::io::{Read, Write};
-use std::net::Shutdown;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
 
-use socket2::SockRef;
-
-use super::ch06_errors::wait_until_all_is_full;
 use super::common;
 use crate::harness::prelude::*;
 
@@ -797,60 +790,10 @@ pub(super) fn echoes_unchanged(exam: &mut Exam, prefix: &str) -> Verdict {
 }
 
 fn echoes_eight_megabytes(exam: &mut Exam) -> Verdict {
-    const LEN: usize = 8_000_000;
-    const READING: Duration = Duration::from_secs(40);
-    let grader = |error| Stop::grader("cannot use a connection", &error);
     let server = exam.server()?;
-    let client = server.connect()?;
-    // A small window, or the kernels' buffers would hold all of the echo.
-    SockRef::from(client.stream())
-        .set_recv_buffer_size(16 * 1024)
-        .map_err(grader)?;
-    let mut reader = client.stream().try_clone().map_err(grader)?;
-    let mut writer = client.stream().try_clone().map_err(grader)?;
-    let patience = Some(Duration::from_secs(20));
-    writer.set_write_timeout(patience).map_err(grader)?;
-    reader.set_read_timeout(patience).map_err(grader)?;
     // Letters: what is done with bytes that are no text is another check's business.
-    let bytes = exam.word(LEN).into_bytes();
-    exam.note("> 8000000 letters, and nothing is read for a while");
-    let mut got = Vec::with_capacity(LEN);
-    let sent = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        let (sent, bytes) = (&sent, &bytes);
-        let sender = scope.spawn(move || {
-            for part in bytes.chunks(16 * 1024) {
-                writer.write_all(part)?;
-                sent.fetch_add(part.len(), Ordering::Relaxed);
-            }
-            std::io::Result::Ok(())
-        });
-        wait_until_all_is_full(&server, sent);
-        // Small writes into a small window would take minutes.
-        let _ = SockRef::from(&reader).set_recv_buffer_size(1024 * 1024);
-        let mut buf = vec![0; 65_536];
-        let give_up = Instant::now() + READING;
-        while got.len() < LEN && Instant::now() < give_up {
-            match reader.read(&mut buf) {
-                Ok(len) if len > 0 => {
-                    got.extend_from_slice(buf.get(..len).unwrap_or_default());
-                }
-                _ => break,
-            }
-        }
-        // A writer that still waits is waited for no longer.
-        let _ = reader.shutdown(Shutdown::Both);
-        let _ = sender.join();
-    });
-    exam.note(&format!("< {} bytes", got.len()));
-    if got == bytes {
-        return Ok(());
-    }
-    let same = got.iter().zip(&bytes).take_while(|(a, b)| a == b).count();
-    let told = format!("{} bytes, the first {same} as they were sent", got.len());
-    Err(Failure::new(format!("all {LEN} bytes in order"), told)
-        .cause("write took only a part, and the rest was thrown away")
-        .into())
+    let bytes = exam.word(8_000_000).into_bytes();
+    common::echoes_to_a_late_reader(exam, &server, &bytes, || Ok(()))
 }
 
 fn echo_client() -> Vec<Check> {

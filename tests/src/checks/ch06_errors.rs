@@ -1,12 +1,10 @@
 //! Chapter 6: what programs must do when something goes wrong.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::SocketAddr;
 use std::thread;
 use std::time::Instant;
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
 use super::common;
 use crate::harness::bound_socket;
@@ -1527,80 +1525,14 @@ fn stays_in_one_thread(exam: &mut Exam) -> Verdict {
 }
 
 fn loses_nothing(exam: &mut Exam) -> Verdict {
-    // More than a kernel keeps for a sender (tcp_wmem: 4 MiB).
     const LEN: usize = 8_000_000;
-    const READING: Duration = Duration::from_secs(30);
     let server = exam.server()?;
     // Bytes of all values at the start, then letters, which print faster.
     let mut bytes = exam.bytes(1000);
     bytes.extend(exam.word(1000).bytes().cycle().take(LEN - 1000));
-    let late = server.connect()?;
-    let grader = |error| Stop::grader("cannot use a connection", &error);
-    // A small window, or the kernels' buffers would hold all of the echo.
-    SockRef::from(late.stream())
-        .set_recv_buffer_size(16 * 1024)
-        .map_err(grader)?;
-    let mut reader: TcpStream = late.stream().try_clone().map_err(grader)?;
-    let mut writer: TcpStream = late.stream().try_clone().map_err(grader)?;
-    let patience = Some(Duration::from_secs(20));
-    writer.set_write_timeout(patience).map_err(grader)?;
-    reader.set_read_timeout(patience).map_err(grader)?;
-    exam.note("> 8000000 bytes, and nothing is read for a while");
-    let mut got = Vec::with_capacity(LEN);
-    let sent = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        let (sent, bytes) = (&sent, &bytes);
-        let sender = scope.spawn(move || {
-            for part in bytes.chunks(16 * 1024) {
-                writer.write_all(part)?;
-                sent.fetch_add(part.len(), Ordering::Relaxed);
-            }
-            std::io::Result::Ok(())
-        });
-        wait_until_all_is_full(&server, sent);
-        let beside = same_probe(&server, &exam.word(8));
-        // From now on it reads in large pieces. Small writes into a small window would
-        // take minutes: each may wait for the sender's timer.
-        let _ = SockRef::from(&reader).set_recv_buffer_size(1024 * 1024);
-        let mut buf = vec![0; 65_536];
-        let give_up = Instant::now() + READING;
-        while got.len() < LEN && Instant::now() < give_up {
-            match reader.read(&mut buf) {
-                Ok(len) if len > 0 => {
-                    got.extend_from_slice(buf.get(..len).unwrap_or_default());
-                }
-                _ => break,
-            }
-        }
-        // A writer that still waits is waited for no longer.
-        let _ = reader.shutdown(std::net::Shutdown::Both);
-        let _ = sender.join();
-        beside
-    })?;
-    exam.note(&format!("< {} bytes", got.len()));
-    if got == bytes {
-        return Ok(());
-    }
-    let same = got.iter().zip(&bytes).take_while(|(a, b)| a == b).count();
-    let told = format!("{} bytes, the first {same} as they were sent", got.len());
-    Err(Failure::new(format!("all {LEN} bytes in order"), told)
-        .cause("write took only a part, and the rest was thrown away")
-        .into())
-}
-
-/// Waits until neither the sender nor the server has got any further for a while.
-pub(super) fn wait_until_all_is_full(server: &Program, sent: &AtomicUsize) {
-    const STILL: Duration = Duration::from_millis(400);
-    let give_up = Instant::now() + Duration::from_secs(10);
-    let state = || (sent.load(Ordering::Relaxed), server.cpu_time());
-    let (mut before, mut since) = (state(), Instant::now());
-    while since.elapsed() < STILL && Instant::now() < give_up {
-        thread::sleep(Duration::from_millis(20));
-        let now = state();
-        if now != before {
-            (before, since) = (now, Instant::now());
-        }
-    }
+    let word = exam.word(8);
+    let beside = || same_probe(&server, &word);
+    common::echoes_to_a_late_reader(exam, &server, &bytes, beside)
 }
 
 fn rests_when_idle(exam: &mut Exam) -> Verdict {

@@ -3,11 +3,13 @@
 //! A [`Probe`] plays one well-behaved client of the program and fails when it is not
 //! served as it should be; the functions here do harm and then probe.
 
-use std::net::{SocketAddr, TcpStream};
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::harness::bound_socket;
 use crate::harness::prelude::*;
@@ -225,8 +227,9 @@ pub fn notices_the_end_of_a_client(exam: &mut Exam, probe: Probe) -> Verdict {
     client.read_some(Duration::from_millis(100));
     client.half_close();
     drop(client);
-    let Err(Stop::Failed(failure)) = expect_at_rest(&server, WATCHED) else {
-        return Ok(());
+    let failure = match expect_at_rest(&server, WATCHED) {
+        Err(Stop::Failed(failure)) => failure,
+        passed_or_error => return passed_or_error,
     };
     drop(server);
     let always = works_without_a_rest(&exam.server()?, WATCHED).is_some();
@@ -339,6 +342,86 @@ pub fn without_prefixes(reply: &[u8], prefix: &str) -> Vec<u8> {
         }
     }
     echoed
+}
+
+/// All comes back to a client that sends more than a kernel keeps for a sender (tcp_wmem:
+/// 4 MiB) and reads nothing until neither side gets any further (A7). `beside` is asked of
+/// the server at that moment.
+pub fn echoes_to_a_late_reader(
+    exam: &Exam,
+    server: &Program,
+    bytes: &[u8],
+    beside: impl FnOnce() -> Verdict,
+) -> Verdict {
+    const READING: Duration = Duration::from_secs(40);
+    let len = bytes.len();
+    let late = server.connect()?;
+    let grader = |error| Stop::grader("cannot use a connection", &error);
+    // A small window, or the kernels' buffers would hold all of the echo.
+    SockRef::from(late.stream())
+        .set_recv_buffer_size(16 * 1024)
+        .map_err(grader)?;
+    let mut reader = late.stream().try_clone().map_err(grader)?;
+    let mut writer = late.stream().try_clone().map_err(grader)?;
+    let patience = Some(Duration::from_secs(20));
+    writer.set_write_timeout(patience).map_err(grader)?;
+    reader.set_read_timeout(patience).map_err(grader)?;
+    exam.note(&format!("> {len} bytes, and nothing is read for a while"));
+    let mut got = Vec::with_capacity(len);
+    let sent = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let sent = &sent;
+        let sender = scope.spawn(move || {
+            for part in bytes.chunks(16 * 1024) {
+                writer.write_all(part)?;
+                sent.fetch_add(part.len(), Ordering::Relaxed);
+            }
+            std::io::Result::Ok(())
+        });
+        wait_until_all_is_full(server, sent);
+        let beside = beside();
+        // From now on it reads in large pieces. Small writes into a small window would
+        // take minutes: each may wait for the sender's timer.
+        let _ = SockRef::from(&reader).set_recv_buffer_size(1024 * 1024);
+        let mut buf = vec![0; 65_536];
+        let give_up = Instant::now() + READING;
+        while got.len() < len && Instant::now() < give_up {
+            match reader.read(&mut buf) {
+                Ok(count) if count > 0 => {
+                    got.extend_from_slice(buf.get(..count).unwrap_or_default());
+                }
+                _ => break,
+            }
+        }
+        // A writer that still waits is waited for no longer.
+        let _ = reader.shutdown(Shutdown::Both);
+        let _ = sender.join();
+        beside
+    })?;
+    exam.note(&format!("< {} bytes", got.len()));
+    if got == bytes {
+        return Ok(());
+    }
+    let same = got.iter().zip(bytes).take_while(|(a, b)| a == b).count();
+    let told = format!("{} bytes, the first {same} as they were sent", got.len());
+    Err(Failure::new(format!("all {len} bytes in order"), told)
+        .cause("write took only a part, and the rest was thrown away")
+        .into())
+}
+
+/// Waits until neither the sender nor the server has got any further for a while.
+fn wait_until_all_is_full(server: &Program, sent: &AtomicUsize) {
+    const STILL: Duration = Duration::from_millis(400);
+    let give_up = Instant::now() + Duration::from_secs(10);
+    let state = || (sent.load(Ordering::Relaxed), server.cpu_time());
+    let (mut before, mut since) = (state(), Instant::now());
+    while since.elapsed() < STILL && Instant::now() < give_up {
+        thread::sleep(Duration::from_millis(20));
+        let now = state();
+        if now != before {
+            (before, since) = (now, Instant::now());
+        }
+    }
 }
 
 /// After many clients, threads and descriptors are back where they began (C9).
