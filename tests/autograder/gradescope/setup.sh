@@ -14,5 +14,5 @@ curl --proto '=https' -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal
 . "$HOME/.cargo/env"
 
 cd "$root/source/course"
-cargo build --package lab
+cargo build --workspace --bin lab
 cargo fetch
