@@ -8,7 +8,7 @@ import time
 
 host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 sys.stdout.reconfigure(line_buffering=True)
-LIMIT = {"never_drops": 10**6, "drops_at_once": 1, "drops_late": 9}.get(bug, 3)
+LIMIT = {"never_drops": 10**6, "drops_at_once": 1, "drops_late": 5}.get(bug, 3)
 INTERVAL = {"hasty": 0.1, "slow": 3}.get(bug, 1)
 
 
