@@ -3,6 +3,10 @@
 //! Terminal 1:  cargo run -p http_simple_server
 //! Terminal 2:  curl -v http://127.0.0.1:8000/     or open that address in a browser
 //! Lab sheet:   labs/11_http.md
+//!
+//! http.rs knows requests and responses; this file accepts, reads and writes.
+
+mod http;
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -85,20 +89,21 @@ fn accept_loop(listener: &TcpListener, server: &Arc<Server>) {
         let len = match read_for(QUICK, &stream, &mut buf) {
             Ok(0) => continue, // The client connected and left.
             Ok(len) => len,
-            Err(error) if is_timeout(&error) => 0,
+            Err(error) if is_timeout(&error) => 0, // Nothing has come yet.
             Err(error) => {
                 eprintln!("{peer_addr}: {}", reason(&error));
                 continue;
             }
         };
         let received = buf.get(..len).unwrap_or_default();
-        if is_whole_request(received) {
+        if http::is_whole_request(received) {
+            // Every byte has been read: dropping the stream sends FIN, not RST.
             if let Err(error) = answer(&stream, peer_addr, received, server) {
                 eprintln!("{peer_addr}: {}", reason(&error));
             }
-            continue; // Every byte has been read: dropping the stream sends FIN, not RST.
+        } else {
+            hand_over(stream, peer_addr, received.to_vec(), server);
         }
-        hand_over(stream, peer_addr, received.to_vec(), server);
     }
 }
 
@@ -113,20 +118,6 @@ fn is_timeout(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
     )
-}
-
-/// Tells whether these bytes are one request to the end: a head, and no body after it.
-fn is_whole_request(received: &[u8]) -> bool {
-    let may_have_body = !received.starts_with(b"GET ") && !received.starts_with(b"HEAD ");
-    !may_have_body
-        && received.ends_with(b"\r\n\r\n")
-        && head_len(received) == received.len()
-}
-
-/// Returns the length of the head: it ends with the first blank line (RFC 9112 §2.1).
-fn head_len(received: &[u8]) -> usize {
-    let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-    end.map_or(0, |end| end + 4)
 }
 
 /// Gives a client that takes its time a thread of its own.
@@ -162,7 +153,7 @@ fn wait_for_request(
 ) -> io::Result<()> {
     let give_up = Instant::now() + IDLE_TIMEOUT;
     let mut buf = [0; MAX_HEAD];
-    while head_len(&received) == 0 && received.len() < MAX_HEAD {
+    while http::head_len(&received).is_none() && received.len() < MAX_HEAD {
         let left = give_up.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(()); // However its bytes drip, the client's time is up.
@@ -180,45 +171,20 @@ fn wait_for_request(
     Ok(())
 }
 
-/// Sends the page, status line, fields and all, in one write.
+/// Counts the visitor and sends the page, status line, fields and all, in one write.
 fn answer(
     mut stream: &TcpStream,
     peer_addr: SocketAddr,
     received: &[u8],
     server: &Server,
 ) -> io::Result<()> {
-    let request_line = received
-        .split(|&byte| byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    let request_line = request_line.trim_ascii_end();
-    let is_http = request_line.split(|&byte| byte == b' ').count() == 3;
-    if head_len(received) == 0 || !is_http {
-        let refusal: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\
-            Content-Length: 24\r\nConnection: close\r\n\r\n<h1>400 Bad Request</h1>";
-        return stream.write_all(refusal);
-    }
+    let Some(request_line) = http::request_line(received) else {
+        return stream.write_all(http::BAD_REQUEST);
+    };
     let number = server.visitors.fetch_add(1, Ordering::Relaxed) + 1;
     server.console.line(format_args!(
         "\nRequest #{number} from {peer_addr}\nRequest received:\n{}",
         printable(request_line)
     ));
-
-    // The empty icon keeps browsers from asking for /favicon.ico, a request of its own.
-    let page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\
-         <link rel=\"icon\" href=\"data:,\"><title>Socket Server</title></head>\n<body>\n\
-         <h1>Hello from a Socket!</h1>\n<p>You are visitor #{number}</p>\n</body>\n</html>\n"
-    );
-    // Not done here: Date, which RFC 9110 §6.6.1 asks of a server with a clock.
-    let mut response = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n",
-        page.len()
-    );
-    // HEAD wants the head alone (RFC 9110 §9.3.2).
-    if !request_line.starts_with(b"HEAD ") {
-        response.push_str(&page);
-    }
-    stream.write_all(response.as_bytes())
+    stream.write_all(http::response(request_line, number).as_bytes())
 }

@@ -2,6 +2,8 @@
 //!
 //! Sheet: labs/11_http.md
 
+mod http;
+
 use clap::Parser;
 
 /// Show a page with a visitor counter.
@@ -20,8 +22,7 @@ fn main() -> anyhow::Result<()> {
     let _ = (&args.host, args.port);
     // TODO (step 2): listen, and print "HTTP Server running on http://HOST:PORT".
     // TODO (step 2): accept clients; a silent one must not keep the others waiting.
-    // TODO (step 2): read the head of the request, up to its blank line.
-    // TODO (step 2): count the visitor and make the page.
-    // TODO (step 2): write status line, fields, blank line and page; HEAD gets no page.
+    // TODO (step 2): read the head of the request, up to its blank line (http.rs).
+    // TODO (step 2): count the visitor and write the response (http.rs).
     Ok(())
 }

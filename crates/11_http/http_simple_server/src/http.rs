@@ -1,0 +1,97 @@
+//! A request and its response, as bytes (RFC 9112). No I/O.
+
+/// The response to what is no request.
+pub const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\
+    Content-Length: 24\r\nConnection: close\r\n\r\n<h1>400 Bad Request</h1>";
+
+/// Tells whether these bytes are one request to the end: a head, and no body after it.
+pub fn is_whole_request(received: &[u8]) -> bool {
+    // Other methods than these two may have a body, which may still be on its way.
+    let has_no_body = received.starts_with(b"GET ") || received.starts_with(b"HEAD ");
+    has_no_body && head_len(received) == Some(received.len())
+}
+
+/// Returns the length of the head in bytes; `None` while its end has not come.
+///
+/// It ends with the first blank line, which belongs to it (RFC 9112 §2.1).
+pub fn head_len(received: &[u8]) -> Option<usize> {
+    let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
+    Some(end + 4)
+}
+
+/// Returns the request line without its end: method, target and version, a space between
+/// them (RFC 9112 §3). `None` if that is not what stands there, or the head is not whole.
+pub fn request_line(received: &[u8]) -> Option<&[u8]> {
+    head_len(received)?;
+    let line = received.split(|&byte| byte == b'\n').next()?;
+    let line = line.trim_ascii_end();
+    let parts = line.split(|&byte| byte == b' ').count();
+    (parts == 3).then_some(line)
+}
+
+/// Builds the response to the visitor of this number: head and page; to HEAD the head
+/// alone (RFC 9110 §9.3.2).
+pub fn response(request_line: &[u8], number: u64) -> String {
+    // The empty icon keeps browsers from asking for /favicon.ico, a request of its own.
+    let page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\
+         <link rel=\"icon\" href=\"data:,\"><title>Socket Server</title></head>\n<body>\n\
+         <h1>Hello from a Socket!</h1>\n<p>You are visitor #{number}</p>\n</body>\n</html>\n"
+    );
+    // Not done here: Date, which RFC 9110 §6.6.1 asks of a server with a clock.
+    let mut response = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
+        page.len()
+    );
+    if !request_line.starts_with(b"HEAD ") {
+        response.push_str(&page);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_ends_with_the_first_blank_line() {
+        assert_eq!(head_len(b"GET / HTTP/1.1\r\n\r\n"), Some(18));
+        assert_eq!(head_len(b"GET / HTTP/1.1\r\n\r\nbody\r\n\r\n"), Some(18));
+        assert_eq!(head_len(b"GET / HTTP/1.1\r\n\r"), None);
+        assert_eq!(head_len(b""), None);
+    }
+
+    #[test]
+    fn only_a_head_without_anything_after_it_is_whole() {
+        assert!(is_whole_request(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert!(is_whole_request(b"HEAD / HTTP/1.1\r\n\r\n"));
+        assert!(!is_whole_request(b""));
+        assert!(!is_whole_request(b"GET / HTTP/1.1\r\n"));
+        assert!(!is_whole_request(b"GET / HTTP/1.1\r\n\r\nmore\r\n\r\n"));
+        assert!(!is_whole_request(b"POST / HTTP/1.1\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_request_line_has_three_parts() {
+        let request = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+        assert_eq!(request_line(request), Some(&b"GET /a HTTP/1.1"[..]));
+        assert_eq!(request_line(b"GET /a HTTP/1.1\r\nHost: a\r\n"), None);
+        assert_eq!(request_line(b"GET /a\r\n\r\n"), None);
+        assert_eq!(request_line(b"GET /a b HTTP/1.1\r\n\r\n"), None);
+    }
+
+    #[test]
+    fn the_length_is_that_of_the_page_also_when_head_gets_none() {
+        let response_to_get = response(b"GET / HTTP/1.1", 12345);
+        let (head, page) = response_to_get.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", page.len())));
+        assert!(page.contains("visitor #12345<"));
+        let response_to_head = response(b"HEAD / HTTP/1.1", 12345);
+        assert_eq!(response_to_head, format!("{head}\r\n\r\n"));
+
+        let refusal = str::from_utf8(BAD_REQUEST).unwrap();
+        let (head, page) = refusal.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", page.len())));
+    }
+}
