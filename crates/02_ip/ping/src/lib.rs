@@ -1,6 +1,6 @@
-//! ICMP echo messages and the statistics of their round trips (RFC 792, RFC 4443). No I/O.
+//! ICMP echo messages (RFC 792, RFC 4443), and what their round trips tell. No I/O.
 
-use std::time::Duration;
+pub mod statistics;
 
 /// The 8 bytes in front of the data of every echo message.
 pub const HEADER_LEN: usize = 8;
@@ -57,12 +57,13 @@ pub fn checksum(bytes: &[u8]) -> u16 {
 }
 
 /// Takes the IPv4 header off a packet, if it has one: raw sockets deliver it, datagram
-/// sockets of Linux do not. No ICMP message that we read begins with a 4.
+/// sockets of Linux do not. No ICMP message that we read begins with a 4. An IPv6 header
+/// is never delivered (RFC 3542 §3).
 ///
 /// Returns the TTL, if there was a header, and the message.
-pub fn without_ip_header(packet: &[u8]) -> (Option<u8>, &[u8]) {
-    match packet.first() {
-        Some(first) if first >> 4 == 4 => {
+pub fn without_ip_header(version: Version, packet: &[u8]) -> (Option<u8>, &[u8]) {
+    match (version, packet.first()) {
+        (Version::V4, Some(first)) if first >> 4 == 4 => {
             let header_len = usize::from(first & 0x0f) * 4;
             let message = packet.get(header_len..).unwrap_or_default();
             (packet.get(8).copied(), message)
@@ -133,36 +134,6 @@ pub fn error_text(version: Version, kind: u8, code: u8) -> &'static str {
     }
 }
 
-/// How many went out, and how long the answered ones took.
-#[derive(Clone, Debug, Default)]
-pub struct Statistics {
-    /// Requests sent.
-    pub sent: u32,
-    /// Round-trip times of the replies.
-    pub times: Vec<Duration>,
-}
-
-impl Statistics {
-    /// Returns the share of requests without reply, in percent.
-    pub fn loss(&self) -> usize {
-        let sent = usize::try_from(self.sent).unwrap_or(usize::MAX);
-        let lost = sent.saturating_sub(self.times.len());
-        (lost * 100).checked_div(sent).unwrap_or(0)
-    }
-
-    /// Returns the smallest, mean and largest time and the mean deviation from the mean,
-    /// in milliseconds; `None` without a reply.
-    pub fn summary(&self) -> Option<(f64, f64, f64, f64)> {
-        let ms: Vec<f64> = self.times.iter().map(|t| t.as_secs_f64() * 1e3).collect();
-        let count = f64::from(u32::try_from(ms.len()).ok().filter(|n| *n > 0)?);
-        let mean = ms.iter().sum::<f64>() / count;
-        let deviation = ms.iter().map(|t| (t - mean).abs()).sum::<f64>() / count;
-        let min = ms.iter().copied().fold(f64::INFINITY, f64::min);
-        let max = ms.iter().copied().fold(0.0, f64::max);
-        Some((min, mean, max, deviation))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,10 +160,10 @@ mod tests {
         let mut packet = vec![0x45, 0, 0, 32, 0, 0, 0, 0, 57, 1, 0, 0];
         packet.extend([127, 0, 0, 1, 127, 0, 0, 1]);
         packet.extend(&reply);
-        let (ttl, message) = without_ip_header(&packet);
+        let (ttl, message) = without_ip_header(Version::V4, &packet);
         assert_eq!(ttl, Some(57));
         assert_eq!(decode(Version::V4, message), wanted);
-        assert_eq!(without_ip_header(&reply), (None, &reply[..]));
+        assert_eq!(without_ip_header(Version::V4, &reply), (None, &reply[..]));
     }
 
     #[test]
@@ -203,7 +174,10 @@ mod tests {
         reply[0] = 0; // The checksum is wrong now.
         assert_eq!(decode(Version::V4, &reply), Message::Other);
         assert_eq!(decode(Version::V4, &reply[..7]), Message::Other);
-        assert_eq!(without_ip_header(&[0x4f, 0, 0]), (None, &[][..]));
+        assert_eq!(
+            without_ip_header(Version::V4, &[0x4f, 0, 0]),
+            (None, &[][..])
+        );
     }
 
     #[test]
@@ -219,17 +193,5 @@ mod tests {
         assert!(!is_request(Version::V4, &original, 9, 6));
         assert!(!is_request(Version::V4, &original, 8, 5));
         assert!(!is_request(Version::V4, &original[..27], 9, 5));
-    }
-
-    #[test]
-    fn the_statistics_are_those_of_the_times() {
-        let times = [10, 20, 60].map(Duration::from_millis).to_vec();
-        let statistics = Statistics { sent: 4, times };
-        assert_eq!(statistics.loss(), 25);
-        let (min, mean, max, deviation) = statistics.summary().unwrap();
-        assert!((min - 10.0).abs() < 1e-6 && (max - 60.0).abs() < 1e-6);
-        assert!((mean - 30.0).abs() < 1e-6 && (deviation - 20.0).abs() < 1e-6);
-        assert_eq!(Statistics::default().summary(), None);
-        assert_eq!(Statistics::default().loss(), 0);
     }
 }

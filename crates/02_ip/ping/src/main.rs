@@ -4,6 +4,8 @@
 //! Terminal:    cargo run -p ping 127.0.0.1
 //! You will see one line a reply, and the loss and the times at the end.
 //! Lab sheet:   labs/02_ip.md
+//!
+//! lib.rs knows ICMP, statistics.rs counts; this file sends, waits and prints.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
@@ -11,10 +13,10 @@ use std::process::{self, ExitCode};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
+use ping::statistics::Statistics;
 use ping::{
-    Message, Statistics, Version, decode, echo_request, error_text, is_request,
-    without_ip_header,
+    Message, Version, decode, echo_request, error_text, is_request, without_ip_header,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -34,11 +36,11 @@ struct Args {
     #[arg(short, long, default_value_t = 4)]
     count: u32,
     /// Seconds from one request to the next
-    #[arg(short, long, default_value_t = 1.0, value_parser = seconds)]
-    interval: f64,
+    #[arg(short, long, default_value = "1", value_parser = seconds)]
+    interval: Duration,
     /// Seconds to wait for a reply
-    #[arg(short = 'W', long, default_value_t = 2.0, value_parser = seconds)]
-    timeout: f64,
+    #[arg(short = 'W', long, default_value = "2", value_parser = seconds)]
+    timeout: Duration,
     /// Bytes of data in a request
     #[arg(short, long, default_value_t = 56, value_parser = clap::value_parser!(u16).range(..=65000))]
     size: u16,
@@ -54,9 +56,11 @@ struct Args {
 }
 
 /// Reads a time between a millisecond and an hour.
-fn seconds(text: &str) -> Result<f64, String> {
+fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
-        Ok(seconds) if (0.001..=3600.0).contains(&seconds) => Ok(seconds),
+        Ok(seconds) if (0.001..=3600.0).contains(&seconds) => {
+            Ok(Duration::from_secs_f64(seconds))
+        }
         _ => Err("a number of seconds from 0.001 to 3600".to_owned()),
     }
 }
@@ -68,34 +72,27 @@ fn main() -> ExitCode {
 fn run(args: Args) -> anyhow::Result<()> {
     let interrupted = labkit::ctrl_c()?;
     let addr = resolve(&args)?;
-    let (socket, kind) = open(addr.ip(), args.ttl)?;
-    println!(
-        "PING {} ({}): {} data bytes",
-        args.host,
-        addr.ip(),
-        args.size
-    );
+    let ip = addr.ip();
+    let (socket, kind) = open(ip, args.ttl)?;
+    println!("PING {} ({ip}): {} data bytes", args.host, args.size);
 
     let pinger = Pinger {
         // std's type receives into ordinary buffers; to the kernel it is the same socket.
         socket: UdpSocket::from(socket),
         raw: kind == Type::RAW,
-        version: match addr {
-            SocketAddr::V4(_) => Version::V4,
-            SocketAddr::V6(_) => Version::V6,
+        version: match ip {
+            IpAddr::V4(_) => Version::V4,
+            IpAddr::V6(_) => Version::V6,
         },
         addr,
         // A raw socket hears the replies to all programs: this number marks ours.
         id: u16::try_from(process::id() & 0xffff).unwrap_or(1),
         data: (0..args.size).map(|n| n.to_be_bytes()[1]).collect(),
-        timeout: Duration::from_secs_f64(args.timeout),
+        timeout: args.timeout,
     };
-    let interval = Duration::from_secs_f64(args.interval);
-    let statistics = ping_all(&pinger, args.count, interval, &interrupted)?;
-    report(&args.host, &statistics);
-    if statistics.times.is_empty() {
-        bail!("no reply from {}", addr.ip());
-    }
+    let statistics = ping_all(&pinger, args.count, args.interval, &interrupted);
+    println!("--- {} ping statistics ---\n{statistics}", args.host);
+    ensure!(!statistics.times.is_empty(), "no reply from {ip}");
     Ok(())
 }
 
@@ -154,39 +151,38 @@ struct Pinger {
     timeout: Duration,
 }
 
+/// Sends requests at an interval, `count` of them or until Ctrl-C.
 fn ping_all(
     pinger: &Pinger,
     count: u32,
     interval: Duration,
     interrupted: &Receiver<()>,
-) -> anyhow::Result<Statistics> {
+) -> Statistics {
     let mut statistics = Statistics::default();
-    for number in 1_u32.. {
+    let mut sequence = 0_u16;
+    loop {
         let began = Instant::now();
         statistics.sent += 1;
-        // The field has 16 bits: it begins anew after 65535.
-        let sequence = u16::try_from(number & 0xffff)?;
+        sequence = sequence.wrapping_add(1); // The field has 16 bits: 0 follows 65535.
         match pinger.ping(sequence, interrupted) {
             Ok(time) => statistics.times.extend(time),
             Err(error) if error.kind() == ErrorKind::Interrupted => break,
             Err(error) => println!("seq={sequence}: {}", labkit::reason(&error)),
         }
-        let rest = interval.saturating_sub(began.elapsed());
-        let rest = if number == count {
-            Duration::ZERO
-        } else {
-            rest
-        };
-        let ctrl_c = interrupted.recv_timeout(rest) != Err(RecvTimeoutError::Timeout);
-        if ctrl_c || number == count {
+        if statistics.sent == count {
             break;
         }
+        let rest = interval.saturating_sub(began.elapsed());
+        if interrupted.recv_timeout(rest) != Err(RecvTimeoutError::Timeout) {
+            break; // Ctrl-C ends the pause too.
+        }
     }
-    Ok(statistics)
+    statistics
 }
 
 impl Pinger {
-    /// Sends one request and waits for its reply; prints what comes.
+    /// Sends one request and waits for its reply; prints what comes. Returns the time
+    /// until the reply, `None` if it did not come; on Ctrl-C the error `Interrupted`.
     fn ping(
         &self,
         sequence: u16,
@@ -222,10 +218,7 @@ impl Pinger {
 
     /// Prints our reply, or a router's complaint, and tells whether it was our reply.
     fn show(&self, packet: &[u8], from: IpAddr, sequence: u16, time: Duration) -> bool {
-        let (ttl, message) = match self.version {
-            Version::V4 => without_ip_header(packet),
-            Version::V6 => (None, packet),
-        };
+        let (ttl, message) = without_ip_header(self.version, packet);
         match decode(self.version, message) {
             // A datagram socket has an identifier of the kernel's choice and hears only
             // its own replies. The data is ours in any case.
@@ -252,20 +245,9 @@ impl Pinger {
 }
 
 fn is_timeout_or_signal(error: &io::Error) -> bool {
-    let kind = error.kind();
-    kind == ErrorKind::WouldBlock
-        || kind == ErrorKind::TimedOut
-        || kind == ErrorKind::Interrupted
-}
-
-fn report(host: &str, statistics: &Statistics) {
-    let (sent, received) = (statistics.sent, statistics.times.len());
-    println!("--- {host} ping statistics ---");
-    println!(
-        "{sent} sent, {received} received, {}% lost",
-        statistics.loss()
-    );
-    if let Some((min, mean, max, deviation)) = statistics.summary() {
-        println!("rtt min/avg/max/mdev = {min:.3}/{mean:.3}/{max:.3}/{deviation:.3} ms");
-    }
+    // Unix says "would block" where Windows says "timed out".
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+    )
 }

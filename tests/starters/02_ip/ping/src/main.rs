@@ -27,6 +27,6 @@ fn main() -> anyhow::Result<()> {
     // TODO (step 9): send echo requests (lib.rs), wait for each reply with a timeout,
     // print it.
     let _ = (args.count, args.interval);
-    // TODO (step 9): print how many were sent, received and lost.
+    // TODO (step 9): print how many were sent, received and lost (statistics.rs).
     Ok(())
 }
