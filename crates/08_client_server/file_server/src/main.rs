@@ -127,37 +127,46 @@ fn handle_requests(
     // acknowledged (Nagle's algorithm).
     stream.set_nodelay(true)?;
     while let Some(request) = Request::read(&mut stream)? {
-        let (what, done) = match &request {
-            Request::Put { name, size } => (
-                "stored",
-                server.receive(stream, name, *size)?.map(|()| name),
-            ),
-            Request::Get { name } => ("sent", server.send(stream, name)?.map(|()| name)),
-            Request::List => {
-                server.list(stream)?;
-                continue;
-            }
-        };
-        match done {
-            Ok(name) => {
-                let name = printable(name.as_bytes());
-                server
-                    .console
-                    .line(format_args!("{peer_addr}: {what} {name}"));
-            }
-            Err(why) => {
-                let why = printable(why.as_bytes());
-                server
-                    .console
-                    .line(format_args!("{peer_addr}: refused: {why}"));
-                stream.write_all(&refusal(&why))?;
-            }
+        handle_request(&request, stream, peer_addr, server)?;
+    }
+    Ok(())
+}
+
+/// How a request for one file ended, with a client that can still be talked to.
+enum Outcome {
+    Done,
+    /// The server says no, for this reason.
+    Refused(String),
+}
+
+fn handle_request(
+    request: &Request,
+    mut stream: &TcpStream,
+    peer_addr: SocketAddr,
+    server: &Server,
+) -> Result<(), FrameError> {
+    let (name, done, outcome) = match request {
+        Request::Put { name, size } => {
+            (name, "stored", server.receive(stream, name, *size)?)
+        }
+        Request::Get { name } => (name, "sent", server.send(stream, name)?),
+        Request::List => return server.list(stream),
+    };
+    let console = server.console;
+    match outcome {
+        Outcome::Done => {
+            let name = printable(name.as_bytes());
+            console.line(format_args!("{peer_addr}: {done} {name}"));
+        }
+        Outcome::Refused(why) => {
+            let why = printable(format!("{name:?}: {why}").as_bytes());
+            console.line(format_args!("{peer_addr}: refused: {why}"));
+            stream.write_all(&refusal(&why))?;
         }
     }
     Ok(())
 }
 
-/// Each returns why it refuses, or an error if the client can no longer be talked to.
 impl Server {
     /// Takes an upload: says yes, reads content and checksum, keeps the file.
     fn receive(
@@ -165,48 +174,45 @@ impl Server {
         mut stream: &TcpStream,
         name: &str,
         size: u64,
-    ) -> Result<Result<(), String>, FrameError> {
+    ) -> Result<Outcome, FrameError> {
         if let Err(error) = check_name(name) {
-            return Ok(Err(format!("{name:?}: {error}")));
+            return Ok(Outcome::Refused(error.to_string()));
         }
         if size > self.max_size {
-            return Ok(Err(format!("{name:?}: more than {} bytes", self.max_size)));
+            let why = format!("more than {} bytes", self.max_size);
+            return Ok(Outcome::Refused(why));
         }
         let mut upload = match self.store.begin() {
             Ok(upload) => upload,
-            Err(error) => return Ok(Err(format!("{name:?}: {}", reason(&error)))),
+            Err(error) => return Ok(Outcome::Refused(reason(&error))),
         };
         stream.write_all(&ACCEPTED)?;
 
         // From here on an early return drops the upload: nothing half is left.
         let computed = file_server::copy(&mut stream, &mut upload, size, |_| {})?;
         if computed != file_server::read_checksum(&mut stream)? {
-            return Ok(Err(format!("{name:?}: the checksum is another one")));
+            return Ok(Outcome::Refused("the checksum is another one".to_owned()));
         }
         if let Err(error) = self.store.keep(upload, name) {
-            return Ok(Err(format!("{name:?}: {}", reason(&error))));
+            return Ok(Outcome::Refused(reason(&error)));
         }
         stream.write_all(&ACCEPTED)?;
-        Ok(Ok(()))
+        Ok(Outcome::Done)
     }
 
     /// Sends a file: yes, size, content, checksum.
-    fn send(
-        &self,
-        mut stream: &TcpStream,
-        name: &str,
-    ) -> Result<Result<(), String>, FrameError> {
+    fn send(&self, mut stream: &TcpStream, name: &str) -> Result<Outcome, FrameError> {
         if let Err(error) = check_name(name) {
-            return Ok(Err(format!("{name:?}: {error}")));
+            return Ok(Outcome::Refused(error.to_string()));
         }
         let (mut file, size) = match self.store.read(name) {
             Ok(file_and_size) => file_and_size,
-            Err(error) => return Ok(Err(format!("{name:?}: {}", reason(&error)))),
+            Err(error) => return Ok(Outcome::Refused(reason(&error))),
         };
         stream.write_all(&[&ACCEPTED[..], &size.to_be_bytes()].concat())?;
         let checksum = file_server::copy(&mut file, &mut stream, size, |_| {})?;
         stream.write_all(&checksum.to_be_bytes())?;
-        Ok(Ok(()))
+        Ok(Outcome::Done)
     }
 
     /// Lists the files.
