@@ -15,12 +15,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use fetch_url::response::{BodyReader, Head};
 use fetch_url::url::Url;
-use labkit::printable;
 
-use output::Sink;
+use output::{Sink, show_head};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most redirects that are followed, as browsers do; a loop has no end.
@@ -94,20 +93,7 @@ fn fetch_one(
     let mut stream = connect(url)?;
     let idle = Duration::from_secs(args.timeout);
     stream.set_write_timeout(Some(idle))?;
-    // Connection: close, since no second request follows on this connection.
-    let request = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: fetch_url/{}\r\nAccept: */*\r\n\
-         Connection: close\r\n\r\n",
-        url.target,
-        url.authority(),
-        env!("CARGO_PKG_VERSION")
-    );
-    if args.verbose {
-        show_head('>', request.as_bytes());
-    }
-    stream
-        .write_all(request.as_bytes())
-        .context("cannot send the request")?;
+    send_request(&mut stream, url, args.verbose)?;
 
     let mut input = Input {
         stream,
@@ -116,12 +102,13 @@ fn fetch_one(
         deadline,
     };
     let head = read_head(&mut input, args, sink)?;
-    let redirects = args.location && matches!(head.status, 301 | 302 | 303 | 307 | 308);
-    if let (true, Some(location)) = (redirects, head.values("Location").next()) {
-        return Ok(Some(location.to_owned()));
+    match head.redirect() {
+        Some(location) if args.location => Ok(Some(location.to_owned())),
+        _ => {
+            read_body(&mut input, &head, sink)?;
+            Ok(None)
+        }
     }
-    read_body(&mut input, &head, sink)?;
-    Ok(None)
 }
 
 fn connect(url: &Url) -> anyhow::Result<TcpStream> {
@@ -141,11 +128,31 @@ fn connect(url: &Url) -> anyhow::Result<TcpStream> {
     Err(failure)
 }
 
+fn send_request(stream: &mut TcpStream, url: &Url, verbose: bool) -> anyhow::Result<()> {
+    // Connection: close, since no second request follows on this connection.
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: fetch_url/{}\r\nAccept: */*\r\n\
+         Connection: close\r\n\r\n",
+        url.target,
+        url.authority(),
+        env!("CARGO_PKG_VERSION")
+    );
+    if verbose {
+        show_head('>', request.as_bytes());
+    }
+    stream
+        .write_all(request.as_bytes())
+        .context("cannot send the request")
+}
+
 /// What comes from the server.
 struct Input {
     stream: TcpStream,
+    /// What has come and is not yet passed on.
     received: Vec<u8>,
+    /// How long the server may be silent.
     idle: Duration,
+    /// When the whole transfer has to be over.
     deadline: Option<Instant>,
 }
 
@@ -181,12 +188,11 @@ fn read_head(input: &mut Input, args: &Args, sink: Sink) -> anyhow::Result<Head>
                 break parsed;
             }
             if !input.fill()? {
-                match input.received.is_empty() {
-                    true => bail!("the server closed the connection without a response"),
-                    false => {
-                        bail!("the connection ended within the head of the response")
-                    }
-                }
+                ensure!(
+                    !input.received.is_empty(),
+                    "the server closed the connection without a response"
+                );
+                bail!("the connection ended within the head of the response");
             }
         };
         let bytes: Vec<u8> = input.received.drain(..len).collect();
@@ -225,17 +231,11 @@ fn read_body(input: &mut Input, head: &Head, sink: Sink) -> anyhow::Result<()> {
             .fill()
             .with_context(|| format!("after {body_len} bytes of the body"))?;
         if !more {
-            match body.may_end_here() {
-                true => return Ok(()),
-                false => bail!("the body is cut short: it ended after {body_len} bytes"),
-            }
+            ensure!(
+                body.may_end_here(),
+                "the body is cut short: it ended after {body_len} bytes"
+            );
+            return Ok(());
         }
-    }
-}
-
-/// Shows a head on stderr, each line marked with its direction.
-fn show_head(mark: char, head: &[u8]) {
-    for line in head.split_inclusive(|&byte| byte == b'\n') {
-        eprintln!("{mark} {}", printable(line.trim_ascii_end()));
     }
 }

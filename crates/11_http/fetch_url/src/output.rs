@@ -1,4 +1,5 @@
 //! Where the body goes: standard output, or a file that appears only when it is whole.
+//! And where heads are shown: on standard error.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -6,7 +7,7 @@ use std::path::Path;
 use std::process;
 
 use anyhow::{Context, anyhow};
-use labkit::reason;
+use labkit::{printable, reason};
 
 /// Receives the bytes of the output, piece by piece.
 pub type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> anyhow::Result<()>;
@@ -68,4 +69,11 @@ fn write_file(
         let _ = fs::remove_file(&part);
     }
     result
+}
+
+/// Shows a head on stderr, each line marked with its direction.
+pub fn show_head(mark: char, head: &[u8]) {
+    for line in head.split_inclusive(|&byte| byte == b'\n') {
+        eprintln!("{mark} {}", printable(line.trim_ascii_end()));
+    }
 }

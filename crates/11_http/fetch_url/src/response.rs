@@ -112,6 +112,15 @@ impl Head {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Returns where the response sends the client instead, if it does: a URL, perhaps
+    /// relative to the one that was asked for (RFC 9110 §15.4).
+    pub fn redirect(&self) -> Option<&str> {
+        match self.status {
+            301 | 302 | 303 | 307 | 308 => self.values("Location").next(),
+            _ => None,
+        }
+    }
+
     /// Tells how the body of a response to GET ends (RFC 9112 §6.3).
     ///
     /// # Errors
@@ -323,6 +332,19 @@ mod tests {
         assert_eq!(plus, Err(ResponseError::ContentLength));
         let gzip = framing("Transfer-Encoding: gzip, chunked\r\n");
         assert_eq!(gzip, Err(ResponseError::TransferCoding));
+    }
+
+    #[test]
+    fn a_redirect_needs_its_status_and_a_location() {
+        let redirect = |head: &str| {
+            let (head, _) = Head::parse(head.as_bytes()).unwrap().unwrap();
+            head.redirect().map(str::to_owned)
+        };
+        let found = redirect("HTTP/1.1 302 Found\r\nLocation: /there\r\n\r\n");
+        assert_eq!(found.as_deref(), Some("/there"));
+        let created = "HTTP/1.1 201 Created\r\nLocation: /there\r\n\r\n";
+        assert_eq!(redirect(created), None);
+        assert_eq!(redirect("HTTP/1.1 301 Moved\r\n\r\n"), None);
     }
 
     #[test]
