@@ -5,8 +5,14 @@
 //!              cargo run -p config_client -- GET router/name
 //!              cargo run -p config_client           (then type commands, one a line)
 //! Lab sheet:   labs/11_http.md
+//!
+//! The parts: `reply` knows what a reply says, `terminal` is where the user types and
+//! reads; this file talks with the server.
 
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+mod reply;
+mod terminal;
+
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -15,6 +21,8 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use labkit::{Endpoint, printable};
+
+use reply::Reply;
 
 /// The longest line in bytes, as the server has it.
 const MAX_LINE: usize = 4096;
@@ -54,96 +62,15 @@ fn talk(args: Args) -> anyhow::Result<()> {
         .with_context(|| format!("cannot connect to {}", args.endpoint))?;
     stream.set_write_timeout(Some(REPLY_TIMEOUT))?;
     let (sender, events) = mpsc::channel();
-    let (replies, typed) = (stream.try_clone()?, sender.clone());
-    thread::spawn(move || read_replies(replies, &sender));
+    let (replies, from_server) = (stream.try_clone()?, sender.clone());
+    thread::spawn(move || read_replies(replies, &from_server));
 
-    if !args.command.is_empty() {
-        return match ask(&mut stream, &args.command.join(" "), &events)? {
-            Ok(lines) => print_lines(&lines),
-            Err(text) => bail!("{text}"),
-        };
+    if args.command.is_empty() {
+        return talk_with_user(stream, sender, &events);
     }
-    // Typed lines come from a thread of their own: while it waits for the next one, we
-    // still notice that the server ends.
-    let (next, next_wanted) = mpsc::channel();
-    thread::spawn(move || read_commands(&typed, &next_wanted));
-    prompt();
-    let mut refused = 0_u32;
-    loop {
-        match events.recv()? {
-            Event::Command(command) if command.eq_ignore_ascii_case("quit") => {
-                return Ok(());
-            }
-            Event::Command(command) => match ask(&mut stream, &command, &events)? {
-                Ok(lines) => print_lines(&lines)?,
-                Err(text) => {
-                    refused += 1;
-                    eprintln!("error: {text}");
-                }
-            },
-            Event::Reply(line) => println!("{}", printable(line.as_bytes())),
-            Event::ServerGone(error) => return Err(error),
-            Event::EndOfInput if refused == 0 => return Ok(()),
-            Event::EndOfInput => bail!("{refused} commands were refused"),
-        }
-        prompt();
-        let _ = next.send(());
-    }
-}
-
-/// Sends one command and waits for its reply: the lines after `OK`, or the text after
-/// `ERROR`.
-fn ask(
-    stream: &mut TcpStream,
-    command: &str,
-    events: &Receiver<Event>,
-) -> anyhow::Result<Result<Vec<String>, String>> {
-    ensure!(
-        command.len() <= MAX_LINE && !command.contains(['\n', '\r']),
-        "a command is one line of at most {MAX_LINE} bytes"
-    );
-    // One write, with the line end.
-    stream
-        .write_all(format!("{command}\n").as_bytes())
-        .context("cannot send the command")?;
-    let first = next_line(events)?;
-    if let Some(text) = first.strip_prefix("ERROR ") {
-        return Ok(Err(text.to_owned()));
-    }
-    let text = match first.strip_prefix("OK") {
-        Some(text) => text.strip_prefix(' ').unwrap_or(text),
-        None => bail!(
-            "the server answers {:?}, which is neither OK nor ERROR",
-            first
-        ),
-    };
-    let word = command
-        .split(' ')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_uppercase();
-    match word.as_str() {
-        "LIST" => {}
-        "GET" | "SAVE" => return Ok(Ok(vec![text.to_owned()])),
-        _ => return Ok(Ok(vec!["OK".to_owned()])),
-    }
-    let count: u32 = text
-        .parse()
-        .with_context(|| format!("no count: {text:?}"))?;
-    (0..count)
-        .map(|_| next_line(events))
-        .collect::<Result<_, _>>()
-        .map(Ok)
-}
-
-/// Waits for the next line of the server.
-fn next_line(events: &Receiver<Event>) -> anyhow::Result<String> {
-    match events.recv_timeout(REPLY_TIMEOUT) {
-        Ok(Event::Reply(line)) => Ok(line),
-        Ok(Event::ServerGone(error)) => Err(error),
-        // The next command is read only when the reply has been shown.
-        Ok(Event::Command(_) | Event::EndOfInput) => bail!("no reply from the server"),
-        Err(_) => bail!("no reply from the server within {REPLY_TIMEOUT:?}"),
+    match ask(&mut stream, &args.command.join(" "), &events)? {
+        Outcome::Done => Ok(()),
+        Outcome::Refused(text) => bail!("{text}"),
     }
 }
 
@@ -172,38 +99,81 @@ fn read_replies(stream: TcpStream, events: &Sender<Event>) {
     }
 }
 
-/// Passes typed lines on, one for each word on `next`; empty ones are skipped.
-fn read_commands(events: &Sender<Event>, next: &Receiver<()>) {
-    for line in io::stdin().lock().lines() {
-        let Ok(line) = line else {
-            break;
-        };
-        if line.trim().is_empty() {
-            prompt();
-            continue;
+/// Asks what is typed, command by command, until one side ends.
+fn talk_with_user(
+    mut stream: TcpStream,
+    typed: Sender<Event>,
+    events: &Receiver<Event>,
+) -> anyhow::Result<()> {
+    // Typed lines come from a thread of their own: while it waits for the next one, we
+    // still notice that the server ends.
+    let (next, next_wanted) = mpsc::channel();
+    thread::spawn(move || terminal::read_commands(&typed, &next_wanted));
+    terminal::prompt();
+    let mut refused = 0_u32;
+    loop {
+        match events.recv()? {
+            Event::Command(command) if command.eq_ignore_ascii_case("quit") => {
+                return Ok(());
+            }
+            Event::Command(command) => {
+                if let Outcome::Refused(text) = ask(&mut stream, &command, events)? {
+                    refused += 1;
+                    eprintln!("error: {text}");
+                }
+            }
+            Event::Reply(line) => println!("{}", printable(line.as_bytes())),
+            Event::ServerGone(error) => return Err(error),
+            Event::EndOfInput if refused == 0 => return Ok(()),
+            Event::EndOfInput => bail!("{refused} commands were refused"),
         }
-        if events.send(Event::Command(line)).is_err() || next.recv().is_err() {
-            return;
-        }
+        terminal::prompt();
+        let _ = next.send(());
     }
-    let _ = events.send(Event::EndOfInput);
 }
 
-/// Asks for a command, if a person may be there to give one.
-fn prompt() {
-    if io::stdin().is_terminal() {
-        print!("config> ");
-        let _ = io::stdout().flush();
-    }
+/// How a command ended, with a server that can still be asked.
+enum Outcome {
+    Done,
+    /// The server says no: its code and text.
+    Refused(String),
 }
 
-fn print_lines(lines: &[String]) -> anyhow::Result<()> {
-    let mut stdout = io::stdout().lock();
-    for line in lines {
-        // Not an io::Error: its hint would be about the network.
-        writeln!(stdout, "{}", printable(line.as_bytes())).map_err(|error| {
-            anyhow!("cannot write to stdout: {}", labkit::reason(&error))
-        })?;
+/// Sends one command, waits for its reply and prints it.
+fn ask(
+    stream: &mut TcpStream,
+    command: &str,
+    events: &Receiver<Event>,
+) -> anyhow::Result<Outcome> {
+    ensure!(
+        command.len() <= MAX_LINE && !command.contains(['\n', '\r']),
+        "a command is one line of at most {MAX_LINE} bytes"
+    );
+    // One write, with the line end.
+    stream
+        .write_all(format!("{command}\n").as_bytes())
+        .context("cannot send the command")?;
+    match Reply::parse(command, &next_line(events)?)? {
+        Reply::Refused(text) => return Ok(Outcome::Refused(text)),
+        Reply::Line(line) => terminal::print_lines(&[line])?,
+        Reply::List(count) => {
+            let mut lines = Vec::new();
+            for _ in 0..count {
+                lines.push(next_line(events)?);
+            }
+            terminal::print_lines(&lines)?;
+        }
     }
-    Ok(())
+    Ok(Outcome::Done)
+}
+
+/// Waits for the next line of the server.
+fn next_line(events: &Receiver<Event>) -> anyhow::Result<String> {
+    match events.recv_timeout(REPLY_TIMEOUT) {
+        Ok(Event::Reply(line)) => Ok(line),
+        Ok(Event::ServerGone(error)) => Err(error),
+        // The next command is read only when the reply has been shown.
+        Ok(Event::Command(_) | Event::EndOfInput) => bail!("no reply from the server"),
+        Err(_) => bail!("no reply from the server within {REPLY_TIMEOUT:?}"),
+    }
 }

@@ -2,6 +2,9 @@
 //!
 //! Sheet: labs/11_http.md
 
+mod reply;
+mod terminal;
+
 use clap::Parser;
 
 /// Read and change settings.
@@ -21,7 +24,7 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let _ = (&args.host, args.port, &args.command);
     // TODO (step 8): connect.
-    // TODO (step 8): send each command as a line, print the reply.
-    // TODO (step 8): end when the server closes, also while waiting for input.
+    // TODO (step 8): send each command as a line, print the reply (reply.rs).
+    // TODO (step 8): end when the server closes, also while waiting for input (terminal.rs).
     Ok(())
 }

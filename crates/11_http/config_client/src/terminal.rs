@@ -1,0 +1,50 @@
+//! Where the user types and reads.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::mpsc::{Receiver, Sender};
+
+use anyhow::anyhow;
+use labkit::printable;
+
+use crate::Event;
+
+/// Passes typed lines on, one for each word on `next`; empty ones are skipped.
+pub fn read_commands(events: &Sender<Event>, next: &Receiver<()>) {
+    for line in io::stdin().lock().lines() {
+        let Ok(line) = line else {
+            break;
+        };
+        if line.trim().is_empty() {
+            prompt();
+            continue;
+        }
+        if events.send(Event::Command(line)).is_err() || next.recv().is_err() {
+            return;
+        }
+    }
+    let _ = events.send(Event::EndOfInput);
+}
+
+/// Asks for a command, if a person may be there to give one.
+pub fn prompt() {
+    if io::stdin().is_terminal() {
+        print!("config> ");
+        let _ = io::stdout().flush();
+    }
+}
+
+/// Prints lines of the server, safe for a terminal.
+///
+/// # Errors
+///
+/// When nobody reads our output any more.
+pub fn print_lines(lines: &[String]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    for line in lines {
+        // Not an io::Error: its hint would be about the network.
+        writeln!(stdout, "{}", printable(line.as_bytes())).map_err(|error| {
+            anyhow!("cannot write to stdout: {}", labkit::reason(&error))
+        })?;
+    }
+    Ok(())
+}
