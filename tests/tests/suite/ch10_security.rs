@@ -22,7 +22,7 @@ type Test = (&'static str, &'static str, fn() -> Tried);
 
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
-    let tests: [Test; 22] = [
+    let tests: [Test; 24] = [
         ("tls_server::serves_openssl_over_tls_1_2", "openssl", || {
             served_by_us("-tls1_2")
         }),
@@ -40,6 +40,11 @@ pub fn trials() -> Vec<Trial> {
             "tls_server::knows_its_clients",
             "openssl",
             knows_its_clients,
+        ),
+        (
+            "tls_server::says_goodbye_to_who_says_nothing",
+            "python3",
+            says_goodbye,
         ),
         ("tls_server::cuts_a_dripping_handshake", "", cuts_dripping),
         (
@@ -101,6 +106,11 @@ pub fn trials() -> Vec<Trial> {
         ),
         ("tls_client::talks_to_openssl", "openssl", talks_to_openssl),
         ("tls_client::talks_to_python", "python3", talks_to_python),
+        (
+            "tls_client::says_goodbye_to_a_server_that_does_not_answer",
+            "python3",
+            client_says_goodbye,
+        ),
     ];
     tests
         .into_iter()
@@ -236,6 +246,60 @@ with socket.create_server(('127.0.0.1', 0)) as listener:
         print(secure.recv(1024).decode(), flush=True)
         secure.sendall(b'Hello, secure client!')
 ";
+
+/// Both sides say close_notify, also where there was no message and no reply: without
+/// it `recv` and `unwrap` raise SSLEOFError.
+const PYTHON_GOODBYES: &str = "
+import socket, ssl, sys
+context = ssl.create_default_context(cafile='certs/ca-cert.pem')
+for leaves_first in (True, False):
+    stream = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10)
+    secure = context.wrap_socket(stream, server_hostname='localhost', suppress_ragged_eofs=False)
+    if not leaves_first:
+        print('received', secure.recv(1024))
+    secure.unwrap()
+    print('goodbye')
+";
+
+const PYTHON_MUTE_SERVER: &str = "
+import socket, ssl
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain('certs/server-cert.pem', 'certs/server-key.pem')
+with socket.create_server(('127.0.0.1', 0)) as listener:
+    print(listener.getsockname()[1], flush=True)
+    stream, _ = listener.accept()
+    stream.settimeout(10)
+    secure = context.wrap_socket(stream, server_side=True, suppress_ragged_eofs=False)
+    secure.recv(1024)
+    secure.unwrap()
+    print('goodbye', flush=True)
+";
+
+fn says_goodbye() -> Tried {
+    let exam = exam("tls_server")?;
+    let server = exam.launch().args(&["--idle-timeout", "1"]).server()?;
+    let port = server.addr().port().to_string();
+    let args = ["-c", PYTHON_GOODBYES, "127.0.0.1", &port];
+    expect(
+        &run(exam.dir(), crate::python(), &args, "")?,
+        "goodbye\nreceived b''\ngoodbye",
+    )
+}
+
+fn client_says_goodbye() -> Tried {
+    let exam = exam("tls_server")?;
+    drop(exam.server()?); // It makes the certificates.
+    let mut python = spawn(exam.dir(), crate::python(), &["-c", PYTHON_MUTE_SERVER])?;
+    let mut lines = BufReader::new(python.stdout.take().ok_or("no stdout")?).lines();
+    let port: u16 = lines.next().ok_or("no port")??.parse()?;
+    client_against(&exam, SocketAddr::from(([127, 0, 0, 1], port)))?;
+    let heard = lines.next();
+    python.wait()?;
+    match heard {
+        Some(Ok(line)) if line == "goodbye" => Ok(()),
+        _ => Err(format!("no close_notify from the client: {heard:?}").into()),
+    }
+}
 
 fn serves_python() -> Tried {
     let exam = exam("tls_server")?;

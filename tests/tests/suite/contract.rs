@@ -55,6 +55,28 @@ const KINDS: &[(&str, Kind)] = &[
     ("config_server", Kind::Tcp),
 ];
 
+/// The options that are time limits in seconds.
+const TIME_LIMITS: &[(&str, &[&str])] = &[
+    ("message_server", &["--idle-timeout"]),
+    ("message_server_threaded", &["--idle-timeout"]),
+    ("unix_socket_server", &["--idle-timeout"]),
+    ("tcp_server", &["--idle-timeout"]),
+    ("echo_server", &["--idle-timeout"]),
+    ("robust_server", &["--idle-timeout"]),
+    ("select_server", &["--idle-timeout"]),
+    ("threaded_server", &["--idle-timeout"]),
+    ("app_server", &["--idle-timeout"]),
+    ("chat_server", &["--idle-timeout"]),
+    ("tls_server", &["--idle-timeout"]),
+    ("secure_server", &["--idle-timeout", "--lockout"]),
+    ("fetch_url", &["--timeout", "--max-time"]),
+    (
+        "http_challenge",
+        &["--idle-timeout", "--head-timeout", "--body-timeout"],
+    ),
+    ("config_server", &["--idle-timeout"]),
+];
+
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -70,6 +92,9 @@ pub fn trials() -> Vec<Trial> {
             "refuses_unknown_options_with_status_2",
             refuses_unknown_options,
         );
+        if TIME_LIMITS.iter().any(|(name, _)| *name == step) {
+            add("refuses_time_limits_that_no_clock_holds", refuses_odd_times);
+        }
         if kind == Kind::Tcp {
             add(
                 "is_reached_through_localhost_over_ipv4",
@@ -220,16 +245,33 @@ fn tells_its_usage_and_version(binary: &Path, step: &str) -> Result<(), Failed> 
 }
 
 fn refuses_unknown_options(binary: &Path, _: &str) -> Result<(), Failed> {
+    refuses(binary, &["--no-such-option"], "Usage:")
+}
+
+fn refuses_odd_times(binary: &Path, step: &str) -> Result<(), Failed> {
+    let options = TIME_LIMITS.iter().find(|(name, _)| *name == step);
+    let (_, options) = options.ok_or("no time limits")?;
+    for option in *options {
+        // Added to the time of day, the last one is more than an `Instant` holds.
+        for value in ["0", "86401", "18446744073709551615"] {
+            refuses(binary, &[option, value], option)?;
+        }
+    }
+    Ok(())
+}
+
+/// Wrong usage: status 2, and a line on stderr that says what is right.
+fn refuses(binary: &Path, args: &[&str], holds: &str) -> Result<(), Failed> {
     let dir = fresh_dir()?;
     let mut command = command(binary, dir.path());
-    command.arg("--no-such-option");
+    command.args(args);
     let output = finish(command)?;
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure(
         output.status.code() == Some(2)
-            && stderr.contains("Usage:")
+            && stderr.contains(holds)
             && output.stdout.is_empty(),
-        || format!("{:?}\n{stderr}", output.status),
+        || format!("{args:?}: {:?}\n{stderr}", output.status),
     )
 }
 

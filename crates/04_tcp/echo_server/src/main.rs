@@ -26,7 +26,7 @@ struct Args {
     #[command(flatten)]
     console: Console,
     /// Seconds after which a client that neither sends nor reads is let go
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 30, value_parser = labkit::seconds())]
     idle_timeout: u64,
 }
 

@@ -32,7 +32,7 @@ struct Args {
     #[command(flatten)]
     console: Console,
     /// Seconds after which a silent client is let go
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 5, value_parser = labkit::seconds())]
     idle_timeout: u64,
     /// Append a log to this file; RUST_LOG=debug says more, RUST_LOG=warn less
     #[arg(long, value_name = "FILE")]

@@ -43,7 +43,7 @@ struct Args {
     #[arg(long)]
     echo_only: bool,
     /// Seconds after which someone who says nothing is let go
-    #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 3600, value_parser = labkit::seconds())]
     idle_timeout: u64,
     /// How many may be in the room at a time
     #[arg(long, default_value_t = 2000)]

@@ -56,10 +56,10 @@ struct Args {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
     max_clients: u16,
     /// Seconds for which repeated wrong tokens lock an address out
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 30, value_parser = labkit::seconds())]
     lockout: u64,
     /// Seconds that a client may take for its next line
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 30, value_parser = labkit::seconds())]
     idle_timeout: u64,
 }
 

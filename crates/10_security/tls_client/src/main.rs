@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use clap::builder::NonEmptyStringValueParser;
 use labkit::{Console, Deadline, Endpoint, printable};
 use labtls::{CA_CERT, Identity, ServerTrust};
 use rustls::pki_types::ServerName;
@@ -36,7 +37,7 @@ struct Args {
     #[command(flatten)]
     console: Console,
     /// What to send
-    #[arg(long, default_value = "Hello, secure server!")]
+    #[arg(long, default_value = "Hello, secure server!", value_parser = NonEmptyStringValueParser::new())]
     message: String,
     /// The CA to trust, and no other (PEM); tls_server makes the default
     #[arg(long, default_value = CA_CERT, value_name = "FILE")]
@@ -123,13 +124,16 @@ fn exchange(
         .read(&mut buf)
         .map_err(labtls::explain)
         .context("no reply from the server")?;
+
+    stream.conn.send_close_notify();
+    stream.sock.restart(FAREWELL_TIME);
+    // A server that has left already does not miss it.
+    let _ = stream.flush();
     match buf.get(..len) {
         None | Some([]) => bail!("the server closed the connection without a reply"),
         Some(reply) => println!("Received: {}", printable(reply)),
     }
 
-    stream.conn.send_close_notify();
-    stream.sock.restart(FAREWELL_TIME);
     // Without the server's close_notify nobody knows whether there was more to come:
     // anyone on the way can end a TCP connection (RFC 8446 §6.1).
     match stream.read(&mut buf) {

@@ -23,6 +23,8 @@ use rustls::{ServerConfig, ServerConnection};
 const MAX_MESSAGE: usize = 1024;
 /// The whole handshake has this long: it is two small flights each way at most.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// After the answer, or instead of it, the client has this long to take the farewell.
+const FAREWELL_TIME: Duration = Duration::from_secs(1);
 /// Threads that wait in accept() at any time. Clients come and go here, and a thread that
 /// goes on to the next one is cheaper than a new thread.
 const WAITING_THREADS: usize = 4;
@@ -41,7 +43,7 @@ struct Args {
     #[command(flatten)]
     files: config::Files,
     /// Seconds after which a client that says nothing is let go
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 30, value_parser = labkit::seconds())]
     idle_timeout: u64,
 }
 
@@ -160,20 +162,31 @@ fn exchange(
         labtls::session(&tls)
     ));
     stream.restart(server.idle_timeout);
+    let answered = answer(server, &mut tls, stream);
 
+    // The reply and close_notify leave in one write. Also a silent client is told, so
+    // that it knows that nothing was cut off (RFC 8446 §6.1).
+    tls.send_close_notify();
+    stream.restart(FAREWELL_TIME);
+    while tls.wants_write() {
+        tls.write_tls(stream)?;
+    }
+    answered
+}
+
+/// Reads one message, and leaves the answer to it with `tls`.
+fn answer(
+    server: &Server,
+    tls: &mut ServerConnection,
+    stream: &mut Deadline,
+) -> io::Result<()> {
     let mut buf = [0; MAX_MESSAGE];
-    let len = rustls::Stream::new(&mut tls, stream).read(&mut buf)?;
+    let len = rustls::Stream::new(tls, stream).read(&mut buf)?;
     let Some(message) = buf.get(..len).filter(|message| !message.is_empty()) else {
         return Ok(()); // The client said close_notify without a word.
     };
     server
         .console
         .line(format_args!("Received: {}", printable(message)));
-
-    // The reply and close_notify, which tells the client that nothing was cut off
-    // (RFC 8446 §6.1), leave in one write.
-    tls.writer().write_all(REPLY)?;
-    tls.send_close_notify();
-    tls.complete_io(stream)?;
-    Ok(())
+    tls.writer().write_all(REPLY)
 }

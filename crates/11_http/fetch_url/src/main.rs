@@ -46,10 +46,10 @@ struct Args {
     #[arg(short = 'L', long)]
     location: bool,
     /// Seconds that the server may be silent
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 30, value_parser = labkit::seconds())]
     timeout: u64,
     /// Seconds that the whole transfer may take
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_parser = labkit::seconds())]
     max_time: Option<u64>,
 }
 

@@ -33,13 +33,13 @@ struct Args {
     #[command(flatten)]
     console: Console,
     /// Seconds after which a connection without a request is closed
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 30, value_parser = labkit::seconds())]
     idle_timeout: u64,
     /// Seconds within which the head of a request must arrive
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 10, value_parser = labkit::seconds())]
     head_timeout: u64,
     /// Seconds within which the body of a request must arrive
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 30, value_parser = labkit::seconds())]
     body_timeout: u64,
 }
 

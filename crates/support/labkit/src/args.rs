@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use anyhow::{Context, ensure};
+use clap::builder::RangedU64ValueParser;
 
 /// The host and port that a program listens on or connects to; `PORT` is the default port.
 #[derive(clap::Args, Clone, Debug)]
@@ -73,6 +74,13 @@ impl Console {
             eprint!("{line}");
         }
     }
+}
+
+/// The value parser of an option that is a time limit: whole seconds, from 1 to a day.
+///
+/// None would be no limit, and centuries lie beyond what `Instant` can count.
+pub fn seconds() -> RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(1..=24 * 60 * 60)
 }
 
 #[cfg(test)]

@@ -36,9 +36,13 @@ fn end_quietly_when_nobody_reads() {
         let text = info.payload().downcast_ref::<String>();
         match text.and_then(|text| text.strip_prefix("failed printing to ")) {
             Some(stream_and_cause) => {
+                // "Broken pipe" on Unix, "The pipe is being closed" on Windows; on a full
+                // disk there is no reader.
+                let pipe = stream_and_cause.contains("pipe");
+                let hint = if pipe { ". Its reader has gone" } else { "" };
                 let _ = writeln!(
                     io::stderr(),
-                    "error: cannot write to {stream_and_cause}. Its reader has gone"
+                    "error: cannot write to {stream_and_cause}{hint}"
                 );
                 process::exit(1);
             }
