@@ -339,9 +339,10 @@ pub fn ethernet(route: Route) -> Header {
     };
     let mut header = Header::default();
     // The second bit of the first byte: given by us, not by a manufacturer.
-    let (from, to) = ([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
-    header.field("Destination MAC", &to, "02:00:00:00:00:02");
-    header.field("Source MAC", &from, "02:00:00:00:00:01");
+    let from = [2, 0, 0, 0, 0, 1];
+    let to = destination_mac(route);
+    header.field("Destination MAC", &to, mac(to));
+    header.field("Source MAC", &from, mac(from));
     header.field(
         "EtherType",
         &number.to_be_bytes(),
@@ -350,9 +351,51 @@ pub fn ethernet(route: Route) -> Header {
     header
 }
 
+/// Returns whom the frame is for: one station, or all that listen to a group.
+fn destination_mac(route: Route) -> [u8; 6] {
+    match route {
+        Route::V4(_, to) if to.is_broadcast() => [0xff; 6],
+        // The last 23 bits of the group (RFC 1112 §6.4), so 32 groups share an address.
+        Route::V4(_, to) if to.is_multicast() => {
+            let [_, b, c, d] = to.octets();
+            [0x01, 0x00, 0x5e, b & 0x7f, c, d]
+        }
+        // The last 32 bits of the group (RFC 2464 §7).
+        Route::V6(_, to) if to.is_multicast() => {
+            let [.., a, b, c, d] = to.octets();
+            [0x33, 0x33, a, b, c, d]
+        }
+        _ => [2, 0, 0, 0, 0, 2],
+    }
+}
+
+fn mac([a, b, c, d, e, f]: [u8; 6]) -> String {
+    format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_has_a_mac_of_its_own() {
+        for (to, destination) in [
+            ("192.168.0.7", "02:00:00:00:00:02"),
+            ("255.255.255.255", "ff:ff:ff:ff:ff:ff"),
+            ("224.0.0.1", "01:00:5e:00:00:01"),
+            ("239.255.42.99", "01:00:5e:7f:2a:63"),
+        ] {
+            let route = Route::V4([192, 168, 0, 1].into(), to.parse().unwrap());
+            assert_eq!(mac(destination_mac(route)), destination, "{to}");
+        }
+        for (to, destination) in [
+            ("fe80::7", "02:00:00:00:00:02"),
+            ("ff02::1:ff00:7", "33:33:ff:00:00:07"),
+        ] {
+            let route = Route::V6("fe80::1".parse().unwrap(), to.parse().unwrap());
+            assert_eq!(mac(destination_mac(route)), destination, "{to}");
+        }
+    }
 
     fn route() -> Route {
         Route::V4([192, 168, 0, 1].into(), [192, 168, 0, 199].into())

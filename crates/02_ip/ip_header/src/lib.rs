@@ -81,6 +81,10 @@ impl fmt::Display for DecodeError {
                 f,
                 "the total length is {total} bytes, but the header alone has {header}"
             ),
+            DecodeError::OptionLength(kind, _, ..2) => write!(
+                f,
+                "option {kind} stands in the last byte of the header: its length is missing"
+            ),
             DecodeError::OptionLength(kind, len, left) => write!(
                 f,
                 "option {kind} says that it has {len} bytes, but it can have 2 to {left}"

@@ -261,5 +261,7 @@ mod tests {
         assert_eq!(with(&[7, 5, 4, 0]), wrong(5, 4));
         assert_eq!(with(&[1, 7, 1, 0]), wrong(1, 3));
         assert_eq!(with(&[1, 1, 1, 7]), wrong(0, 1));
+        let said = with(&[1, 1, 1, 7]).unwrap_err().to_string();
+        assert!(said.ends_with("its length is missing"), "{said}");
     }
 }

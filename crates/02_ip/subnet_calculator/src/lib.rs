@@ -38,6 +38,9 @@ impl fmt::Display for PrefixError {
                 "{text:?} is not an IP address: four numbers from 0 to 255 as in \
                  192.168.1.10, or IPv6 as in 2001:db8::1"
             ),
+            PrefixError::NoLength(addr) if addr.contains(':') => {
+                write!(f, "{addr} has no prefix length: write {addr}/64")
+            }
             PrefixError::NoLength(addr) => write!(
                 f,
                 "{addr} has no prefix length: write {addr}/24 or {addr}/255.255.255.0"
@@ -90,8 +93,14 @@ impl Prefix {
     }
 
     /// Returns the wildcard: the mask with ones and zeros exchanged.
-    pub fn wildcard(self) -> IpAddr {
-        addr(host_bits(self), self.addr)
+    pub fn wildcard(self) -> String {
+        match addr(host_bits(self), self.addr) {
+            // These are bits and no address: a /80 leaves no IPv4-mapped one.
+            IpAddr::V6(bits) if bits.to_ipv4_mapped().is_some() => {
+                "::ffff:ffff:ffff".to_owned()
+            }
+            bits => bits.to_string(),
+        }
     }
 
     /// Returns the first address of the network: the address AND the mask.
@@ -251,13 +260,15 @@ mod tests {
         let prefix = prefix("192.168.1.152/26");
         assert_eq!(prefix.network().to_string(), "192.168.1.128");
         assert_eq!(prefix.mask().to_string(), "255.255.255.192");
-        assert_eq!(prefix.wildcard().to_string(), "0.0.0.63");
+        assert_eq!(prefix.wildcard(), "0.0.0.63");
         assert_eq!(prefix.broadcast().unwrap().to_string(), "192.168.1.191");
         assert_eq!(prefix.address_count(), "64");
         assert_eq!(
             hosts("192.168.1.152/26"),
             range("192.168.1.129", "192.168.1.190", 62)
         );
+        let wildcard = Prefix::parse("2001:db8::/80").unwrap().wildcard();
+        assert_eq!(wildcard, "::ffff:ffff:ffff");
     }
 
     #[test]
@@ -303,6 +314,8 @@ mod tests {
             Prefix::parse(text).unwrap_err()
         }
         assert!(matches!(error("10.0.0.0"), PrefixError::NoLength(_)));
+        assert!(error("10.0.0.0").to_string().ends_with("/255.255.255.0"));
+        assert!(error("::1").to_string().ends_with("write ::1/64"));
         assert!(matches!(error("10.0.0.0/33"), PrefixError::TooLong(_, 32)));
         assert!(matches!(error("::/129"), PrefixError::TooLong(_, 128)));
         assert!(matches!(error("::/999999"), PrefixError::TooLong(_, 128)));

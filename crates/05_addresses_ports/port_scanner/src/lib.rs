@@ -49,7 +49,10 @@ pub fn parse_ports(text: &str) -> Result<BTreeSet<u16>, PortsError> {
 
 /// Nobody can listen on port 0: it asks for "any free port".
 fn port(text: &str) -> Option<u16> {
-    text.trim().parse().ok().filter(|port| *port > 0)
+    let digits = text.trim();
+    // parse() takes a plus sign, too.
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|port| plain && *port > 0)
 }
 
 #[cfg(test)]
@@ -72,7 +75,7 @@ mod tests {
     #[test]
     fn what_is_no_list_is_refused() {
         for text in [
-            "", "x", "0", "65536", "1-", "-5", "22,,80", "1-2-3", "22;80",
+            "", "x", "0", "+80", "65536", "1-", "-5", "22,,80", "1-2-3", "22;80",
         ] {
             let error = parse_ports(text).unwrap_err();
             assert!(matches!(error, PortsError::Part(_)), "{text}: {error}");

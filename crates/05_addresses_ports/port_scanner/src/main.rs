@@ -8,6 +8,7 @@
 mod probe;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
@@ -29,8 +30,8 @@ struct Args {
     #[arg(default_value = "127.0.0.1")]
     host: String,
     /// Ports and ranges: 22,80,8000-8100
-    #[arg(short, long, default_value = "1-1024")]
-    ports: String,
+    #[arg(short, long, default_value = "1-1024", value_parser = parse_ports)]
+    ports: BTreeSet<u16>,
     /// Milliseconds after which a silent port counts as filtered
     #[arg(short, long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     timeout: u64,
@@ -50,10 +51,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> anyhow::Result<()> {
-    let ports: Vec<u16> = parse_ports(&args.ports)
-        .context("--ports")?
-        .into_iter()
-        .collect();
+    let ports: Vec<u16> = args.ports.into_iter().collect();
     let addr = resolve(&args.host)?;
     ask_for_permission(addr, args.i_have_permission)?;
     println!("Scanning {addr}, {} ports", ports.len());
