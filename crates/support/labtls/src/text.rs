@@ -1,6 +1,7 @@
 //! TLS in plain words.
 
 use std::io::{self, ErrorKind};
+use std::net::IpAddr;
 
 use rustls::{AlertDescription, CertificateError, CommonState, Error, ProtocolVersion};
 
@@ -67,7 +68,9 @@ fn certificate_words(error: &CertificateError) -> String {
             "its certificate is not signed by a CA that we trust".to_owned()
         }
         CertificateError::BadSignature => {
-            "its certificate bears a CA's name, but not that CA's signature".to_owned()
+            "its certificate bears a CA's name, but no signature of that CA that we \
+             accept (one by RSA needs 2048 bits)"
+                .to_owned()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "its certificate has expired".to_owned()
@@ -92,12 +95,7 @@ fn certificate_words(error: &CertificateError) -> String {
 
 /// Says for whom the certificate is: rustls has `DnsName("other.example")` for it.
 fn name_words(expected: &str, presented: &[String]) -> String {
-    let names: Vec<&str> = presented
-        .iter()
-        .filter(|name| !name.starts_with("Unsupported"))
-        .filter_map(|name| name.split_once('(')?.1.strip_suffix(')'))
-        .map(|name| name.trim_matches('"'))
-        .collect();
+    let names: Vec<String> = presented.iter().filter_map(|name| host(name)).collect();
     if names.is_empty() {
         return format!(
             "its certificate names no host (subjectAltName), so not {expected}"
@@ -106,6 +104,19 @@ fn name_words(expected: &str, presented: &[String]) -> String {
     // The names are the peer's words: they may hold anything.
     let names = labkit::printable(names.join(", ").as_bytes());
     format!("its certificate is for {names}, not for {expected}")
+}
+
+/// Returns the host in one of rustls' names; `None` if it is of another kind.
+fn host(name: &str) -> Option<String> {
+    let (kind, name) = name.split_once('(')?;
+    let name = name.strip_suffix(')')?.trim_matches('"');
+    match (kind, name.parse::<IpAddr>()) {
+        ("Unsupported", _) => None,
+        // A frequent slip: an address counts only where it is told to be one.
+        ("DnsName", Ok(_)) => Some(format!("a host called {name} (DNS:, and not IP:)")),
+        (_, Ok(address)) => Some(address.to_string()),
+        (_, Err(_)) => Some(name.to_owned()),
+    }
 }
 
 fn alert_words(alert: AlertDescription) -> String {
@@ -145,6 +156,12 @@ mod tests {
         assert_eq!(
             name_words("localhost", &names),
             "its certificate is for a.example, ::1, not for localhost"
+        );
+        let slip: Vec<String> = presented(&["DnsName(\"127.0.0.1\")", "IpAddress(0::1)"]);
+        assert_eq!(
+            name_words("127.0.0.1", &slip),
+            "its certificate is for a host called 127.0.0.1 (DNS:, and not IP:), ::1, not \
+             for 127.0.0.1"
         );
         let none: Vec<String> = presented(&["Unsupported(0x01)"]);
         assert_eq!(
