@@ -77,6 +77,7 @@ pub fn trials() -> Vec<Trial> {
         ("", "few_descriptors_shed_and_recover", few_descriptors),
         ("", "config_server_survives_kills", survives_kills),
         ("", "a_full_config_line_is_refused", a_long_config_line),
+        ("", "scripts_get_values_as_they_are", scripts_get_values),
         (
             "",
             "settings_in_use_or_damaged_are_refused",
@@ -871,13 +872,33 @@ fn check_settings(addr: SocketAddr, known: &mut BTreeMap<String, (u64, u64)>) ->
 fn a_long_config_line() -> Outcome {
     let exam = Exam::reference("config_server")?;
     let server = exam.server()?;
-    let longest = format!("SET key {}\nGET key\nQUIT\n", "v".repeat(4096 - 8));
-    expect(&exchange(server.addr(), longest.as_bytes())?, "OK\nOK vvv")?;
+    for line_end in ["\n", "\r\n"] {
+        let longest = format!("SET key {}{line_end}", "v".repeat(4096 - 8));
+        let commands = format!("{longest}GET key\nQUIT\n");
+        expect(&exchange(server.addr(), commands.as_bytes())?, "OK\nOK vvv")?;
+    }
     let too_long = format!("SET key {}\nGET key\n", "v".repeat(4096 - 7));
     let reply = exchange(server.addr(), too_long.as_bytes())?;
     match reply.starts_with("ERROR 413 ") && reply.lines().count() == 1 {
         true => Ok(()),
         false => Err(reply.into()),
+    }
+}
+
+/// A value in a script's variable is what was set; a terminal would see an escaped tab.
+fn scripts_get_values() -> Outcome {
+    let exam = Exam::reference("config_server")?;
+    let server = exam.server()?;
+    expect(&exchange(server.addr(), b"SET key a\tb\nQUIT\n")?, "OK")?;
+    let clients = Exam::reference("config_client")?;
+    let mut client = clients
+        .launch()
+        .args(&["GET", "key"])
+        .client(server.addr())?;
+    client.expect_exit(0)?;
+    match client.output().as_str() {
+        "a\tb\n" => Ok(()),
+        other => Err(format!("{other:?}").into()),
     }
 }
 

@@ -26,6 +26,8 @@ use reply::Reply;
 
 /// The longest line in bytes, as the server has it.
 const MAX_LINE: usize = 4096;
+/// The longest line of a reply in bytes: key and value, which were on one line before.
+const MAX_REPLY: usize = 2 * MAX_LINE;
 /// A server that does not answer for this long has forgotten us.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -76,19 +78,21 @@ fn talk(args: Args) -> anyhow::Result<()> {
 
 /// Passes the server's lines on, until it closes.
 fn read_replies(stream: TcpStream, events: &Sender<Event>) {
-    // A line of a list holds a key and a value, which were on one line before.
     let mut stream = BufReader::new(stream);
     loop {
         let mut line = Vec::new();
         let read = stream
             .by_ref()
-            .take(2 * MAX_LINE as u64)
+            .take(MAX_REPLY as u64)
             .read_until(b'\n', &mut line);
         let event = match read {
             Ok(_) if line.ends_with(b"\n") => {
                 line.pop();
                 Event::Reply(String::from_utf8_lossy(&line).into_owned())
             }
+            Ok(MAX_REPLY) => Event::ServerGone(anyhow!(
+                "the server's line is over {MAX_REPLY} bytes long"
+            )),
             Ok(_) => Event::ServerGone(anyhow!("the server closed the connection")),
             Err(error) => Event::ServerGone(anyhow!(error).context("the server is gone")),
         };

@@ -33,16 +33,21 @@ pub fn prompt() {
     }
 }
 
-/// Prints lines of the server, safe for a terminal.
+/// Prints lines of the server: made safe for a terminal, as they are for a script.
 ///
 /// # Errors
 ///
 /// When nobody reads our output any more.
 pub fn print_lines(lines: &[String]) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
+    let seen = stdout.is_terminal();
     for line in lines {
+        let written = match seen {
+            true => writeln!(stdout, "{}", printable(line.as_bytes())),
+            false => writeln!(stdout, "{line}"),
+        };
         // Not an io::Error: its hint would be about the network.
-        writeln!(stdout, "{}", printable(line.as_bytes())).map_err(|error| {
+        written.map_err(|error| {
             anyhow!("cannot write to stdout: {}", labkit::reason(&error))
         })?;
     }

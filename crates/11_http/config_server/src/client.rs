@@ -92,10 +92,11 @@ impl Client {
             while let (true, Some(end)) = (open, rest.iter().position(|&it| it == b'\n'))
             {
                 let (line, after) = rest.split_at(end);
-                open = self.answer(line)?;
+                open = self.answer(line.strip_suffix(b"\r").unwrap_or(line))?;
                 rest = after.get(1..).unwrap_or_default();
             }
-            if open && rest.len() > MAX_LINE {
+            // One more may be the CR of a line end.
+            if open && rest.len() > MAX_LINE + 1 {
                 open = self.refuse(Refusal::LineTooLong);
             }
             received = rest.to_vec();
