@@ -67,6 +67,11 @@ pub fn trials() -> Vec<Trial> {
             pipelined_requests,
         ),
         ("", "a_body_that_stops_short_gets_400", a_short_body),
+        (
+            "",
+            "a_wrong_body_that_begins_with_head_gets_its_page",
+            a_body_that_begins_with_head,
+        ),
         ("", "continue_is_said_when_it_is_asked_for", says_continue),
         (
             "",
@@ -651,6 +656,24 @@ fn a_short_body() -> Outcome {
     let mut reply = String::new();
     stream.read_to_string(&mut reply)?;
     expect(&reply, "HTTP/1.1 400 ")
+}
+
+fn a_body_that_begins_with_head() -> Outcome {
+    let (_exam, server) = challenge(&[])?;
+    // `H` is no size of a chunk. The method is that of the head all the same.
+    let post =
+        b"POST /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nHEAD x";
+    let reply = exchange(server.addr(), post)?;
+    expect(&reply, "HTTP/1.1 400 ")?;
+    expect(&reply, "<h1>400 Bad Request</h1>")?;
+    // A wrong head gets no page if its method is HEAD.
+    let head = b"HEAD /hello HTTP/1.1\r\nHost : x\r\n\r\n";
+    let reply = exchange(server.addr(), head)?;
+    expect(&reply, "HTTP/1.1 400 ")?;
+    match reply.ends_with("\r\n\r\n") {
+        true => Ok(()),
+        false => Err(format!("a page in answer to HEAD: {reply}").into()),
+    }
 }
 
 fn says_continue() -> Outcome {

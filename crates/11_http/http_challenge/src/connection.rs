@@ -65,8 +65,9 @@ pub struct Connection {
     /// Answers that are not yet sent.
     waiting: String,
     page: String,
-    /// Whether the request being answered is HEAD, which gets no page.
-    is_head: bool,
+    /// Whether the request being answered is HEAD, which gets no page; `None` while its
+    /// head has not been parsed.
+    is_head: Option<bool>,
     clock: Clock,
 }
 
@@ -90,7 +91,7 @@ impl Connection {
             read_timeout: None,
             waiting: String::new(),
             page: String::new(),
-            is_head: false,
+            is_head: None,
             clock: Clock::default(),
         })
     }
@@ -126,7 +127,7 @@ impl Connection {
 
     /// Reads one request and answers it. Returns whether another may follow.
     fn exchange(&mut self) -> Result<bool, End> {
-        self.is_head = false;
+        self.is_head = None;
         let mut deadline = None;
         let (head, head_len) = loop {
             let unread = self.buf.get(self.start..self.end).unwrap_or_default();
@@ -144,7 +145,7 @@ impl Connection {
             "{} {} {} {}",
             self.peer_addr, head.method, head.path, answer.status
         ));
-        self.is_head = answer.is_head;
+        self.is_head = Some(answer.is_head);
         self.start += head_len;
 
         if expects_continue && answer.status != 200 {
@@ -263,7 +264,11 @@ impl Connection {
     /// Appends the last answer, about a request that nobody understands.
     fn refuse(&mut self, status: u16) {
         let unread = self.buf.get(self.start..self.end).unwrap_or_default();
-        let is_head = self.is_head || unread.trim_ascii_start().starts_with(b"HEAD ");
+        // A head that breaks a rule may still say its method. Behind a parsed head, what is
+        // unread is the body, which may begin with any word.
+        let is_head = self
+            .is_head
+            .unwrap_or_else(|| unread.trim_ascii_start().starts_with(b"HEAD "));
         let answer = Answer::error(status, is_head);
         answer.write(&mut self.waiting, self.clock.date(), &self.page);
         self.console
