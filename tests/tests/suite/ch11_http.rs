@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use grading::harness::{Exam, Program};
+use grading::harness::{Exam, Exit, Program};
 use libtest_mimic::{Failed, Trial};
 
 use crate::held::Held;
@@ -80,6 +80,12 @@ pub fn trials() -> Vec<Trial> {
         ),
         ("", "of_many_visitors_none_is_lost", many_visitors),
         ("", "few_descriptors_shed_and_recover", few_descriptors),
+        ("", "a_long_response_is_shown_whole", a_long_response),
+        (
+            "",
+            "a_line_without_an_end_is_shown_whole",
+            a_line_without_an_end,
+        ),
         ("", "config_server_survives_kills", survives_kills),
         ("", "a_full_config_line_is_refused", a_long_config_line),
         ("", "scripts_get_values_as_they_are", scripts_get_values),
@@ -791,6 +797,47 @@ fn few_descriptors() -> Outcome {
         }
     }
     Ok(())
+}
+
+// ------------------------------------------------------------------ the clients' ends
+
+/// Runs http_manual_client against a server that sends this body; returns the client when
+/// it has ended.
+fn shows(body: &[u8]) -> Result<Program, Failed> {
+    let exam = Exam::reference("http_manual_client")?;
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    let mut server = listener.accept()?;
+    server.read_until(b"\r\n\r\n")?;
+    let mut stream = server.stays_open()?;
+    stream.set_write_timeout(Some(Duration::from_secs(60)))?;
+    stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+    stream.write_all(body)?;
+    stream.shutdown(std::net::Shutdown::Both)?;
+    match client.wait_exit(Duration::from_secs(60))? {
+        Exit::Status(0) => Ok(client),
+        exit => Err(format!("{exit}: {}", client.errors()).into()),
+    }
+}
+
+fn a_long_response() -> Outcome {
+    let line = "x".repeat(1023) + "\n";
+    let body = line.repeat(17 * 1024) + "the end\n";
+    let client = shows(body.as_bytes())?;
+    let is_whole = client.printed_bytes() > body.len() as u64;
+    match is_whole && client.output().ends_with("x\nthe end\n") {
+        true => Ok(()),
+        false => Err(format!("it shows {} bytes", client.printed_bytes()).into()),
+    }
+}
+
+fn a_line_without_an_end() -> Outcome {
+    let body = "x".repeat(3_333_333) + "the end";
+    let client = shows(body.as_bytes())?;
+    match client.output().ends_with("xthe end\n") {
+        true => Ok(()),
+        false => Err(format!("it shows {} bytes", client.printed_bytes()).into()),
+    }
 }
 
 // ------------------------------------------------------------------ config_server

@@ -5,18 +5,19 @@
 //! Terminal 2:  cargo run -p http_manual_client -- --port 8000
 //! Lab sheet:   labs/11_http.md
 
-use std::io::{Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use labkit::{Endpoint, printable};
 
 /// A server that says nothing for this long has forgotten us.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
-/// The longest response that is shown, in bytes.
-const MAX_RESPONSE: u64 = 16 * 1024 * 1024;
+/// A longer line of the response is shown in pieces of so many bytes: a server chooses how
+/// long its lines are, and each stands in memory as a whole.
+const MAX_LINE: u64 = 1024 * 1024;
 
 /// Send one HTTP request by hand and print the whole response.
 #[derive(clap::Parser)]
@@ -69,24 +70,32 @@ fn talk(args: Args) -> anyhow::Result<()> {
         .write_all(request.as_bytes())
         .context("cannot send the request")?;
     println!("Sent HTTP request:");
-    print_lines(request.as_bytes());
+    print_lines(request.as_bytes()).context("cannot show the request")?;
 
-    // One read returns what has arrived so far; the response ends where the stream ends.
-    let mut response = Vec::new();
-    let received = stream.take(MAX_RESPONSE).read_to_end(&mut response);
     println!("Received HTTP response:");
-    print_lines(&response);
-    received.context("the response ended early")?;
-    if response.is_empty() {
-        bail!("the server closed the connection without a response");
-    }
+    let len = print_lines(BufReader::new(stream)).context("the response ended early")?;
+    ensure!(
+        len > 0,
+        "the server closed the connection without a response"
+    );
     Ok(())
 }
 
-/// Prints the lines of a message so that none of them can drive the terminal.
-fn print_lines(message: &[u8]) {
-    for line in message.split_inclusive(|&byte| byte == b'\n') {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
-        println!("{}", printable(line.strip_suffix(b"\r").unwrap_or(line)));
+/// Prints the lines of a message as they come, so that none of them can drive the
+/// terminal. Returns the length of the message in bytes.
+fn print_lines(mut message: impl BufRead) -> io::Result<usize> {
+    let mut len = 0;
+    loop {
+        // One read returns what has arrived so far; a response ends where the stream ends.
+        let mut line = Vec::new();
+        let received = message.by_ref().take(MAX_LINE).read_until(b'\n', &mut line);
+        if !line.is_empty() {
+            let line = line.strip_suffix(b"\n").unwrap_or(&line);
+            println!("{}", printable(line.strip_suffix(b"\r").unwrap_or(line)));
+        }
+        match received? {
+            0 => return Ok(len),
+            line_len => len += line_len,
+        }
     }
 }
