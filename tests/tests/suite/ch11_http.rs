@@ -86,6 +86,9 @@ pub fn trials() -> Vec<Trial> {
             "a_line_without_an_end_is_shown_whole",
             a_line_without_an_end,
         ),
+        #[cfg(target_os = "linux")]
+        ("", "max_time_covers_connecting", max_time_covers_connecting),
+        ("", "who_was_too_slow_is_said", who_was_too_slow),
         ("", "config_server_survives_kills", survives_kills),
         ("", "a_full_config_line_is_refused", a_long_config_line),
         ("", "scripts_get_values_as_they_are", scripts_get_values),
@@ -838,6 +841,55 @@ fn a_line_without_an_end() -> Outcome {
         true => Ok(()),
         false => Err(format!("it shows {} bytes", client.printed_bytes()).into()),
     }
+}
+
+/// Somebody listens and never accepts: when its queue is full, nobody else gets in.
+#[cfg(target_os = "linux")]
+fn max_time_covers_connecting() -> Outcome {
+    use socket2::{Domain, Socket, Type};
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+    listener.listen(1)?;
+    let addr = listener.local_addr()?.as_socket().unwrap();
+    let patience = Duration::from_millis(300);
+    let queue: Vec<TcpStream> =
+        std::iter::from_fn(|| TcpStream::connect_timeout(&addr, patience).ok())
+            .take(10)
+            .collect();
+    if queue.len() == 10 {
+        return Err("the queue does not fill".into());
+    }
+    let exam = Exam::reference("fetch_url")?;
+    let started = Instant::now();
+    let mut client = exam.tool(&["--max-time", "1", &format!("http://{addr}/")])?;
+    client.expect_exit(1)?;
+    expect(&client.errors(), &format!("cannot connect to {addr}"))?;
+    expect(&client.errors(), "longer than --max-time allows")?;
+    match started.elapsed() < Duration::from_secs(1) {
+        true => Err("it did not wait".into()),
+        false => Ok(()),
+    }
+}
+
+fn who_was_too_slow() -> Outcome {
+    let exam = Exam::reference("fetch_url")?;
+    let listener = exam.listener()?;
+    let url = format!("http://{}/", listener.addr());
+    for (option, reason) in [
+        ("--max-time", "the transfer took longer than --max-time"),
+        ("--timeout", "the server was silent for 1 s (--timeout)"),
+    ] {
+        let mut client = exam.tool(&[option, "1", &url])?;
+        let mut server = listener.accept()?;
+        server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello")?;
+        client.expect_exit(1)?;
+        let errors = client.errors();
+        expect(&errors, &format!("after 5 bytes of the body: {reason}"))?;
+        if errors.contains("firewall") {
+            return Err(errors.into());
+        }
+    }
+    Ok(())
 }
 
 // ------------------------------------------------------------------ config_server

@@ -26,6 +26,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_REDIRECTS: usize = 20;
 /// The most interim responses (1xx) before the real one.
 const MAX_INTERIM: usize = 20;
+/// What is said when the deadline is over.
+const TOO_LONG: &str = "the transfer took longer than --max-time allows";
 
 /// Fetch an http URL and write the body to standard output.
 #[derive(clap::Parser)]
@@ -67,11 +69,9 @@ fn fetch(args: Args) -> anyhow::Result<()> {
 
 /// Fetches a URL, and those to which the server sends us on.
 fn follow(mut url: Url, args: &Args, sink: Sink) -> anyhow::Result<()> {
-    let deadline = args
-        .max_time
-        .map(|time| Instant::now() + Duration::from_secs(time));
+    let patience = Patience::new(args);
     for _ in 0..=MAX_REDIRECTS {
-        match fetch_one(&url, args, deadline, sink)? {
+        match fetch_one(&url, args, patience, sink)? {
             None => return Ok(()),
             Some(location) => {
                 url = url.join(&location).with_context(|| {
@@ -87,19 +87,17 @@ fn follow(mut url: Url, args: &Args, sink: Sink) -> anyhow::Result<()> {
 fn fetch_one(
     url: &Url,
     args: &Args,
-    deadline: Option<Instant>,
+    patience: Patience,
     sink: Sink,
 ) -> anyhow::Result<Option<String>> {
-    let mut stream = connect(url)?;
-    let idle = Duration::from_secs(args.timeout);
-    stream.set_write_timeout(Some(idle))?;
+    let mut stream = connect(url, patience)?;
+    stream.set_write_timeout(Some(patience.limit(patience.idle)?))?;
     send_request(&mut stream, url, args.verbose)?;
 
     let mut input = Input {
         stream,
         received: Vec::new(),
-        idle,
-        deadline,
+        patience,
     };
     let head = read_head(&mut input, args, sink)?;
     match head.redirect() {
@@ -111,14 +109,55 @@ fn fetch_one(
     }
 }
 
-fn connect(url: &Url) -> anyhow::Result<TcpStream> {
+/// How long the server may take.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// How long it may be silent.
+    idle: Duration,
+    /// When the whole transfer has to be over.
+    deadline: Option<Instant>,
+}
+
+impl Patience {
+    /// The deadline runs from now on.
+    fn new(args: &Args) -> Self {
+        let max_time = args.max_time.map(Duration::from_secs);
+        Patience {
+            idle: Duration::from_secs(args.timeout),
+            deadline: max_time.map(|time| Instant::now() + time),
+        }
+    }
+
+    /// Returns how long one step may wait that takes at most `time` by itself: less if
+    /// the deadline comes before.
+    ///
+    /// # Errors
+    ///
+    /// When the deadline is over.
+    fn limit(self, time: Duration) -> anyhow::Result<Duration> {
+        let Some(deadline) = self.deadline else {
+            return Ok(time);
+        };
+        match deadline.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => bail!("{TOO_LONG}"),
+            left => Ok(left.min(time)),
+        }
+    }
+}
+
+fn connect(url: &Url, patience: Patience) -> anyhow::Result<TcpStream> {
+    // Not done here: std cannot end the look-up of a name before the system does.
     let addrs = (url.host.as_str(), url.port)
         .to_socket_addrs()
         .with_context(|| format!("cannot find the host {:?}", url.host))?;
     let mut failure = anyhow!("the host {:?} has no address", url.host);
     for addr in addrs {
-        match TcpStream::connect_timeout(&addr, CONNECT_TIMEOUT) {
+        let wait = patience.limit(CONNECT_TIMEOUT)?;
+        match TcpStream::connect_timeout(&addr, wait) {
             Ok(stream) => return Ok(stream),
+            Err(error) if is_timeout(&error) && wait < CONNECT_TIMEOUT => {
+                bail!("cannot connect to {addr}: {TOO_LONG}");
+            }
             Err(error) => {
                 failure = anyhow::Error::new(error)
                     .context(format!("cannot connect to {addr}"));
@@ -150,27 +189,25 @@ struct Input {
     stream: TcpStream,
     /// What has come and is not yet passed on.
     received: Vec<u8>,
-    /// How long the server may be silent.
-    idle: Duration,
-    /// When the whole transfer has to be over.
-    deadline: Option<Instant>,
+    patience: Patience,
 }
 
 impl Input {
     /// Reads once and appends to what has been received; returns false at the end.
     fn fill(&mut self) -> anyhow::Result<bool> {
-        let mut wait = self.idle;
-        if let Some(deadline) = self.deadline {
-            wait = wait.min(deadline.saturating_duration_since(Instant::now()));
-            if wait.is_zero() {
-                bail!("the transfer took longer than --max-time allows");
-            }
-        }
+        let idle = self.patience.idle;
+        let wait = self.patience.limit(idle)?;
         self.stream.set_read_timeout(Some(wait))?;
         let mut buf = [0; 16 * 1024];
         let len = loop {
             match self.stream.read(&mut buf) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Not passed on as a timeout, whose hint is about a wrong host or port: the
+                // server is there, and whose patience ended is known.
+                Err(error) if is_timeout(&error) && wait < idle => bail!("{TOO_LONG}"),
+                Err(error) if is_timeout(&error) => {
+                    bail!("the server was silent for {} s (--timeout)", idle.as_secs())
+                }
                 read => break read.context("cannot read the response")?,
             }
         };
@@ -178,6 +215,14 @@ impl Input {
             .extend_from_slice(buf.get(..len).unwrap_or_default());
         Ok(len > 0)
     }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    // Unix says "would block" where Windows says "timed out".
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
 }
 
 /// Reads the head of the response; interim ones (100 to 199) before it are skipped.
