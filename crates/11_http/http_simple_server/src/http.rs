@@ -7,23 +7,42 @@ pub const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/
 /// Tells whether these bytes are one request to the end: a head, and no body after it.
 pub fn is_whole_request(received: &[u8]) -> bool {
     // Other methods than these two may have a body, which may still be on its way.
-    let has_no_body = received.starts_with(b"GET ") || received.starts_with(b"HEAD ");
+    let request = after_empty_line(received);
+    let has_no_body = request.starts_with(b"GET ") || request.starts_with(b"HEAD ");
     has_no_body && head_len(received) == Some(received.len())
 }
 
 /// Returns the length of the head in bytes; `None` while its end has not come.
 ///
-/// It ends with the first blank line, which belongs to it (RFC 9112 §2.1).
+/// It ends with the first blank line, which belongs to it (RFC 9112 §2.1). A line may end
+/// with LF alone, as a person types it (§2.2): a connection has one request here, so no
+/// second one can hide behind a head that somebody else would end elsewhere.
 pub fn head_len(received: &[u8]) -> Option<usize> {
-    let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
-    Some(end + 4)
+    let head = after_empty_line(received);
+    let mut len = received.len() - head.len();
+    for line in head.split_inclusive(|&byte| byte == b'\n') {
+        len += line.len();
+        if matches!(line, b"\r\n" | b"\n") {
+            return Some(len);
+        }
+    }
+    None
+}
+
+/// Skips one empty line: some clients send it before a request (RFC 9112 §2.2).
+fn after_empty_line(received: &[u8]) -> &[u8] {
+    match received {
+        [b'\r', b'\n', rest @ ..] | [b'\n', rest @ ..] => rest,
+        _ => received,
+    }
 }
 
 /// Returns the request line without its end: method, target and version, a space between
 /// them (RFC 9112 §3). `None` if that is not what stands there, or the head is not whole.
 pub fn request_line(received: &[u8]) -> Option<&[u8]> {
     head_len(received)?;
-    let line = received.split(|&byte| byte == b'\n').next()?;
+    let head = after_empty_line(received);
+    let line = head.split(|&byte| byte == b'\n').next()?;
     let line = line.trim_ascii_end();
     let parts = line.split(|&byte| byte == b' ').count();
     (parts == 3).then_some(line)
@@ -60,6 +79,27 @@ mod tests {
         assert_eq!(head_len(b"GET / HTTP/1.1\r\n\r\nbody\r\n\r\n"), Some(18));
         assert_eq!(head_len(b"GET / HTTP/1.1\r\n\r"), None);
         assert_eq!(head_len(b""), None);
+    }
+
+    #[test]
+    fn a_line_may_end_with_lf_alone() {
+        let request = b"GET / HTTP/1.0\nHost: a\n\n";
+        assert_eq!(head_len(request), Some(24));
+        assert!(is_whole_request(request));
+        assert_eq!(request_line(request), Some(&b"GET / HTTP/1.0"[..]));
+        assert_eq!(head_len(b"GET / HTTP/1.0\r\n\n"), Some(17));
+        assert_eq!(head_len(b"GET / HTTP/1.0\n\r"), None);
+    }
+
+    #[test]
+    fn an_empty_line_before_the_request_is_skipped() {
+        for request in [&b"\r\nGET / HTTP/1.1\r\n\r\n"[..], b"\nGET / HTTP/1.1\n\n"] {
+            assert!(is_whole_request(request));
+            assert_eq!(request_line(request), Some(&b"GET / HTTP/1.1"[..]));
+        }
+        assert_eq!(head_len(b"\r"), None);
+        assert_eq!(head_len(b"\r\n"), None);
+        assert_eq!(request_line(b"\r\n\r\n"), None);
     }
 
     #[test]
