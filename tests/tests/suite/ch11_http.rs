@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use grading::harness::{Exam, Exit, Program};
+use grading::harness::{Exam, Exit, Listener, Program};
 use libtest_mimic::{Failed, Trial};
 
 use crate::held::Held;
@@ -89,6 +89,15 @@ pub fn trials() -> Vec<Trial> {
         #[cfg(target_os = "linux")]
         ("", "max_time_covers_connecting", max_time_covers_connecting),
         ("", "who_was_too_slow_is_said", who_was_too_slow),
+        #[cfg(unix)]
+        ("", "nothing_half_is_left_of_a_download", nothing_half_left),
+        #[cfg(unix)]
+        (
+            "",
+            "a_download_keeps_permissions_and_links",
+            keeps_permissions_and_links,
+        ),
+        ("", "a_download_to_minus_goes_to_stdout", to_stdout),
         ("", "config_server_survives_kills", survives_kills),
         ("", "a_full_config_line_is_refused", a_long_config_line),
         ("", "scripts_get_values_as_they_are", scripts_get_values),
@@ -890,6 +899,88 @@ fn who_was_too_slow() -> Outcome {
         }
     }
     Ok(())
+}
+
+/// Answers one request with these bytes.
+fn answer(listener: &Listener, body: &str) -> Outcome {
+    let mut server = listener.accept()?;
+    server.read_until(b"\r\n\r\n")?;
+    let length = body.len();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+    server.send(head + body)?;
+    Ok(())
+}
+
+#[cfg(unix)]
+fn nothing_half_left() -> Outcome {
+    let exam = Exam::reference("fetch_url")?;
+    let listener = exam.listener()?;
+    let url = format!("http://{}/", listener.addr());
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("file");
+    std::fs::write(&file, "before")?;
+    for is_ctrl_c in [true, false] {
+        let mut client = exam.tool(&["-v", "-o", &file.display().to_string(), &url])?;
+        let mut server = listener.accept()?;
+        server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello")?;
+        client.wait_for_output("< Content-Length: 9")?;
+        match is_ctrl_c {
+            true => client.interrupt(),
+            false => client.terminate(),
+        }
+        client.expect_exit(1)?;
+        expect(&client.errors(), "error: interrupted")?;
+        let names: Vec<_> = std::fs::read_dir(folder.path())?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<Result<_, _>>()?;
+        if names != ["file"] || std::fs::read(&file)? != b"before" {
+            return Err(format!("{names:?} are left").into());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn keeps_permissions_and_links() -> Outcome {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let exam = Exam::reference("fetch_url")?;
+    let listener = exam.listener()?;
+    let url = format!("http://{}/", listener.addr());
+    let folder = tempfile::tempdir()?;
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("sub"))?;
+    std::fs::write(at("sub/private"), "before")?;
+    std::fs::set_permissions(at("sub/private"), std::fs::Permissions::from_mode(0o600))?;
+    symlink("sub/private", at("link"))?;
+    symlink("sub/new", at("dangling"))?;
+    for (name, target) in [("link", "sub/private"), ("dangling", "sub/new")] {
+        let mut client = exam.tool(&["-o", &at(name).display().to_string(), &url])?;
+        answer(&listener, "after")?;
+        client.expect_exit(0)?;
+        let is_link = std::fs::symlink_metadata(at(name))?.is_symlink();
+        let content = std::fs::read_to_string(at(target))?;
+        if !is_link || content != "after" {
+            return Err(format!("{name} is a link: {is_link}; {content}").into());
+        }
+    }
+    let mode = std::fs::metadata(at("sub/private"))?.permissions().mode() & 0o777;
+    match mode {
+        0o600 => Ok(()),
+        mode => Err(format!("the mode is now {mode:o}").into()),
+    }
+}
+
+fn to_stdout() -> Outcome {
+    let exam = Exam::reference("fetch_url")?;
+    let listener = exam.listener()?;
+    let mut client = exam.tool(&["-o", "-", &format!("http://{}/", listener.addr())])?;
+    answer(&listener, "the page")?;
+    client.expect_exit(0)?;
+    expect(&client.output(), "the page")?;
+    match exam.dir().join("-").exists() {
+        true => Err("there is a file named -".into()),
+        false => Ok(()),
+    }
 }
 
 // ------------------------------------------------------------------ config_server

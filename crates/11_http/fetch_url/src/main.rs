@@ -41,7 +41,7 @@ struct Args {
     /// Show the heads of request and response on standard error
     #[arg(short, long)]
     verbose: bool,
-    /// Write to this file; it appears only when everything has come
+    /// Write to this file, which changes only when everything has come; - is stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Follow redirects

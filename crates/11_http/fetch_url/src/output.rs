@@ -3,8 +3,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
-use std::process;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
+use std::{process, thread};
 
 use anyhow::{Context, anyhow};
 use labkit::{printable, reason};
@@ -12,7 +13,8 @@ use labkit::{printable, reason};
 /// Receives the bytes of the output, piece by piece.
 pub type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> anyhow::Result<()>;
 
-/// Lets `fill` write to the file at `path`, or to standard output without one.
+/// Lets `fill` write to the file at `path`, or to standard output without one, or with
+/// `-` as is the habit of Unix.
 ///
 /// # Errors
 ///
@@ -21,7 +23,7 @@ pub fn write(
     path: Option<&Path>,
     fill: impl FnOnce(Sink) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    if let Some(path) = path {
+    if let Some(path) = path.filter(|path| *path != Path::new("-")) {
         return write_file(path, |file| {
             fill(&mut |bytes| {
                 let written = file.write_all(bytes);
@@ -43,8 +45,8 @@ pub fn write(
     })
 }
 
-/// Writes a new file beside `path` and moves it there when it is complete: whatever
-/// happens, `path` is either as before or whole.
+/// Writes a new file beside the one at `path` and moves it there when it is complete:
+/// whatever happens, `path` is either as before or whole.
 fn write_file(
     path: &Path,
     fill: impl FnOnce(&mut File) -> anyhow::Result<()>,
@@ -54,21 +56,60 @@ fn write_file(
     if fs::metadata(path).is_ok_and(|it| !it.is_file()) {
         return fill(&mut File::create(path).map_err(cannot)?);
     }
-    let name = path
+    let target = behind_links(path);
+    let name = target
         .file_name()
         .with_context(|| format!("{path:?} is no file name"))?;
     let mut part_name = name.to_owned();
     part_name.push(format!(".{}.part", process::id()));
-    let part = path.with_file_name(part_name);
-    let mut file = File::create_new(&part).map_err(cannot)?;
+    let part = target.with_file_name(part_name);
+    let interrupted = labkit::ctrl_c()?; // First: from here on, what is created is removed.
+    let mut file = create_like(&target, &part).map_err(cannot)?;
+    remove_when(interrupted, part.clone());
     let result = fill(&mut file).and_then(|()| {
         file.sync_all().map_err(cannot)?;
-        fs::rename(&part, path).map_err(cannot)
+        fs::rename(&part, &target).map_err(cannot)
     });
     if result.is_err() {
         let _ = fs::remove_file(&part);
     }
     result
+}
+
+/// Follows symbolic links: a file moved to the place of one would replace the link, and
+/// not what it leads to. That need not exist yet.
+fn behind_links(path: &Path) -> PathBuf {
+    let mut target = path.to_owned();
+    // Linux follows as many (path_resolution(7)); links in a circle have no end.
+    for _ in 0..40 {
+        match fs::read_link(&target) {
+            // Relative to the link's own folder; an absolute path replaces the whole.
+            Ok(link) => target = target.with_file_name(link),
+            Err(_) => break,
+        }
+    }
+    target
+}
+
+/// Creates a file with the permissions of the one that it is to replace, if that is there.
+fn create_like(target: &Path, part: &Path) -> io::Result<File> {
+    let file = File::create_new(part)?;
+    // Before the first byte: whoever may not read the old content must not read the new.
+    if let Ok(metadata) = fs::metadata(target) {
+        file.set_permissions(metadata.permissions())?;
+    }
+    Ok(file)
+}
+
+/// Lets Ctrl-C end the program with nothing half left.
+fn remove_when(interrupted: Receiver<()>, part: PathBuf) {
+    thread::spawn(move || {
+        if interrupted.recv().is_ok() {
+            let _ = fs::remove_file(&part);
+            eprintln!("error: interrupted before everything had come");
+            process::exit(1);
+        }
+    });
 }
 
 /// Shows a head on stderr, each line marked with its direction.
