@@ -80,6 +80,7 @@ pub fn trials() -> Vec<Trial> {
         ),
         ("", "of_many_visitors_none_is_lost", many_visitors),
         ("", "few_descriptors_shed_and_recover", few_descriptors),
+        ("", "one_client_too_many_learns_it", one_client_too_many),
         ("", "a_long_response_is_shown_whole", a_long_response),
         (
             "",
@@ -807,6 +808,24 @@ fn few_descriptors() -> Outcome {
             }
             thread::sleep(Duration::from_millis(50));
         }
+    }
+    Ok(())
+}
+
+fn one_client_too_many() -> Outcome {
+    let (_exam, server) = challenge(&["--max-clients", "1"])?;
+    let mut first = connect(server.addr())?;
+    first.write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")?;
+    first.read_exact(&mut [0])?; // So it has its place.
+    // More than the buffers of both sides take: it is on its way when the reply comes.
+    let body = "x".repeat(8_000_000);
+    let length = body.len();
+    let request =
+        format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}");
+    for _ in 0..5 {
+        let reply = exchange(server.addr(), request.as_bytes())?;
+        expect(&reply, "HTTP/1.1 503 Service Unavailable\r\n")?;
+        expect(&reply, "come again in a moment")?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@
 mod connection;
 
 use std::io::Write;
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -19,10 +19,7 @@ use std::time::Duration;
 use anyhow::Context;
 use connection::{Connection, Patience};
 use http_challenge::response::{self, Answer, Clock};
-use labkit::{Console, Endpoint, Overload, Slots};
-
-/// Clients at a time: each has a thread, and browsers keep theirs for a while.
-const MAX_CLIENTS: usize = 2048;
+use labkit::{Closer, Console, Endpoint, Overload, Slots};
 
 /// Answer HTTP requests with a page that shows what was asked.
 #[derive(clap::Parser)]
@@ -41,6 +38,9 @@ struct Args {
     /// Seconds within which the body of a request must arrive
     #[arg(long, default_value_t = 30, value_parser = labkit::seconds())]
     body_timeout: u64,
+    /// Clients at a time: each has a thread, and browsers keep theirs for a while
+    #[arg(long, default_value_t = 2048)]
+    max_clients: usize,
 }
 
 fn main() -> ExitCode {
@@ -51,26 +51,27 @@ fn serve(args: Args) -> anyhow::Result<()> {
     let interrupted = labkit::ctrl_c()?;
     let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
+    let closer = Closer::new().context("cannot start a thread")?;
     println!(
         "HTTP Server running on http://{}\nPress Ctrl+C to stop",
         listener.local_addr()?
     );
 
-    thread::spawn(move || accept_loop(&listener, &args));
+    thread::spawn(move || accept_loop(&listener, &closer, &args));
     interrupted.recv()?;
     println!("Server shutting down");
     Ok(())
 }
 
 /// Gives every client a thread: with keep-alive it may stay for long.
-fn accept_loop(listener: &TcpListener, args: &Args) {
+fn accept_loop(listener: &TcpListener, closer: &Closer, args: &Args) {
     let patience = Patience {
         idle: Duration::from_secs(args.idle_timeout),
         head: Duration::from_secs(args.head_timeout),
         body: Duration::from_secs(args.body_timeout),
     };
     let console = args.console;
-    let slots = Slots::new(MAX_CLIENTS);
+    let slots = Slots::new(args.max_clients);
     let mut overload = Overload::new(listener);
     loop {
         let (stream, peer_addr) = match listener.accept() {
@@ -81,7 +82,7 @@ fn accept_loop(listener: &TcpListener, args: &Args) {
             }
         };
         let Some(slot) = slots.take() else {
-            turn_away(&stream);
+            turn_away(stream, closer);
             continue;
         };
         let serve_client = move || {
@@ -100,11 +101,13 @@ fn accept_loop(listener: &TcpListener, args: &Args) {
 }
 
 /// Tells a client that there is no room for it (RFC 9110 §15.6.4), without waiting.
-fn turn_away(mut stream: &TcpStream) {
+fn turn_away(mut stream: TcpStream, closer: &Closer) {
     let (mut page, mut reply) = (String::new(), String::new());
     response::error_page(&mut page, 503, "Too many clients: come again in a moment.");
     Answer::error(503, false).write(&mut reply, Clock::default().date(), &page);
     // A new connection's send buffer has room for this: the write does not block.
     let _ = stream.write_all(reply.as_bytes());
-    let _ = stream.shutdown(Shutdown::Write);
+    // Its request, unread, would turn the reply into a reset. Where more clients come than
+    // the closer has places for, the reply may be lost; they are gone all the same.
+    closer.close(stream);
 }
