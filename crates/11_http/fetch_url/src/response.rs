@@ -12,7 +12,7 @@ const MAX_CHUNK_LINE: usize = 8 * 1024;
 pub struct Head {
     /// The status code, 100 to 999.
     pub status: u16,
-    /// Names and trimmed values in the order of their arrival.
+    /// Names and trimmed values in the order of their arrival; a byte beyond ASCII as `%E4`.
     pub fields: Vec<(String, String)>,
 }
 
@@ -79,7 +79,7 @@ impl Head {
             let Some(line) = line.strip_suffix(b"\n") else {
                 break; // Its end has not come yet.
             };
-            let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+            let line = ascii(line.strip_suffix(b"\r").unwrap_or(line));
             match &mut head {
                 None => {
                     let status = parse_status_line(&line)?;
@@ -154,6 +154,21 @@ impl Head {
         }
         Ok(length.map_or(Framing::UntilClose, Framing::Length))
     }
+}
+
+/// Returns a line as text, each byte beyond ASCII as in a URL: `%E4` (RFC 3986 §2.1).
+///
+/// RFC 9110 §5.5 gives such bytes no meaning, but in a Location the server wants them back
+/// as they are, in whatever encoding that was.
+fn ascii(line: &[u8]) -> String {
+    let mut text = String::with_capacity(line.len());
+    for &byte in line {
+        match byte.is_ascii() {
+            true => text.push(char::from(byte)),
+            false => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
 }
 
 /// RFC 9112 §4: `HTTP/1.x`, a space, three digits, perhaps a space and a phrase.
@@ -342,6 +357,9 @@ mod tests {
         };
         let found = redirect("HTTP/1.1 302 Found\r\nLocation: /there\r\n\r\n");
         assert_eq!(found.as_deref(), Some("/there"));
+        let raw = b"HTTP/1.1 302 Found\r\nLocation: /echo?\xe4\r\n\r\n";
+        let (head, _) = Head::parse(raw).unwrap().unwrap();
+        assert_eq!(head.redirect(), Some("/echo?%E4"));
         let created = "HTTP/1.1 201 Created\r\nLocation: /there\r\n\r\n";
         assert_eq!(redirect(created), None);
         assert_eq!(redirect("HTTP/1.1 301 Moved\r\n\r\n"), None);

@@ -138,20 +138,26 @@ fn parse_authority(authority: &str) -> Result<(String, u16), UrlError> {
 }
 
 /// Returns what follows the authority as a request target: no fragment (it stays with
-/// the reader, RFC 9110 §4.2.5), at least a slash, ASCII alone.
+/// the reader, RFC 9110 §4.2.5), at least a slash, no dot segments, ASCII alone.
 fn request_target(text: &str) -> String {
     let text = text.split('#').next().unwrap_or_default();
+    let (path, query) = split_query(text);
     let mut target = String::with_capacity(text.len() + 1);
-    if !text.starts_with('/') {
-        target.push('/');
+    push_encoded(&mut target, &remove_dot_segments(path));
+    if let Some(query) = query {
+        target.push('?');
+        push_encoded(&mut target, query);
     }
+    target
+}
+
+fn push_encoded(target: &mut String, text: &str) {
     for byte in text.bytes() {
         match byte {
             b'!'..=b'~' => target.push(char::from(byte)),
             _ => target.push_str(&format!("%{byte:02X}")),
         }
     }
-    target
 }
 
 impl Url {
@@ -207,10 +213,9 @@ impl Url {
                         format!("{}{path}", folder.unwrap_or("/"))
                     }
                 };
-                let path = remove_dot_segments(&merged);
                 match query {
-                    Some(query) => format!("{path}?{query}"),
-                    None => path,
+                    Some(query) => format!("{merged}?{query}"),
+                    None => merged,
                 }
             }
         };
@@ -274,6 +279,8 @@ mod tests {
             ("127.0.0.1:8000", "127.0.0.1", 8000, "/"),
             ("h/a:b", "h", 80, "/a:b"),
             ("http://h/é", "h", 80, "/%C3%A9"),
+            ("http://h/a/../echo", "h", 80, "/echo"),
+            ("h/./a/..?b/../c#d", "h", 80, "/?b/../c"),
         ] {
             let url = url(text);
             assert_eq!(
@@ -347,6 +354,8 @@ mod tests {
             );
         }
         assert_eq!(base.join("//g:81/x").unwrap(), url("http://g:81/x"));
+        assert_eq!(base.join("//g/a/../b").unwrap().target, "/b");
+        assert_eq!(base.join("http://g/a/./b").unwrap().target, "/a/b");
         assert_eq!(base.join("g h").unwrap().target, "/b/c/g%20h");
         assert_eq!(base.join("http://g/h i").unwrap().target, "/h%20i");
         assert_eq!(base.join("//g h/"), Err(UrlError::Host));
