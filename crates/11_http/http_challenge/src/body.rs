@@ -29,6 +29,10 @@ enum State {
     ExtensionName { size: u64 },
     /// A chunk extension, which is ignored (RFC 9112 §7.1.1).
     Extension { size: u64 },
+    /// A quoted string in a chunk extension, which must end before the line does.
+    Quoted { size: u64 },
+    /// The byte after a backslash in a quoted string (RFC 9110 §5.6.4).
+    QuotedPair { size: u64 },
     /// The LF after a chunk size.
     SizeLf { size: u64 },
     /// Data of a chunk, of which this many bytes are left.
@@ -138,7 +142,23 @@ impl BodyReader {
                 self.state
             }
             (ExtensionName { size }, byte) if is_token_char(byte) => Extension { size },
-            (Extension { .. }, byte) if is_value_char(byte) => {
+            (Extension { size }, b'"') => {
+                self.count_extra()?;
+                Quoted { size }
+            }
+            (Quoted { size }, b'"') => {
+                self.count_extra()?;
+                Extension { size }
+            }
+            (Quoted { size }, b'\\') => {
+                self.count_extra()?;
+                QuotedPair { size }
+            }
+            (QuotedPair { size }, byte) if is_value_char(byte) => {
+                self.count_extra()?;
+                Quoted { size }
+            }
+            (Extension { .. } | Quoted { .. }, byte) if is_value_char(byte) => {
                 self.count_extra()?;
                 self.state
             }
@@ -152,6 +172,8 @@ impl BodyReader {
                 | BeforeExtension { .. }
                 | ExtensionName { .. }
                 | Extension { .. }
+                | Quoted { .. }
+                | QuotedPair { .. }
                 | SizeLf { .. },
                 _,
             ) => {

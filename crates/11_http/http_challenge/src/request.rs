@@ -502,10 +502,13 @@ impl<'a> Fields<'a> {
                 self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
             }
         } else if is("Expect") && !is_http_1_0 {
-            // RFC 9110 §10.1.1: an expectation in HTTP/1.0 is ignored.
-            match value.eq_ignore_ascii_case(b"100-continue") {
-                true => self.expects_continue = true,
-                false => self.expects_something_else = true,
+            // RFC 9110 §10.1.1: an expectation in HTTP/1.0 is ignored. It is a list, whose
+            // empty elements mean nothing (§5.6.1.2).
+            for expectation in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
+                match expectation.eq_ignore_ascii_case(b"100-continue") {
+                    true => self.expects_continue = true,
+                    false => self.expects_something_else |= !expectation.is_empty(),
+                }
             }
         }
         Ok(())

@@ -78,6 +78,7 @@ fn fragment() -> impl Strategy<Value = Vec<u8>> {
         b"hello",
         b"5\r\nhello\r\n",
         b"A;x=y\r\n0123456789\r\n",
+        b"5;x=\"\\\"\"\r\nhello\r\n",
         b"0\r\n",
         b"0\r\n\r\n",
         b"X-Trailer: 1\r\n",
@@ -240,6 +241,8 @@ fn field_lines_that_break_the_grammar() {
         ("Transfer-Encoding: , chunked\r\n", TransferEncoding),
         ("Transfer-Encoding: gzip, chunked\r\n", UnknownCoding),
         ("Expect: magic\r\n", Expectation),
+        ("Expect: 100-continue, magic\r\n", Expectation),
+        ("Expect: 100-continue;q=1\r\n", Expectation),
     ];
     for (fields, error) in cases {
         assert_eq!(error_of(&with_fields(fields)), Some(*error), "{fields:?}");
@@ -321,6 +324,21 @@ fn who_stays_connected() {
 }
 
 #[test]
+fn who_waits_for_100_continue() {
+    for (field, expects_continue) in [
+        ("", false),
+        ("Expect:\r\n", false),
+        ("Expect: 100-Continue\r\n", true),
+        ("Expect: 100-continue, 100-continue\r\n", true),
+        ("Expect: , 100-continue ,\r\n", true),
+    ] {
+        let head = with_fields(field);
+        let (parsed, _) = parse(&head).unwrap().unwrap();
+        assert_eq!(parsed.expects_continue, expects_continue, "{field:?}");
+    }
+}
+
+#[test]
 fn chunks_that_break_the_grammar() {
     use RequestError::*;
     let head = with_fields("Transfer-Encoding: chunked\r\n");
@@ -338,6 +356,9 @@ fn chunks_that_break_the_grammar() {
         ("5;a\n", ChunkSize),
         ("5;\r\n", ChunkSize),
         ("5;=a\r\n", ChunkSize),
+        ("5;a=\"\r\n", ChunkSize),
+        ("5;a=\"b\\\"\r\n", ChunkSize),
+        ("5;a=\"b\"\"\r\n", ChunkSize),
         ("5\rx", ChunkSize),
         ("10000000000000005\r\n", ChunkSize),
         ("ffffffffffffffff\r\n", BodyTooLarge),
@@ -360,6 +381,7 @@ fn chunks_that_break_the_grammar() {
     for body in [
         "0\r\n\r\n",
         "5 ;a=\"b c\"\r\nhello\r\n00\r\nA: b\r\nC:\r\n\r\n",
+        "5;a=\"\\\"\\\\\";b=\"\"\r\nhello\r\n0\r\n\r\n",
     ] {
         let stream = [&head[..], body.as_bytes(), b"GET /2 HTTP/1.0\r\n\r\n"].concat();
         let reading = read([&stream[..]]);
