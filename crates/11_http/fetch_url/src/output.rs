@@ -2,7 +2,7 @@
 //! And where heads are shown: on standard error.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::{process, thread};
@@ -37,10 +37,9 @@ pub fn write(
         // Not an io::Error: its hint would be about the network.
         let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
         written.map_err(|error| {
-            anyhow!(
-                "cannot write to stdout: {}. Its reader has gone",
-                reason(&error)
-            )
+            let gone = error.kind() == ErrorKind::BrokenPipe;
+            let hint = if gone { ". Its reader has gone" } else { "" };
+            anyhow!("cannot write to stdout: {}{hint}", reason(&error))
         })
     })
 }
