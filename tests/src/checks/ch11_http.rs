@@ -1,5 +1,8 @@
 //! Chapter 11: what the HTTP programs and the configuration challenge must do.
 
+use std::time::Instant;
+
+use super::common;
 use crate::harness::prelude::*;
 
 mod challenge;
@@ -43,6 +46,12 @@ impl Response {
             .iter()
             .find(named)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// It says that the connection stays open, which it need not say in HTTP/1.1.
+    fn promises_to_stay(&self) -> bool {
+        self.field("Connection")
+            .is_some_and(|options| options.eq_ignore_ascii_case("keep-alive"))
     }
 
     /// The body with its markup's escapes undone, however they are written.
@@ -247,6 +256,19 @@ fn ask(server: &Program, request: impl AsRef<[u8]>) -> Result<Response, Stop> {
     read_response(&mut client, request.as_ref().starts_with(b"HEAD "))
 }
 
+/// Waits for the client's connection; `None` when it ends without one.
+fn connected(listener: &Listener, client: &mut Program) -> Result<Option<Conn>, Stop> {
+    let give_up = Instant::now() + Duration::from_secs(15);
+    loop {
+        match listener.accept_within(Duration::from_millis(100)) {
+            Ok(conn) => return Ok(Some(conn)),
+            Err(stop) if Instant::now() >= give_up => return Err(stop),
+            Err(_) if !client.runs()? => return Ok(None),
+            Err(_) => {}
+        }
+    }
+}
+
 fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: Checker/1.0\r\n\r\n")
 }
@@ -293,6 +315,27 @@ fn survives_malformed_requests(exam: &mut Exam) -> Verdict {
         probe(&server, "after")?;
     }
     Ok(())
+}
+
+/// A crowd is answered, and it leaves neither threads nor sockets behind; nor do clients
+/// that are refused (C9).
+fn answers_a_crowd(exam: &mut Exam, visit: common::Probe) -> Verdict {
+    const REFUSED: usize = 16;
+    common::answers_a_crowd(exam, visit)?;
+    common::returns_what_clients_used(exam, probe)?;
+    let server = exam.server()?;
+    probe(&server, "before")?;
+    let before = server.open_files();
+    for _ in 0..REFUSED {
+        // Whether it lives on is another check.
+        let Ok(mut client) = server.connect() else {
+            return Ok(());
+        };
+        client.send_anyway("GARBAGE\r\n\r\n");
+        client.read_some(Duration::from_millis(100));
+    }
+    let visits = format!("{REFUSED} malformed requests");
+    common::settles_after(&visits, "open descriptors", before, || server.open_files())
 }
 
 fn answers_a_request_of_1024_bytes(exam: &mut Exam) -> Verdict {

@@ -465,6 +465,16 @@ pub fn settles(
     before: Option<usize>,
     count: impl Fn() -> Option<usize>,
 ) -> Verdict {
+    settles_after("300 clients", what, before, count)
+}
+
+/// The same after other `visits`.
+pub fn settles_after(
+    visits: &str,
+    what: &str,
+    before: Option<usize>,
+    count: impl Fn() -> Option<usize>,
+) -> Verdict {
     const A_FEW: usize = 8;
     let give_up = Instant::now() + Duration::from_secs(5);
     loop {
@@ -476,7 +486,7 @@ pub fn settles(
             return Ok(());
         }
         if Instant::now() > give_up {
-            let expected = format!("about {before} {what}, as before 300 clients came");
+            let expected = format!("about {before} {what}, as before {visits} came");
             let got = format!("{now} after they have left");
             return Err(Failure::new(expected, got)
                 .cause("what a client used is not given back when it leaves")
@@ -555,6 +565,16 @@ pub fn shuts_down_on_ctrl_c(exam: &mut Exam, text: &str) -> Verdict {
         }
     }
     Ok(())
+}
+
+/// Ctrl-C ends it when its client has left; its words and its status are free (F21).
+///
+/// Declare it with `.timing()`.
+pub fn ends_on_ctrl_c(exam: &mut Exam, probe: Probe) -> Verdict {
+    let mut server = exam.server()?;
+    probe(&server, &exam.word(8))?;
+    server.interrupt();
+    server.wait_exit(Duration::from_secs(5)).map(drop)
 }
 
 /// A client whose server is not there says so without a panic (C14); its status is 1, or

@@ -12,9 +12,13 @@ LOCK = threading.Lock()
 visitors = 0
 
 
-def next_number(target):
+def next_number(method, target):
     global visitors
     if BUG == "counts_no_icon" and target == b"/favicon.ico":
+        return visitors
+    if BUG == "counts_gets" and method != b"GET":
+        return visitors
+    if BUG == "counts_pages" and method == b"HEAD":
         return visitors
     if BUG == "race":
         number = visitors + 1
@@ -33,7 +37,8 @@ def next_number(target):
 def serve(conn):
     buf = b""
     try:
-        while b"\r\n\r\n" not in buf or BUG in ("to_eof", "short_read"):
+        end = b"\r\n" if BUG == "first_line" else b"\r\n\r\n"
+        while end not in buf or BUG in ("to_eof", "short_read"):
             if len(buf) > 65536:
                 return
             data = conn.recv(1024)
@@ -58,7 +63,7 @@ def serve(conn):
             return
         if BUG == "http11_only" and not words[-1].endswith(b"1.1"):
             return
-        number = next_number(words[1] if len(words) > 1 else b"")
+        number = next_number(words[0], words[1] if len(words) > 1 else b"")
         page = (
             "<html><h1>Hello from a Socket!</h1>\n"
             f"<p>You are visitor #{number}</p></html>"
@@ -107,7 +112,12 @@ except OSError as error:
     sys.exit(f"cannot listen: {error}")
 listener.listen(128)
 while True:
-    connection, _ = listener.accept()
+    try:
+        connection, _ = listener.accept()
+    except KeyboardInterrupt:
+        if BUG == "ignores_ctrl_c":
+            continue
+        break
     if BUG == "one_thread":
         serve(connection)
     else:

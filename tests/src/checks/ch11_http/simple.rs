@@ -2,7 +2,6 @@
 
 use std::thread;
 
-use super::super::common;
 use super::*;
 
 /// The checks of http_simple_server.
@@ -159,6 +158,24 @@ pub fn checks() -> Vec<Check> {
         ])
         .by_hand("curl -I http://127.0.0.1:8000/"),
         Check::new(
+            "http_simple_server.counts_every_method",
+            "counts POST and HEAD as it counts GET",
+            counts_every_method,
+        )
+        .needs(&[
+            "http_simple_server.counts_requests",
+            "http_simple_server.answers_any_path_and_method",
+            "http_simple_server.head_has_no_body",
+        ])
+        .sheet(SIMPLE)
+        .hints(&[
+            "Which number does curl show after curl -I, and after curl -d x=1?",
+            "A request counts when its request line has been read, whatever stands there.",
+            "Add 1 in one place, behind the read and in front of the first if that looks at \
+             the method. HEAD has a number too, although nobody sees it.",
+        ])
+        .by_hand("curl -s -o /dev/null -I http://127.0.0.1:8000/; curl -d x=1 http://127.0.0.1:8000/; curl http://127.0.0.1:8000/"),
+        Check::new(
             "http_simple_server.serves_beside_idle_connections",
             "serves a visitor while eight other connections are silent",
             serves_beside_idle_connections,
@@ -241,10 +258,7 @@ pub fn checks() -> Vec<Check> {
         Check::new(
             "http_simple_server.answers_a_crowd",
             "answers 200 clients, 20 at a time, and gives back what they used",
-            |exam| {
-                common::answers_a_crowd(exam, probe)?;
-                common::returns_what_clients_used(exam, probe)
-            },
+            |exam| answers_a_crowd(exam, probe),
         )
         .deadline(Duration::from_secs(90))
         .needs(&["http_simple_server.sends_the_page"])
@@ -285,6 +299,22 @@ pub fn checks() -> Vec<Check> {
              TcpListener::bind of Rust does that for you on Unix.",
         ])
         .by_hand("curl -v http://127.0.0.1:8000/; ss -tan | grep 8000   # then ^C, and start it again"),
+        Check::new(
+            "http_simple_server.ends_on_ctrl_c",
+            "ends when Ctrl-C is pressed",
+            |exam| common::ends_on_ctrl_c(exam, probe),
+        )
+        .needs(&["http_simple_server.sends_the_page"])
+        .timing()
+        .sheet(SIMPLE)
+        .hints(&[
+            "Press Ctrl-C in the terminal of your server: is the prompt there again?",
+            "Whoever catches every error catches Ctrl-C with it, and goes on.",
+            "In Python write except OSError, not except alone: that catches \
+             KeyboardInterrupt as well. Rust needs nothing for it, unless you have set a \
+             handler: then let it end the program.",
+        ])
+        .by_hand("curl http://127.0.0.1:8000/   # then press ^C where the server runs"),
     ]
 }
 
@@ -317,13 +347,28 @@ fn counts_requests(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     // Browsers ask for an icon unasked: that is a request like any other.
     for (path, number) in [("/", 1), ("/favicon.ico", 2), ("/", 3)] {
-        let got = visitor_number(&ask(&server, get(path))?)?;
-        if got != number {
-            let expected = format!("visitor #{number}");
-            return Err(Failure::new(expected, format!("visitor #{got}")).into());
-        }
+        expect_number(&ask(&server, get(path))?, number)?;
     }
     Ok(())
+}
+
+fn expect_number(response: &Response, number: u64) -> Verdict {
+    let got = visitor_number(response)?;
+    if got == number {
+        return Ok(());
+    }
+    let expected = format!("visitor #{number}");
+    Err(Failure::new(expected, format!("visitor #{got}")).into())
+}
+
+fn counts_every_method(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let post = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+    expect_number(&ask(&server, post)?, 1)?;
+    expect_number(&ask(&server, get("/"))?, 2)?;
+    // It has no page that could show its number.
+    ask(&server, get("/").replacen("GET", "HEAD", 1))?;
+    expect_number(&ask(&server, get("/"))?, 4)
 }
 
 fn counts_a_crowd(exam: &mut Exam) -> Verdict {
@@ -388,7 +433,9 @@ fn simple_waits_for_the_head(exam: &mut Exam) -> Verdict {
     let mut client = server.connect()?;
     client.send("GET /hel")?;
     client.expect_silence(Duration::from_millis(300))?;
-    client.send("lo HTTP/1.1\r\nHost: x\r\n\r\n")?;
+    client.send("lo HTTP/1.1\r\nHost: x\r\n")?;
+    client.expect_silence(Duration::from_millis(300))?;
+    client.send("\r\n")?;
     read_response(&mut client, false)?.expect_status(&[200])?;
     let mut client = server.connect()?;
     client.send_bytewise(get("/").as_bytes(), Duration::from_millis(1))?;
