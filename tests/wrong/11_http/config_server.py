@@ -3,11 +3,13 @@ import os
 import socket
 import sys
 import threading
+import time
+from contextlib import nullcontext
 
 HOST, PORT = sys.argv[1], int(sys.argv[2])
 BUG = sys.argv[3] if len(sys.argv) > 3 else ""
 FILE = "settings.log"
-LOCK = threading.Lock()
+LOCK = nullcontext() if BUG == "race" else threading.Lock()
 SETTINGS = {}
 
 
@@ -27,13 +29,24 @@ def keep(line):
                 file.write(b"SET " + key + b" " + kept + b"\n")
         return
     with open(FILE, "ab", buffering=0) as file:
+        if BUG == "race":
+            end = file.tell()
+            time.sleep(0.001)
+            with open(FILE, "r+b", buffering=0) as place:
+                place.seek(end)
+                place.write(line + b"\n")
+            return
         file.write(line + b"\n")
 
 
 BUFFER = []
 if os.path.exists(FILE):
     for line in open(FILE, "rb").read().split(b"\n")[:-1]:
+        if b" " not in line:
+            continue
         word, key, *value = line.split(b" ", 2)
+        if BUG == "empty_lost" and value == [b""]:
+            continue
         if word == b"SET":
             SETTINGS[key] = value[0]
         else:

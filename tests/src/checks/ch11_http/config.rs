@@ -1,9 +1,7 @@
 //! config_server and config_client.
 
 use std::thread;
-use std::time::Instant;
 
-use super::super::common;
 use super::*;
 
 /// The checks of config_server.
@@ -129,6 +127,20 @@ pub fn server_checks() -> Vec<Check> {
              start read the file line by line into your map.",
         ])
         .by_hand("printf 'SET a 1\\n' | nc -N 127.0.0.1 8080; kill -9 $(pgrep config_server)   # start it again, then: printf 'GET a\\n' | nc -N 127.0.0.1 8080"),
+        Check::new(
+            "config_server.keeps_what_many_set",
+            "has what many clients set at the same time after kill -9",
+            keeps_what_many_set,
+        )
+        .needs(&["config_server.survives_kill", "config_server.serves_many"])
+        .sheet(CONFIG)
+        .hints(&[
+            "Two clients set something at the same moment: who writes into the file, and when?",
+            "A setting reaches the file whole, before the next one begins.",
+            "Hold the lock of the table while you write, too, and write a setting with one \
+             write_all (in Python one write and a flush inside with lock:), not in parts.",
+        ])
+        .by_hand("for i in $(seq 50); do printf \"SET k$i v$i\\n\" | nc -N 127.0.0.1 8080 & done; wait; kill -9 $(pgrep config_server)   # start it again, then: printf 'LIST k\\n' | nc -N 127.0.0.1 8080"),
         Check::new(
             "config_server.nothing_half_written",
             "starts again after a kill in the middle of writing, with whole settings",
@@ -343,11 +355,16 @@ fn config_serves_many(exam: &mut Exam) -> Verdict {
 
 fn config_survives_kill(exam: &mut Exam) -> Verdict {
     let mut kept: Vec<(String, String)> = Vec::new();
+    let mut reply_to_empty: Option<Vec<u8>> = None;
     for round in 0..3 {
         let mut server = exam.server()?;
         let mut client = server.connect()?;
         for (key, value) in &kept {
             config_get(&mut client, key, value)?;
+        }
+        if let Some(reply) = reply_to_empty.take() {
+            client.send("GET empty\n")?;
+            client.expect(reply)?;
         }
         for number in 0..20 {
             let (key, value) = (format!("round{round}.{number}"), exam.word(10));
@@ -363,6 +380,12 @@ fn config_survives_kill(exam: &mut Exam) -> Verdict {
         if client.read_until(b"\n")?.starts_with(b"OK") {
             kept.push(("cr".to_owned(), "a\rb".to_owned()));
         }
+        // The same for an empty value, which may be shown with or without a space.
+        client.send("SET empty \n")?;
+        if client.read_until(b"\n")?.starts_with(b"OK") {
+            client.send("GET empty\n")?;
+            reply_to_empty = Some(client.read_until(b"\n")?);
+        }
         // What is deleted stays deleted.
         client.send("GET gone\n")?;
         config_error(&mut client)?;
@@ -370,6 +393,52 @@ fn config_survives_kill(exam: &mut Exam) -> Verdict {
         client.send("DELETE gone\n")?;
         config_ok(&mut client)?;
         server.kill();
+    }
+    Ok(())
+}
+
+fn keeps_what_many_set(exam: &mut Exam) -> Verdict {
+    const CLIENTS: usize = 8;
+    const EACH: usize = 20;
+    let mut server = exam.server()?;
+    let values: Vec<Vec<String>> = (0..CLIENTS)
+        .map(|_| (0..EACH).map(|_| exam.word(40)).collect())
+        .collect();
+    let key = |client: usize, number: usize| format!("client{client}.{number}");
+    thread::scope(|scope| {
+        let started: Vec<_> = values
+            .iter()
+            .enumerate()
+            .map(|(id, values)| {
+                let server = &server;
+                scope.spawn(move || {
+                    let mut client = server.connect()?;
+                    for (number, value) in values.iter().enumerate() {
+                        config_set(&mut client, &key(id, number), value)?;
+                    }
+                    Verdict::Ok(())
+                })
+            })
+            .collect();
+        started.into_iter().try_for_each(|client| {
+            let panicked = |_| Stop::Error("a thread of the check panicked".into());
+            client.join().map_err(panicked)?
+        })
+    })?;
+    server.kill();
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    for (id, values) in values.iter().enumerate() {
+        for (number, value) in values.iter().enumerate() {
+            config_get(&mut client, &key(id, number), value).map_err(
+                |stop| match stop {
+                    Stop::Failed(failure) => failure
+                        .cause("two clients wrote into the file at the same time")
+                        .into(),
+                    error => error,
+                },
+            )?;
+        }
     }
     Ok(())
 }
@@ -523,6 +592,7 @@ fn answer_get(server: &mut Conn, key: &str, value: &str) -> Verdict {
 fn config_client_sends(exam: &mut Exam) -> Verdict {
     let listener = exam.listener()?;
     let mut client = exam.client(listener.addr())?;
+    // A client that wants its command as arguments ends without a connection.
     let Some(mut server) = connected(&listener, &mut client)? else {
         return config_client_takes_arguments(exam);
     };
@@ -534,20 +604,6 @@ fn config_client_sends(exam: &mut Exam) -> Verdict {
     }
     client.close_stdin();
     client.expect_exit(0)
-}
-
-/// Waits for the client's connection; `None` when it ends without one, as a client does
-/// that wants its command as arguments.
-fn connected(listener: &Listener, client: &mut Program) -> Result<Option<Conn>, Stop> {
-    let give_up = Instant::now() + Duration::from_secs(15);
-    loop {
-        match listener.accept_within(Duration::from_millis(100)) {
-            Ok(conn) => return Ok(Some(conn)),
-            Err(stop) if Instant::now() >= give_up => return Err(stop),
-            Err(_) if !client.runs()? => return Ok(None),
-            Err(_) => {}
-        }
-    }
 }
 
 fn config_client_takes_arguments(exam: &mut Exam) -> Verdict {
