@@ -123,6 +123,11 @@ impl Capture {
         text.push_str(&String::from_utf8_lossy(shown));
         text
     }
+
+    /// What is kept, as it came.
+    fn bytes(&self) -> Vec<u8> {
+        [self.head.as_slice(), &self.tail].concat()
+    }
 }
 
 /// Both output streams, filled by reader threads.
@@ -495,6 +500,15 @@ impl Program {
         lock(&self.streams.captures)
             .get(STDOUT)
             .map(Capture::text)
+            .unwrap_or_default()
+    }
+
+    /// What it has printed on stdout so far, byte for byte (of a command-line tool, up to
+    /// 4 MiB).
+    pub fn output_bytes(&self) -> Vec<u8> {
+        lock(&self.streams.captures)
+            .get(STDOUT)
+            .map(Capture::bytes)
             .unwrap_or_default()
     }
 

@@ -22,7 +22,8 @@ def read_head(stream):
 
 def fetch(url, hops):
     parts = urlsplit(url)
-    if parts.scheme != "http" and BUG != "any_scheme":
+    plain = ("http", "https") if BUG == "https_in_plain" else ("http",)
+    if parts.scheme not in plain and BUG != "any_scheme":
         fail("only http")
     if not parts.hostname:
         fail("no host")
@@ -38,7 +39,7 @@ def fetch(url, hops):
         if BUG in ("any_scheme", "quiet_refusal"):
             sys.exit(0)
         fail(error)
-    path = parts.path or "/"
+    path = parts.path or ("" if BUG == "no_root" else "/")
     if parts.query and BUG != "no_query":
         path += "?" + parts.query
     if BUG == "fragment" and parts.fragment:
@@ -60,9 +61,16 @@ def fetch(url, hops):
     fields = {}
     for line in lines[1:]:
         name, _, value = line.partition(":")
+        if BUG == "case" and name != name.title():
+            continue
         fields[name.lower()] = value.strip()
     status = int(lines[0].split(" ")[1])
-    if 300 <= status < 400 and "location" in fields and ("-L" in WORDS or BUG == "always_follows"):
+    if status >= 400 and BUG == "no_error_pages":
+        fail(status)
+    if BUG == "verbose_stdout" and "-v" in WORDS:
+        sys.stdout.buffer.write(head)
+    moved = (301, 302) if BUG == "two_redirects" else range(300, 400)
+    if status in moved and "location" in fields and ("-L" in WORDS or BUG == "always_follows"):
         if BUG == "no_redirect":
             sys.exit(0)
         if hops == 0 and BUG != "endless":
@@ -74,7 +82,7 @@ def fetch(url, hops):
     if body is None:
         body = read_body(stream, fields)
     if "-i" in WORDS and BUG != "no_head":
-        body = head + b"\r\n" + body
+        body = head + (b"" if BUG == "no_blank_line" else b"\r\n") + body
     if "-o" in WORDS:
         if BUG == "no_file":
             sys.exit(0)
@@ -85,6 +93,10 @@ def fetch(url, hops):
         return
     if BUG == "line_end":
         body += b"\n"
+    if BUG == "text_stdout":
+        body = body.decode("utf-8", "replace").encode()
+    if BUG == "cuts_page":
+        body = body[:65536]
     sys.stdout.buffer.write(body)
 
 
@@ -104,7 +116,8 @@ def read_body(stream, fields):
             if len(data) < size + 2 and BUG != "cut_is_fine":
                 fail("cut")
             body += data[:size]
-    if "content-length" in fields and BUG != "to_eof":
+    is_empty = fields.get("content-length") == "0"
+    if "content-length" in fields and BUG != "to_eof" and not (BUG == "zero_is_none" and is_empty):
         length = int(fields["content-length"])
         body = stream.read(length)
         if len(body) < length and BUG != "cut_is_fine":

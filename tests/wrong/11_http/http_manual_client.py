@@ -27,8 +27,10 @@ conn.sendall(request.encode())
 response = conn.recv(65536)
 while BUG != "one_read":
     data = conn.recv(65536)
-    if not data or BUG == "length" and len(response) > 70:
+    if not data:
         break
+    if BUG == "decodes_pieces":
+        data.decode()
     response += data
 print("Received HTTP response:")
 print(response if BUG == "debug_form" else response.decode())

@@ -2,7 +2,6 @@
 
 use std::thread;
 
-use super::super::common;
 use super::*;
 
 /// The checks of http_manual_client.
@@ -137,9 +136,14 @@ fn prints_the_whole_response(exam: &mut Exam) -> Verdict {
     read_request(&mut server, listener.addr())?;
     let (first, second) = (exam.word(12), exam.word(12));
     server.send(format!("HTTP/1.1 200 OK\r\nX-First: {first}\r\n\r\n"))?;
-    // The pause is the point: the head must arrive alone.
-    thread::sleep(Duration::from_millis(300));
-    server.send_anyway(format!("{}{second}\n", "filler ".repeat(2000)));
+    // The pauses are the point: the head must arrive alone, and the first piece of the
+    // page ends within a character.
+    let page = format!("{}é {second}\n", "filler ".repeat(2000));
+    let (start, end) = page.as_bytes().split_at(7 * 2000 + 1);
+    for piece in [start, end] {
+        thread::sleep(Duration::from_millis(300));
+        server.send_anyway(piece);
+    }
     drop(server);
     client.wait_for_output(&first)?;
     client.wait_for_output(&second)?;
@@ -156,6 +160,14 @@ fn shows_both_sides(exam: &mut Exam) -> Verdict {
     ] {
         client.wait_for_output(text)?;
     }
+    // Each line is one on the screen as well; whoever makes control characters visible may
+    // show its CR.
+    let field = "Content-Type: text/plain";
+    client.wait_for_printed(&format!("a line that ends with {field}"), |printed| {
+        printed
+            .lines()
+            .any(|line| line.trim_end().trim_end_matches("\\r").ends_with(field))
+    })?;
     client.expect_exit(0)
 }
 
@@ -178,6 +190,38 @@ pub fn fetch_checks() -> Vec<Check> {
              stderr.",
         ])
         .by_hand("cargo run -p fetch_url -- http://127.0.0.1:8000/"),
+        Check::new(
+            "fetch_url.pages_of_any_size",
+            "writes an empty page and a large one, of any bytes",
+            pages_of_any_size,
+        )
+        .needs(&["fetch_url.writes_the_body"])
+        .sheet(FETCH)
+        .hints(&[
+            "A page may be an image of many kilobytes, or nothing at all: what does yours \
+             write?",
+            "A length of 0 is a length: nothing follows. And bytes that become text and \
+             bytes again are not the same bytes.",
+            "Ask whether Content-Length is there, not whether it is more than 0. Write \
+             with stdout().write_all(&body), in Python with sys.stdout.buffer.write(body): \
+             no from_utf8 and no decode stands on the way, and nothing is cut.",
+        ])
+        .by_hand("(printf 'HTTP/1.1 200 OK\\r\\nContent-Length: 200000\\r\\n\\r\\n'; head -c 200000 /dev/urandom) | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/ | wc -c"),
+        Check::new(
+            "fetch_url.writes_error_pages",
+            "writes the page of a 404 as well",
+            writes_error_pages,
+        )
+        .needs(&["fetch_url.writes_the_body"])
+        .sheet(FETCH)
+        .hints(&[
+            "Also a page that says what went wrong is a page for its reader.",
+            "Whatever the status is, head and body are read in the same way, and the body is \
+             written.",
+            "Write the body first; then you may say on stderr what the status was. In \
+             Python urllib.request raises HTTPError: http.client does not.",
+        ])
+        .by_hand("cargo run -p http_challenge & cargo run -p fetch_url -- http://127.0.0.1:8000/nothing"),
         Check::new(
             "fetch_url.asks_for_path_and_query",
             "asks for the path and query of the URL, without the fragment",
@@ -264,6 +308,20 @@ pub fn fetch_checks() -> Vec<Check> {
         ])
         .by_hand("cargo run -p http_simple_server & cargo run -p fetch_url -- -i http://127.0.0.1:8000/"),
         Check::new(
+            "fetch_url.verbose_spares_stdout",
+            "writes the body alone to standard output with -v, too",
+            verbose_spares_stdout,
+        )
+        .needs(&["fetch_url.writes_the_body"])
+        .sheet(FETCH)
+        .hints(&[
+            "What is in the file after fetch_url -v URL > file?",
+            "The heads that -v shows are for the eyes: they go to stderr.",
+            "eprintln! in Rust, print(…, file=sys.stderr) in Python, for every line of -v. \
+             The body goes to stdout as without it.",
+        ])
+        .by_hand("cargo run -p http_simple_server & cargo run -p fetch_url -- -v http://127.0.0.1:8000/ 2> /dev/null"),
+        Check::new(
             "fetch_url.writes_a_file",
             "writes the body into the file named with -o, byte for byte",
             writes_a_file,
@@ -292,6 +350,20 @@ pub fn fetch_checks() -> Vec<Check> {
              anew. Without -L write what came and end.",
         ])
         .by_hand("printf 'HTTP/1.1 302 Found\\r\\nLocation: ../c?d\\r\\nContent-Length: 0\\r\\n\\r\\n' | nc -l -N 8000 & cargo run -p fetch_url -- -L http://127.0.0.1:8000/a/b; nc -l 8000"),
+        Check::new(
+            "fetch_url.field_names_in_any_case",
+            "finds a field of the response however its name is written",
+            field_names_in_any_case,
+        )
+        .needs(&["fetch_url.reads_chunks", "fetch_url.follows_redirects"])
+        .sheet(FETCH)
+        .hints(&[
+            "Does your program find content-length and TRANSFER-ENCODING as well?",
+            "RFC 9110 §5.1: field names are case-insensitive.",
+            "Compare with name.eq_ignore_ascii_case(\"content-length\"); in Python use \
+             name.lower() as the key of your dict.",
+        ])
+        .by_hand("(printf 'HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok'; sleep 9) | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/"),
         Check::new(
             "fetch_url.leaves_a_redirect_loop",
             "gives up on a redirect that leads back to itself",
@@ -372,14 +444,19 @@ fn fetch(
     Ok((client, request, server))
 }
 
-/// Expects that stdout is this text at the end, exactly.
-fn expect_output(client: &mut Program, expected: &str) -> Verdict {
+/// Expects that it succeeds, and that stdout is exactly this at the end.
+fn expect_output(client: &mut Program, expected: impl AsRef<[u8]>) -> Verdict {
     client.expect_exit(0)?;
-    let got = client.output();
+    expect_written(client, expected)
+}
+
+/// Expects that stdout is exactly this, after the end.
+fn expect_written(client: &Program, expected: impl AsRef<[u8]>) -> Verdict {
+    let (expected, got) = (expected.as_ref(), client.output_bytes());
     if got == expected {
         return Ok(());
     }
-    Err(Failure::bytes(expected.as_bytes(), got.as_bytes()).into())
+    Err(Failure::bytes(expected, &got).into())
 }
 
 fn expect_failure(client: &mut Program) -> Verdict {
@@ -414,7 +491,67 @@ fn asks_for_path_and_query(exam: &mut Exam) -> Verdict {
         return Err(Failure::new(format!("GET {path} HTTP/1.1"), got).into());
     }
     server.send(response_of("ok"))?;
+    expect_output(&mut client, "ok")?;
+    // Without a path it asks for the root; read_request looks at the target.
+    let (mut client, _, mut server) = fetch(exam, &listener, &[], "")?;
+    server.send(response_of("ok"))?;
     expect_output(&mut client, "ok")
+}
+
+fn pages_of_any_size(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    for body in [Vec::new(), exam.bytes(200_000)] {
+        let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
+        // The connection stays open: a length of 0 is a length.
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        server.send([head.as_bytes(), &body].concat())?;
+        expect_output(&mut client, &body)?;
+    }
+    Ok(())
+}
+
+fn writes_error_pages(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let (mut client, _, mut server) = fetch(exam, &listener, &[], "/nothing")?;
+    let page = format!("no such page: {}", exam.word(10));
+    server.send(response_of(&page).replace("200 OK", "404 Not Found"))?;
+    // Whether that is a failure is for each program to say: for curl it is none.
+    client.wait_exit(Duration::from_secs(5))?;
+    expect_written(&client, &page)
+}
+
+fn verbose_spares_stdout(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let (mut client, _, mut server) = fetch(exam, &listener, &["-v"], "/")?;
+    let word = exam.word(10);
+    server.send(response_of(&word))?;
+    expect_output(&mut client, &word)
+}
+
+fn field_names_in_any_case(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let word = exam.word(10);
+    // The connection stays open: only these fields say where the body ends.
+    for rest in [
+        format!("content-length: 10\r\n\r\n{word}"),
+        format!("TRANSFER-ENCODING: chunked\r\n\r\na\r\n{word}\r\n0\r\n\r\n"),
+    ] {
+        let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
+        server.send(format!("HTTP/1.1 200 OK\r\n{rest}"))?;
+        expect_output(&mut client, &word).map_err(|stop| match stop {
+            Stop::Failed(failure) => failure
+                .cause("it looks for these fields with regard to case")
+                .into(),
+            error => error,
+        })?;
+    }
+    let (mut client, _, mut server) = fetch(exam, &listener, &["-L"], "/")?;
+    server.send("HTTP/1.1 302 Found\r\nlocation: /b\r\ncontent-length: 0\r\n\r\n")?;
+    server.half_close();
+    let mut server = listener.accept()?;
+    read_request(&mut server, listener.addr())?;
+    server.send(response_of(&word))?;
+    expect_output(&mut client, &word)
 }
 
 fn body_comes_later(exam: &mut Exam) -> Verdict {
@@ -444,7 +581,7 @@ fn reads_chunks(exam: &mut Exam) -> Verdict {
     }
     response.push_str("0\r\nX-Trailer: 1\r\n\r\n");
     server.send(response)?;
-    expect_output(&mut client, &words.concat())
+    expect_output(&mut client, words.concat())
 }
 
 fn reads_to_the_close(exam: &mut Exam) -> Verdict {
@@ -480,7 +617,12 @@ fn includes_the_head(exam: &mut Exam) -> Verdict {
             printed.to_ascii_lowercase().contains(&wanted)
         })?;
     }
-    Ok(())
+    let output = client.output();
+    let lines = output.replace("\r\n", "\n");
+    if lines.trim_end().ends_with(&format!("\n\n{word}")) {
+        return Ok(());
+    }
+    Err(Failure::new("a blank line between head and page", output).into())
 }
 
 fn writes_a_file(exam: &mut Exam) -> Verdict {
@@ -502,21 +644,27 @@ fn writes_a_file(exam: &mut Exam) -> Verdict {
 fn follows_redirects(exam: &mut Exam) -> Verdict {
     let listener = exam.listener()?;
     let word = exam.word(10);
-    let moved = "HTTP/1.1 302 Found\r\nLocation: ../c?d\r\nContent-Length: 0\r\n\r\n";
-    let (mut client, _, mut server) = fetch(exam, &listener, &["-L"], "/a/b")?;
-    server.send(moved)?;
-    server.half_close();
-    let mut server = listener.accept()?;
-    let request = read_request(&mut server, listener.addr())?;
-    let got = request.first().cloned().unwrap_or_default();
-    if !got.starts_with("GET /c?d HTTP/1.") {
-        return Err(Failure::new("GET /c?d HTTP/1.1", got).into());
+    let moved = |status: u16| {
+        format!(
+            "HTTP/1.1 {status} Moved\r\nLocation: ../c?d\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    for status in [302, 301, 303, 307, 308] {
+        let (mut client, _, mut server) = fetch(exam, &listener, &["-L"], "/a/b")?;
+        server.send(moved(status))?;
+        server.half_close();
+        let mut server = listener.accept()?;
+        let request = read_request(&mut server, listener.addr())?;
+        let got = request.first().cloned().unwrap_or_default();
+        if !got.starts_with("GET /c?d HTTP/1.") {
+            return Err(Failure::new("GET /c?d HTTP/1.1", got).into());
+        }
+        server.send(response_of(&word))?;
+        expect_output(&mut client, &word)?;
     }
-    server.send(response_of(&word))?;
-    expect_output(&mut client, &word)?;
 
     let (mut client, _, mut server) = fetch(exam, &listener, &[], "/a/b")?;
-    server.send(moved)?;
+    server.send(moved(302))?;
     server.half_close();
     client.wait_exit(Duration::from_secs(10))?;
     match listener.accept_within(Duration::from_millis(200)) {
@@ -557,6 +705,18 @@ fn reports_a_cut_body(exam: &mut Exam) -> Verdict {
 }
 
 fn refuses_https(exam: &mut Exam) -> Verdict {
+    // Also where somebody listens: what is meant to be secret is not sent in plain.
+    let listener = exam.listener()?;
+    let mut client = exam.tool(&[&format!("https://{}/", listener.addr())])?;
+    if let Some(mut server) = connected(&listener, &mut client)? {
+        let got = server.read_some(Duration::from_secs(1));
+        let got = String::from_utf8_lossy(&got).into_owned();
+        if got.contains("HTTP/1.") {
+            let expected = "no request in plain: https asks for TLS";
+            return Err(Failure::new(expected, got).into());
+        }
+    }
+    expect_failure(&mut client)?;
     for url in [
         "https://127.0.0.1:1/",
         "ftp://127.0.0.1:1/",
