@@ -4,16 +4,19 @@ import os
 import socket
 import sys
 import threading
+import time
 
 HOST, PORT = sys.argv[1], int(sys.argv[2])
 BUG = sys.argv[3] if len(sys.argv) > 3 else ""
 KNOWN = ("GET", "HEAD", "POST", "OPTIONS")
 LEAKED = []
+SHARED = {}
 
 
 def serve(conn):
     buf = b""
     served = 0
+    fields = {}
     try:
         while True:
             # The head.
@@ -45,12 +48,15 @@ def serve(conn):
                     return refuse(conn, "400 Bad Request")
                 words = (words + ["/", ""])[:3]
             method, path, version = words
-            fields = {}
+            kept = {name: fields[name] for name in fields if name == "user-agent"}
+            fields = kept if BUG == "keeps_fields" else {}
             for line in lines[1:]:
                 name, colon, value = line.partition(":")
                 if BUG == "second_colon":
                     value = (line.split(":") + [""])[1]
                 if BUG == "case" and name.lower() == "user-agent" and name != "User-Agent":
+                    continue
+                if BUG == "length_case" and name == "content-length":
                     continue
                 name = name.lower()
                 if name == "content-length" and name in fields:
@@ -67,6 +73,8 @@ def serve(conn):
             close = close and BUG != "stays_open" or BUG in ("one_read", "short_read", "one_thread")
             conn.sendall(respond(method, path, version, fields, close))
             served += 1
+            if BUG == "breaks_its_word":
+                return
             if BUG == "drops_the_rest":
                 buf = b""
             if close or BUG == "to_eof":
@@ -98,7 +106,7 @@ def body(conn, buf, fields):
 
     def need(count):
         nonlocal buf
-        while len(buf) < count:
+        while len(buf) < count and BUG != "body_at_hand":
             data = conn.recv(65536)
             if not data:
                 raise OSError("cut")
@@ -117,8 +125,12 @@ def body(conn, buf, fields):
     length = fields.get("content-length", "0")
     if BUG == "plus_length":
         length = length.removeprefix("+")
+    if BUG == "minus_length" and length.startswith("-"):
+        length = "0"
     if not length.isdigit():
         return None
+    if BUG == "part_of_body":
+        length = str(min(int(length), 1024))
     need(int(length))
     return buf[int(length):]
 
@@ -134,10 +146,18 @@ def page_of(method, name, agent, shown):
 
 def respond(method, path, version, fields, close):
     agent = fields["user-agent"] if BUG == "needs_agent" else fields.get("user-agent", "Unknown")
+    if BUG == "one_agent":
+        SHARED["agent"] = agent
+        time.sleep(0.002)
+        agent = SHARED["agent"]
+    if BUG == "cuts_agent":
+        agent = agent[:64]
     shown = str if BUG == "raw_html" else html.escape
     if BUG == "raw_ampersand":
         shown = lambda text: html.escape(text).replace("&amp;", "&")
     name = path if BUG == "query" else path.split("?")[0]
+    if BUG == "path_case":
+        name = name.lower()
     status, more = "200 OK", ""
     if method not in KNOWN and BUG != "any_method":
         status = "405 Method Not Allowed"
@@ -152,10 +172,12 @@ def respond(method, path, version, fields, close):
         page = "<h1>404 Not Found</h1><p>The page you requested does not exist.</p></html>"
         if BUG == "wrong_404_text":
             page = "<h1>Oops</h1></html>"
+        if BUG == "characters_404":
+            page += html.escape(name)
     else:
         page = page_of(method, name, agent, shown)
     data = page.encode()
-    length = len(page) if BUG == "characters" else len(data)
+    length = len(page) if BUG in ("characters", "characters_404") else len(data)
     end = "\n" if BUG == "bare_lf" else "\r\n"
     head = f"HTTP/1.1 {status}\r\n{more}"
     if not (BUG == "no_type" or BUG == "no_type_404" and status[0] == "4"):
@@ -167,6 +189,8 @@ def respond(method, path, version, fields, close):
         head += f"Content-Length: {length}\r\n"
     if close:
         head += "Connection: close\r\n"
+    elif BUG == "breaks_its_word":
+        head += "Connection: keep-alive\r\n"
     if BUG != "no_blank_line":
         head += "\r\n"
     if method == "HEAD" and BUG != "head_page" and not (BUG == "head_page_404" and status[0] == "4"):
@@ -175,6 +199,8 @@ def respond(method, path, version, fields, close):
 
 
 def refuse(conn, status):
+    if BUG == "leaks_refused":
+        LEAKED.append(conn.dup())
     conn.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
     conn.shutdown(socket.SHUT_WR)
     conn.settimeout(1)

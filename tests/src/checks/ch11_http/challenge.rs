@@ -2,7 +2,6 @@
 
 use std::thread;
 
-use super::super::common;
 use super::*;
 
 /// The checks of http_challenge.
@@ -404,10 +403,7 @@ pub fn checks() -> Vec<Check> {
         Check::new(
             "http_challenge.answers_a_crowd",
             "answers 200 clients, 20 at a time, and gives back what they used",
-            |exam| {
-                common::answers_a_crowd(exam, probe)?;
-                common::returns_what_clients_used(exam, probe)
-            },
+            |exam| answers_a_crowd(exam, sees_its_own_browser),
         )
         .deadline(Duration::from_secs(90))
         .needs(&["http_challenge.shows_the_request"])
@@ -473,7 +469,8 @@ fn has_three_pages(exam: &mut Exam) -> Verdict {
         response.expect_status(&[200])?;
         response.expect_text(&format!("<strong>Path:</strong> {path}"))?;
     }
-    let unknown = ["/hello/more", "/more/about", "/helloworld"].map(str::to_owned);
+    let unknown =
+        ["/hello/more", "/more/about", "/helloworld", "/HELLO"].map(str::to_owned);
     for path in [format!("/{}", exam.word(9))].into_iter().chain(unknown) {
         let response = ask(&server, get(&path))?;
         response.expect_status(&[404])?;
@@ -513,7 +510,24 @@ fn challenge_length(exam: &mut Exam) -> Verdict {
         })?;
         expect_nothing_more(&mut client)?;
     }
+    // The 404 page may show the path. A bare ü is no character of a URL: to refuse the
+    // request is right as well.
+    for path in ["/%C3%BC", "/ü"] {
+        let mut client = server.connect()?;
+        client.patience(Duration::from_secs(10));
+        client.send(get(path))?;
+        if next_response(&mut client)?.is_some() {
+            expect_nothing_more(&mut client)?;
+        }
+    }
     Ok(())
+}
+
+/// A visitor who looks whether the page shows its own browser, and not another one's.
+fn sees_its_own_browser(server: &Program, word: &str) -> Verdict {
+    let response = ask(server, with_agent("GET", "/hello", word))?;
+    response.expect_status(&[200])?;
+    response.expect_text(&format!("<strong>Browser:</strong> {word}"))
 }
 
 fn field_names_in_any_case(exam: &mut Exam) -> Verdict {
@@ -529,13 +543,38 @@ fn field_names_in_any_case(exam: &mut Exam) -> Verdict {
 
 fn values_may_hold_colons(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
-    let agent = format!("{}/1 (x: y) http://z:80", exam.word(5));
+    // As long as those of real browsers and crawlers are.
+    let (name, site) = (exam.word(5), exam.word(5));
+    let agent = format!(
+        "{name}/1 (x: y) http://z:80 (X11; Linux x86_64; rv:128.0) like Gecko \
+         (compatible; +http://{site}.example:80/robot.html) {site}"
+    );
     ask(&server, with_agent("GET", "/hello", &agent))?.expect_text(&agent)
 }
 
 fn user_agent_may_be_missing(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
-    ask(&server, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")?.expect_status(&[200])?;
+    let without = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+    ask(&server, without)?.expect_status(&[200])?;
+    // What one request said is not shown to the next: neither on its connection nor on
+    // another one.
+    let agent = exam.word(12);
+    let mut client = server.connect()?;
+    client.patience(Duration::from_secs(15));
+    client.send(with_agent("GET", "/hello", &agent))?;
+    read_response(&mut client, false)?.expect_text(&agent)?;
+    client.send_anyway(without);
+    let mut later: Vec<Response> = next_response(&mut client)?.into_iter().collect();
+    later.push(ask(&server, without)?);
+    for response in later {
+        response.expect_status(&[200])?;
+        if response.text().contains(&agent) {
+            let expected = "a page without the User-Agent of an earlier request";
+            return Err(Failure::new(expected, response.words())
+                .cause("the fields of one request are still there at the next")
+                .into());
+        }
+    }
     probe(&server, &exam.word(8))
 }
 
@@ -645,24 +684,50 @@ fn reads_the_body(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     // A body that looks like a request: it must not be taken for one.
     let hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n\r\n";
-    let chunked = format!("{:x}\r\n{hidden}\r\n0\r\n\r\n", hidden.len());
+    let chunk = |content: &str| format!("{:x}\r\n{content}\r\n", content.len());
+    let chunked = chunk(hidden) + "0\r\n\r\n";
+    // Longer than the buffer of most programs.
+    let long = hidden.repeat(80);
+    let chunks = chunk(hidden) + &chunk(&long) + "0\r\n\r\n";
     for (field, body) in [
         (format!("Content-Length: {}", hidden.len()), hidden),
-        ("Transfer-Encoding: chunked".to_owned(), chunked.as_str()),
+        ("Transfer-Encoding: chunked".to_owned(), &chunked),
+        (format!("content-length: {}", long.len()), &long),
+        ("transfer-encoding: chunked".to_owned(), &chunks),
     ] {
         let mut client = server.connect()?;
         client.send(format!(
             "POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n{field}\r\n\r\n{body}"
         ))?;
-        read_response(&mut client, false)?.expect_status(&[200])?;
-        // Whoever closes here is right as well; whoever does not must be in step.
-        client.send_anyway(get("/about"));
-        if let Some(next) = next_response(&mut client)? {
-            next.expect_status(&[200])?;
-            next.expect_text("<strong>Path:</strong> /about")?;
-        }
+        in_step_after_the_body(&mut client)?;
     }
-    Ok(())
+    // Head and body arrive apart, the body in two pieces.
+    let mut client = server.connect()?;
+    let length = long.len();
+    let head = format!(
+        "POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\nContent-Length: {length}\r\n\r\n"
+    );
+    let (first, second) = long.split_at(1000);
+    for piece in [head.as_str(), first, second] {
+        client.send_anyway(piece);
+        // The pause is the point: each piece must arrive alone.
+        thread::sleep(Duration::from_millis(100));
+    }
+    in_step_after_the_body(&mut client)
+}
+
+/// Reads the response to a request with a body, and expects that to the next one.
+fn in_step_after_the_body(client: &mut Conn) -> Verdict {
+    read_response(client, false)?.expect_status(&[200])?;
+    // Whoever closes here is right as well; whoever does not must be in step.
+    client.send_anyway(get("/about"));
+    match next_response(client)? {
+        Some(next) => {
+            next.expect_status(&[200])?;
+            next.expect_text("<strong>Path:</strong> /about")
+        }
+        None => Ok(()),
+    }
 }
 
 /// Reads the next response, or `None` where the server has closed.
@@ -688,13 +753,21 @@ fn pipelined_requests(exam: &mut Exam) -> Verdict {
         .collect();
     let mut client = server.connect()?;
     client.send(requests)?;
-    for (answered, agent) in agents.iter().enumerate() {
-        match next_response(&mut client)? {
-            Some(response) => response.expect_text(agent)?,
-            // Closing after a response is allowed; whoever stays open answers them all.
-            None if answered > 0 => return Ok(()),
-            None => return Err(Failure::new("a response", "it closed").into()),
-        }
+    let mut last: Option<Response> = None;
+    for agent in &agents {
+        let Some(response) = next_response(&mut client)? else {
+            return match last {
+                Some(last) if last.promises_to_stay() => {
+                    let expected = "a response to each: it said Connection: keep-alive";
+                    Err(Failure::new(expected, "it closed the connection").into())
+                }
+                // Closing after a response is allowed; whoever stays answers them all.
+                Some(_) => Ok(()),
+                None => Err(Failure::new("a response", "it closed").into()),
+            };
+        };
+        response.expect_text(agent)?;
+        last = Some(response);
     }
     expect_nothing_more(&mut client)
 }
@@ -710,6 +783,7 @@ fn never_two_readings(exam: &mut Exam) -> Verdict {
         "Transfer-Encoding: chunked, identity\r\n",
         "Content-Length: 5x\r\n",
         "Content-Length: +5\r\n",
+        "Content-Length: -5\r\n",
         "Transfer-Encoding: xchunked\r\n",
     ] {
         let mut client = server.connect()?;
