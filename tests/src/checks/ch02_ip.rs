@@ -96,7 +96,13 @@ fn ip_header() -> Vec<Check> {
             "ip_header.finds_a_good_checksum_good",
             "calls the checksum of an untouched header good",
             |exam| {
-                let output = V4::random(exam).decode(exam)?;
+                let mut header = V4::random(exam);
+                expect(&header.decode(exam)?, "Checksum", GOOD)?;
+                header.let_the_sum_carry_twice();
+                expect(&header.decode(exam)?, "Checksum", GOOD)?;
+                // What stands behind the header is no part of it.
+                let packet = [header.finished(), exam.bytes(40)].concat();
+                let output = facts::run(exam, &[&hex(&packet)])?;
                 expect(&output, "Checksum", GOOD)
             },
         )
@@ -129,14 +135,17 @@ fn ip_header() -> Vec<Check> {
             "decodes the options of an IPv4 header and covers them with the checksum",
             |exam| {
                 let mut header = V4::random(exam);
-                header.bytes[0] = 0x48;
-                // No operation, router alert, record route with room for one address.
+                header.bytes[0] = 0x49;
+                // No operation, router alert, record route with room for one address; the
+                // end of the list, and padding that looks like a timestamp.
                 header.bytes.extend([1, 148, 4, 0, 0, 7, 7, 4, 0, 0, 0, 0]);
+                header.bytes.extend([0, 68, 4, 0]);
                 let output = header.decode(exam)?;
                 for kind in ["148", "1", "7"] {
                     expect(&output, "Option", kind)?;
                 }
-                expect(&output, "IHL", "8")?;
+                facts::expect_no_line(&output, &["Option", "68"])?;
+                expect(&output, "IHL", "9")?;
                 expect(&output, "Checksum", GOOD)
             },
         )
@@ -149,6 +158,29 @@ fn ip_header() -> Vec<Check> {
             "The length of an option counts its type and its length byte too.",
         ])
         .by_hand("cargo run -p ip_header 46000018000000000001d4a0 7f0000017f000001 94040000"),
+        Check::new(
+            "ip_header.survives_broken_options",
+            "comes to an end when an option has a length of 0 or 1, or one that is too long",
+            |exam| {
+                for len in [0, 1, exam.rng().u8(9..)] {
+                    let mut header = V4::random(exam);
+                    header.bytes[0] = 0x46;
+                    header.bytes.extend([148, len, 0, 0]);
+                    facts::survives(exam, &[&hex(&header.finished())])?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["ip_header.decodes_options"])
+        .sheet(options)
+        .hints(&[
+            "How far does your loop go when the length of an option is 0?",
+            "A length counts the type and the length byte too: below 2, or beyond the end \
+             of the header, it is wrong.",
+            "Compare the length with 2 and with the bytes that are left before you step \
+             over the option. If it does not fit, say so and end.",
+        ])
+        .by_hand("cargo run -p ip_header 46000018000000000001d4a0 7f0000017f000001 94000000"),
         Check::new(
             "ip_header.decodes_ipv6",
             "decodes the header of IPv6",
@@ -198,16 +230,19 @@ fn ip_header() -> Vec<Check> {
             |exam| {
                 let whole = V4::random(exam).finished();
                 let cut = exam.rng().usize(1..20);
-                let mut version = whole.clone();
-                version[0] = 0x75;
                 let mut ihl = whole.clone();
                 ihl[0] = 0x44;
                 let mut total = whole.clone();
                 total[2..4].copy_from_slice(&[0, 19]);
                 let mut options = whole.clone();
                 options[0] = 0x4f;
-                for bytes in [&whole[..cut], &version, &ihl, &total, &options[..24.min(options.len())]] {
+                for bytes in [&whole[..cut], &ihl, &total, &options[..24.min(options.len())]] {
                     facts::refuses(exam, &[&hex(bytes)])?;
+                }
+                for version in [0, 5, 7] {
+                    let mut other = whole.clone();
+                    other[0] = version << 4 | 5;
+                    facts::refuses(exam, &[&hex(&other)])?;
                 }
                 facts::refuses(exam, &[&hex(&[0x60; 39])])
             },
@@ -222,7 +257,8 @@ fn ip_header() -> Vec<Check> {
             |exam| {
                 let whole = hex(&V4::random(exam).finished());
                 facts::refuses(exam, &[&format!("{whole}zz")])?;
-                facts::refuses(exam, &[&whole[1..]])
+                facts::refuses(exam, &[&whole[1..]])?;
+                facts::refuses(exam, &[&format!("{whole}0")])
             },
         )
         .sheet(broken)
@@ -301,13 +337,26 @@ impl V4 {
         Ipv4Addr::from(bytes).to_string()
     }
 
-    fn finished(&self) -> Vec<u8> {
+    /// The sum of its words, with a zero in place of the checksum and no carry added.
+    fn sum(&self) -> u32 {
         let mut bytes = self.bytes.clone();
         bytes[10..12].fill(0);
-        let mut sum: u32 = bytes
-            .chunks(2)
-            .map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)))
-            .sum();
+        let word =
+            |pair: &[u8]| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0));
+        bytes.chunks(2).map(word).sum()
+    }
+
+    /// Chooses the identification so that the sum overflows again when its carry is added.
+    fn let_the_sum_carry_twice(&mut self) {
+        self.bytes[12..14].fill(0xdd); // With 45 00, this makes a carry.
+        self.bytes[4..6].fill(0);
+        let [_, _, high, low] = (!self.sum()).to_be_bytes();
+        self.bytes[4..6].copy_from_slice(&[high, low]);
+    }
+
+    fn finished(&self) -> Vec<u8> {
+        let mut bytes = self.bytes.clone();
+        let mut sum = self.sum();
         while sum > 0xffff {
             sum = (sum & 0xffff) + (sum >> 16);
         }
@@ -382,8 +431,28 @@ fn decodes_ipv6(exam: &mut Exam) -> Verdict {
     let hops = exam.rng().u8(1..);
     let (mut bytes, [source, destination]) = v6_header(exam, 17, &vec![7; len]);
     bytes[7] = hops;
+    let [class, flow] = [
+        exam.rng().u32(4..=0xff),
+        exam.rng().u32(0x1_0000..=0xf_ffff),
+    ];
+    bytes[..4].copy_from_slice(&(6 << 28 | class << 20 | flow).to_be_bytes());
     let output = facts::run(exam, &[&hex(&bytes)])?;
     expect(&output, "Version", "6")?;
+    for (name, value) in [
+        ("DSCP", class >> 2),
+        ("ECN", class & 3),
+        ("Traffic class", class),
+        ("Flow label", flow),
+    ] {
+        // Not everybody shows them.
+        if output.to_lowercase().contains(&name.to_lowercase()) {
+            expect(
+                &output,
+                name,
+                &format!("{value}|{value:#x}|{value:x}|{value:#04x}"),
+            )?;
+        }
+    }
     expect(&output, "Payload length", &len.to_string())?;
     expect(&output, "Next header", "17")?;
     expect(&output, "Hop limit", &hops.to_string())?;
@@ -409,9 +478,12 @@ fn follows_extensions(exam: &mut Exam) -> Verdict {
 }
 
 fn builds(exam: &mut Exam) -> Verdict {
-    for _ in 0..2 {
+    for carries_twice in [false, true] {
         let mut header = V4::random(exam);
         header.bytes[6..8].copy_from_slice(&[0x40, 0]);
+        if carries_twice {
+            header.let_the_sum_carry_twice();
+        }
         let payload = (header.u16(2) - 20).to_string();
         let [id, ttl, protocol] = [
             header.u16(4),
@@ -564,7 +636,9 @@ fn subnet_calculator() -> Vec<Check> {
                     (128, "B"),
                     (191, "B"),
                     (192, "C"),
+                    (223, "C"),
                     (224, "D"),
+                    (239, "D"),
                     (240, "E"),
                 ];
                 for (byte, class) in bytes {
@@ -633,6 +707,7 @@ fn subnet_calculator() -> Vec<Check> {
                 let network = Ipv6Addr::from_bits(network);
                 expect(&output, "Network", &format!("{network}/{len}|{network}"))?;
                 expect(&output, LAST_HOST, &last.to_string())?;
+                has_no_broadcast(&output, last)?;
                 // Without the network's own address, the routers' anycast (RFC 4291
                 // §2.6.1), it is one less.
                 expect(&output, V6_COUNT, &format!("{}|{}", !mask + 1, !mask))
@@ -648,6 +723,28 @@ fn subnet_calculator() -> Vec<Check> {
              power of that difference.",
         ])
         .by_hand("cargo run -p subnet_calculator 2001:db8::1/64"),
+        Check::new(
+            "subnet_calculator.a_127_has_two_hosts",
+            "gives both addresses of an IPv6 /127 to hosts (RFC 6164)",
+            |exam| {
+                let addr = exam.rng().u128(..) >> 3 | 1 << 125;
+                let arg = format!("{}/127", Ipv6Addr::from_bits(addr));
+                let output = facts::run(exam, &[&arg])?;
+                let [first, last] = [addr & !1, addr | 1].map(Ipv6Addr::from_bits);
+                expect(&output, FIRST_HOST, &first.to_string())?;
+                expect(&output, LAST_HOST, &last.to_string())?;
+                has_no_broadcast(&output, last)
+            },
+        )
+        .needs(&["subnet_calculator.knows_ipv6"])
+        .sheet("labs/02_ip.md#step-8-ipv6-prefixes")
+        .hints(&[
+            "Which two addresses has a /127, and whose are they?",
+            "Two routers at the ends of one cable take a /127, as they take a /31 in IPv4.",
+            "Where an address has one host bit or none, the first host is the network's \
+             own address, in both families.",
+        ])
+        .by_hand("cargo run -p subnet_calculator 2001:db8::6/127"),
         Check::new(
             "subnet_calculator.takes_several",
             "takes several prefixes as arguments",
@@ -762,6 +859,15 @@ fn hosts(output: &str, first: u32, last: u32) -> Verdict {
     expect(output, FIRST_HOST, &Ipv4Addr::from_bits(first).to_string())?;
     expect(output, LAST_HOST, &Ipv4Addr::from_bits(last).to_string())?;
     expect(output, COUNT, &(u64::from(last - first) + 1).to_string())
+}
+
+/// IPv6 has none: what a line of this name says, is not the last address.
+fn has_no_broadcast(output: &str, last: Ipv6Addr) -> Verdict {
+    if expect(output, "Broadcast", &last.to_string()).is_err() {
+        return Ok(());
+    }
+    let got = format!("Broadcast: {last}");
+    Err(Failure::new("no broadcast address: IPv6 has none", got).into())
 }
 
 fn ping() -> Vec<Check> {

@@ -41,6 +41,17 @@ pub fn refuses(exam: &Exam, args: &[&str]) -> Verdict {
     Ok(())
 }
 
+/// Requires that the tool ends with a word about this input, whatever it thinks of it.
+pub fn survives(exam: &Exam, args: &[&str]) -> Verdict {
+    let mut program = exam.tool(args)?;
+    program.wait_exit(PATIENCE)?;
+    program.expect_no_crash()?;
+    match program.printed().trim() {
+        "" => Err(Failure::new(format!("a word about {args:?}"), "nothing").into()),
+        _ => Ok(()),
+    }
+}
+
 /// Takes the escape sequences of colours out: `ESC [`, numbers, and a letter.
 fn without_colours(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());

@@ -13,6 +13,8 @@ def checksum(data):
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     if bug == "no_carry":
         return ~total & 0xFFFF
+    if bug == "folds_once":
+        return ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
@@ -46,6 +48,9 @@ def build(args):
 def options(data):
     while data:
         kind = data[0]
+        if kind == 0 and bug == "goes_on_behind_the_end":
+            data = data[1:]
+            continue
         if kind == 0:
             return
         if kind == 1:
@@ -54,7 +59,9 @@ def options(data):
             if bug == "nop_has_length":
                 data = data[1:]
             continue
-        if len(data) < 2 or data[1] < 2 or data[1] > len(data):
+        if bug == "believes_option_lengths" and len(data) > 1:
+            pass
+        elif len(data) < 2 or data[1] < 2 or data[1] > len(data):
             if bug != "accepts_all":
                 sys.exit("error: an option with an impossible length")
             return
@@ -73,7 +80,7 @@ def v4(data):
     ihl = first & 15
     if bug != "accepts_all" and (ihl < 5 or len(data) < ihl * 4 or total < ihl * 4):
         sys.exit("error: impossible lengths")
-    header = data[:ihl * 4]
+    header = data if bug == "sums_the_packet" else data[:ihl * 4]
     good = checksum(header[:10] + b"\0\0" + header[12:]) == check
     if bug == "always_good":
         good = True
@@ -101,7 +108,7 @@ def v4(data):
     say("Source", ipaddress.ip_address(header[12:16] if bug != "addresses_swapped" else header[16:20]))
     say("Destination", ipaddress.ip_address(header[16:20] if bug != "addresses_swapped" else header[12:16]))
     if bug != "no_options":
-        options(header[20:])
+        options(data[20:ihl * 4])
 
 
 def v6(data):
@@ -110,6 +117,12 @@ def v6(data):
             return
         sys.exit("error: an IPv6 header has 40 bytes")
     say("Version", 6)
+    word = int.from_bytes(data[:4])
+    if bug != "unusual":
+        service = word >> (16 if bug == "v6_class_shifted" else 20) & 0xFF
+        say("DSCP", service >> 2)
+        say("ECN", service & 3)
+        say("Flow label", hex(word & (0xFFFF if bug == "v6_short_flow" else 0xFFFFF)))
     length, number, hops = struct.unpack("!HBB", data[4:8])
     say("Payload length", length + (40 if bug == "v6_length" else 0))
     say("Next header", number)
@@ -138,6 +151,8 @@ text = "".join(words)
 if text in ("", "-"):
     text = "" if bug == "ignores_stdin" else sys.stdin.readline() if bug == "unusual" else sys.stdin.read()
 text = "".join(text.split())
+if bug == "pads_odd" and len(text) % 2:
+    text += "0"
 if bug == "filters_hex":
     text = "".join(c for c in text if c in "0123456789abcdefABCDEF")
     text = text[:len(text) // 2 * 2]
@@ -152,7 +167,7 @@ if not data:
 version = data[0] >> 4
 if bug == "version_ignored":
     version = 4
-if version == 4:
+if version == 4 or (version == 5 and bug == "takes_version_5"):
     v4(data)
 elif version == 6:
     v6(data)

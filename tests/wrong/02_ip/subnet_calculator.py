@@ -9,6 +9,8 @@ def classful(byte):
     ends = {"A": 128, "B": 192, "C": 224, "D": 240, "E": 256}
     if bug == "class_a_to_126":
         ends["A"] = 127
+    if bug == "class_c_to_222":
+        ends["C"] = 223
     return next(name for name, end in ends.items() if byte < end)
 
 
@@ -59,10 +61,12 @@ def calculate(text):
     if bits == 32:
         broadcast = last - 1 if bug == "broadcast_off_by_one" else last
         print(f"Broadcast: {make(broadcast)}")
+    elif bug == "v6_says_broadcast":
+        print(f"Broadcast: {make(last)}")
     first_host, last_host = network + 1, last - 1
     if bits == 128 and bug != "v6_broadcast":
         last_host = last
-    if bits - length < 2:
+    if bits - length < 2 and not (bits == 128 and bug == "no_127"):
         if bug not in ("no_31", "no_32") or (bug, bits - length) in (("no_31", 0), ("no_32", 1)):
             first_host, last_host = network, last
     count = max(last_host - first_host + 1, 0)
