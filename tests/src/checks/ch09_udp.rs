@@ -1,12 +1,12 @@
 //! Chapter 9: what the UDP programs must do.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::process::Command;
 use std::time::Instant;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::common;
+use super::{common, facts};
 use crate::harness::prelude::*;
 
 /// The checks of chapter 9.
@@ -586,17 +586,8 @@ fn udp_receiver() -> Vec<Check> {
         .by_hand("ss -uln | grep 12345"),
         Check::new(
             "udp_receiver.prints_each_datagram",
-            "prints one datagram after another, as text",
-            |exam| {
-                let mut receiver = exam.udp_server()?;
-                let senders = [exam.udp_named("A")?, exam.udp_named("B")?];
-                for sender in senders.iter().chain(&senders) {
-                    let text = format!("Grüße {}", exam.word(8));
-                    sender.send_to(&text, receiver.addr())?;
-                    receiver.wait_for_output(&text)?;
-                }
-                Ok(())
-            },
+            "prints one datagram after another, as text, and who sent it",
+            prints_each_datagram,
         )
         .needs(&["udp_receiver.listens"])
         .points(2)
@@ -619,11 +610,13 @@ fn udp_receiver() -> Vec<Check> {
         .by_hand("head -c 1000 /dev/zero | tr '\\0' a | nc -u -q 0 127.0.0.1 12345"),
         Check::new(
             "udp_receiver.survives_bytes_that_are_no_text",
-            "goes on after an empty datagram and after one that is not UTF-8",
+            "says who sent an empty datagram, and goes on after one that is not UTF-8",
             |exam| {
                 let mut receiver = exam.udp_server()?;
+                let silent = exam.udp_named("silent")?;
+                silent.send_to("", receiver.addr())?;
+                names_the_sender(&mut receiver, &silent)?;
                 let sender = exam.udp()?;
-                sender.send_to("", receiver.addr())?;
                 sender.send_to(b"\xff\xfe\x80", receiver.addr())?;
                 let text = exam.word(8);
                 sender.send_to(&text, receiver.addr())?;
@@ -722,19 +715,50 @@ fn discovery() -> Vec<Check> {
         .by_hand("cargo run -p discovery_probe"),
         Check::new(
             "discovery_responder.survives_noise",
-            "goes on after datagrams that are no question",
+            "goes on after datagrams that are no question, and does not answer them",
             |exam| {
                 let responder = exam.udp_server()?;
-                for noise in [&b""[..], b"\xff\xfe\x80", &exam.bytes(2000)] {
-                    send_to_group(&exam.udp_named("noise")?, responder.addr(), noise);
+                ask_the_group(exam, &responder, b"WHO\n")?; // It is in the group now.
+                let noisy = exam.udp_named("noise")?;
+                let others: [&[u8]; 3] = [b"WHOIS\n", b"HERE x 127.0.0.1:1\n", b""];
+                for noise in others {
+                    send_to_group(&noisy, responder.addr(), noise);
                 }
-                ask_the_group(exam, &responder, b"WHO\n").map(drop)
+                for noise in [&b"\xff\xfe\x80"[..], &exam.bytes(2000)] {
+                    send_to_group(&noisy, responder.addr(), noise);
+                }
+                ask_the_group(exam, &responder, b"WHO\n")?;
+                noisy.expect_silence(Duration::from_millis(300))
             },
         )
         .needs(&["discovery_responder.answers_the_group"])
         .sheet(DISCOVERY)
-        .hints(HINTS_BYTES)
-        .by_hand("cargo run -p discovery_probe"),
+        .hints(&[
+            "What does your responder do with WHOIS, with HERE, and with bytes that are \
+             no text?",
+            "The question is WHO and a line end, and nothing else. Whoever answers more \
+             answers other responders, too, and they answer back.",
+            "Compare the whole datagram with b\"WHO\\n\", as bytes: no contains, no \
+             starts_with. Everything else is passed over without a word.",
+        ])
+        .by_hand("printf 'WHOIS\\n' | nc -u -w 1 239.255.42.99 9999")
+        .timing(),
+        Check::new(
+            "discovery_responder.shares_its_port",
+            "runs beside a second responder on the same machine",
+            shares_its_port,
+        )
+        .needs(&["discovery_responder.answers_the_group"])
+        .sheet(DISCOVERY)
+        .hints(&[
+            "Start it twice. What does the second one say?",
+            "A port has one owner, unless all who want it say beforehand that they share \
+             it. A group allows that: each member gets a copy.",
+            "Set SO_REUSEADDR before bind (on macOS SO_REUSEPORT as well): \
+             set_reuse_address(true) of socket2, or setsockopt(SOL_SOCKET, \
+             SO_REUSEADDR, 1) in Python.",
+        ])
+        .by_hand("cargo run -p discovery_responder (twice, in two terminals)"),
         Check::new(
             "discovery_probe.asks_the_group",
             "sends WHO and a line end to 239.255.42.99",
@@ -880,6 +904,26 @@ fn ends_well(program: &mut Program) -> Verdict {
 /// The answer of `udp_server`.
 fn numbered(number: u32) -> String {
     format!("Received! Message #{number}")
+}
+
+/// The text is printed whole, with the blanks around it.
+fn prints_each_datagram(exam: &mut Exam) -> Verdict {
+    let mut receiver = exam.udp_server()?;
+    let senders = [exam.udp_named("A")?, exam.udp_named("B")?];
+    for sender in senders.iter().chain(&senders) {
+        let text = format!("  Grüße {} ", exam.word(8));
+        sender.send_to(&text, receiver.addr())?;
+        receiver.wait_for_output(&text)?;
+        names_the_sender(&mut receiver, sender)?;
+    }
+    Ok(())
+}
+
+fn names_the_sender(receiver: &mut Program, sender: &Udp) -> Verdict {
+    let addr = sender.addr()?;
+    let port = addr.port().to_string();
+    let expected = format!("a line with the sender, {addr}");
+    receiver.wait_for_printed(&expected, |printed| printed.contains(&port))
 }
 
 /// It has a UDP socket on the port that it is given, and on loopback only.
@@ -1035,15 +1079,50 @@ fn ask_the_group(
         let words: Vec<&str> = text.split(' ').collect();
         return match words.as_slice() {
             ["HERE", name, place] if !name.is_empty() => match place.strip_suffix('\n') {
-                Some(place) if place.parse::<SocketAddr>().is_ok() => Ok(text),
-                _ => {
-                    Err(Failure::new("an address with port, and a line end", text).into())
+                Some(place) => match place.parse::<SocketAddr>() {
+                    Ok(addr) if is_somebodys(addr.ip()) => Ok(text),
+                    Ok(_) => {
+                        let expected = "an address that one can connect to";
+                        Err(Failure::new(expected, text).into())
+                    }
+                    Err(_) => Err(Failure::new("an address with port", text).into()),
+                },
+                None => {
+                    let expected = "an address with port, and a line end";
+                    Err(Failure::new(expected, text).into())
                 }
             },
             _ => Err(Failure::new("HERE, a name and an address", text).into()),
         };
     }
     Err(Failure::new("an answer to WHO", "nothing within 5 s").into())
+}
+
+/// Neither everybody's address, as 0.0.0.0 and a group are, nor nobody's.
+fn is_somebodys(ip: IpAddr) -> bool {
+    let is_broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+    !ip.is_unspecified() && !ip.is_multicast() && !is_broadcast
+}
+
+/// The second answers when the first has gone: then it has been there all the time.
+fn shares_its_port(exam: &mut Exam) -> Verdict {
+    let mut first = exam.udp_server()?;
+    ask_the_group(exam, &first, b"WHO\n")?;
+    let port = first.addr().port();
+    let mut second = exam.launch().port(port).unready()?;
+    let give_up = Instant::now() + START_TIME;
+    let is_there = |addrs: Vec<SocketAddr>| addrs.iter().any(|addr| addr.port() == port);
+    while !second.bound_udp().is_none_or(is_there) {
+        if !second.runs()? || Instant::now() > give_up {
+            let expected = "the second one has a socket on the port, too";
+            return Err(Failure::new(expected, facts::short(&second.printed()))
+                .cause("whoever shares a port has to say so before bind")
+                .into());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    first.kill();
+    ask_the_group(exam, &second, b"WHO\n").map(drop)
 }
 
 /// Plays a responder: a socket that hears the group on this port.

@@ -11,7 +11,8 @@ sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
 
 def respond():
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if bug != "alone":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind((host if bug == "not_joined" else GROUP, port))
     if bug != "not_joined":
         member = socket.inet_aton(GROUP) + socket.inet_aton(host)
@@ -21,9 +22,15 @@ def respond():
         text = data.decode(errors="strict" if bug == "strict" else "replace")
         if not data and bug == "empty_ends":
             return
-        if text.strip() != "WHO":
+        is_question = text.strip() == "WHO"
+        if bug == "answers_the_beginning":
+            is_question = text.startswith("WHO")
+        elif bug == "answers_answers":
+            is_question = text.startswith(("WHO\n", "HERE"))
+        if not is_question:
             continue
-        line = f"HERE lab {host}:{port}\n"
+        place = {"everywhere": "0.0.0.0", "at_the_group": GROUP}.get(bug, host)
+        line = f"HERE lab {place}:{port}\n"
         if bug == "no_address":
             line = "HERE lab\n"
         elif bug == "no_line_end":

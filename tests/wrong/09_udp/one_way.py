@@ -26,6 +26,12 @@ def receive():
         text = data.decode(errors="strict" if bug == "strict" else "replace")
         if bug == "bytes_form":
             text = str(data)
+        if bug == "trims":
+            text = text.strip()
+        if bug == "skips_empty" and not data:
+            continue
+        if bug == "own_address":
+            peer = sock.getsockname()
         print(f"Received '{text}' from {peer}")
         if bug == "replies":
             sock.sendto(b"ok", peer)
