@@ -45,6 +45,8 @@ while True:
         continue
     if BUG == "trims":
         text = text.strip()
+    if BUG == "cuts_long_lines":
+        text = text[:1024]
     small = text.strip() if BUG == "quits_in_small_letters_only" else text.strip().lower()
     is_quit = "quit" in small if BUG == "quits_on_part_of_a_word" else small == "quit"
     if is_quit and BUG == "leaves_without_a_word":

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import struct
 import sys
@@ -42,6 +43,9 @@ def refuse(stream, why):
 def is_safe(name):
     if BUG == "believes_every_name":
         return bool(name) and "\0" not in name
+    if BUG == "compares_the_beginning":
+        path = os.path.abspath(os.path.join(DIR, name.replace("\0", "/")))
+        return path.startswith(os.path.abspath(DIR)) and not os.path.isdir(path)
     return bool(re.fullmatch(r"[^./\\\0][^/\\\0]*", name))
 
 
@@ -57,7 +61,8 @@ def put(stream):
     elif BUG == "has_one_unfinished_file":
         unfinished = os.path.join(DIR, f".{name}.part")
     else:
-        unfinished = tempfile.mktemp(dir=DIR, prefix=".upload-")
+        prefix = "upload-" if BUG == "lists_what_is_unfinished" else ".upload-"
+        unfinished = tempfile.mktemp(dir=DIR, prefix=prefix)
     checksum = 0
     left = size
     try:
@@ -77,13 +82,16 @@ def put(stream):
     except (Gone, OSError):
         if BUG == "keeps_what_has_come":
             os.replace(unfinished, path)
-        elif BUG != "writes_in_place":
+        elif BUG not in ("writes_in_place", "leaves_the_unfinished"):
             os.remove(unfinished)
         raise
     if struct.unpack(ORDER + "I", wanted)[0] != checksum and BUG != "ignores_the_checksum":
         os.remove(unfinished)
         return refuse(stream, "the checksum is another one")
-    if os.path.exists(unfinished):
+    if BUG == "writes_through_links":
+        shutil.copyfile(unfinished, path)
+        os.remove(unfinished)
+    elif os.path.exists(unfinished):
         os.replace(unfinished, path)
     stream.sendall(b"\0")
 

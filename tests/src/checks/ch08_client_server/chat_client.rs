@@ -37,7 +37,7 @@ pub fn checks() -> Vec<Check> {
         .sheet(sheet)
         .hints(&[
             "What does the server see of your line? Look at it with nc -l 127.0.0.1 5555.",
-            "Nothing is trimmed, and exactly one line end ends it.",
+            "Nothing is trimmed or cut, and exactly one line end ends it.",
             "write_all the line as read_line gave it, with its \\n. Python's input has \
              taken that off, so send (line + \"\\n\").encode() with sendall.",
         ])
@@ -191,7 +191,12 @@ fn confirm(server: &mut Conn, text: &str) -> Verdict {
 
 fn sends_lines(exam: &mut Exam) -> Verdict {
     let (mut client, mut server) = connected(exam)?;
-    for text in [exam.word(8), format!("  aB é {}  ", exam.word(4))] {
+    let texts = [
+        exam.word(8),
+        format!("  aB é {}  ", exam.word(4)),
+        exam.word(3000),
+    ];
+    for text in texts {
         client.type_in(&format!("{text}\n"))?;
         confirm(&mut server, &text)?;
     }

@@ -1,7 +1,7 @@
 //! file_server: the frames of the sheet, and what must never happen to a file.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
@@ -122,7 +122,7 @@ pub fn checks() -> Vec<Check> {
         .by_hand("cargo run -p file_client -- put README.md --as ../outside"),
         check(
             "file_server.follows_no_link_outside",
-            "does not send a file outside its directory through a symbolic link",
+            "neither sends nor changes a file outside its directory through a symbolic link",
             follows_no_link_outside,
         )
         .needs(&["file_server.refuses_what_it_does_not_have"])
@@ -131,7 +131,7 @@ pub fn checks() -> Vec<Check> {
         .by_hand("ln -s /etc/passwd files/link; cargo run -p file_client -- get link"),
         check(
             "file_server.keeps_no_half_file",
-            "keeps nothing of an upload that breaks off",
+            "shows nothing of an upload that is under way, and keeps nothing if it breaks off",
             keeps_no_half_file,
         )
         .needs(&[
@@ -339,47 +339,67 @@ fn lists(exam: &mut Exam) -> Verdict {
         let content = exam.bytes(*size);
         upload(&mut client, name, &content)?;
     }
-    client.send(b"L")?;
-    client.expect([0, 0, 0, 0, 2])?;
     let mut wanted: Vec<Vec<u8>> = files
         .iter()
         .map(|(name, size)| put(name, *size).split_off(1))
         .collect();
     // Any order is right.
-    for _ in 0..2 {
-        let len = client.read_exactly(2)?;
-        let text = usize::from(*len.last().unwrap_or(&0)) + 8;
-        let entry = [len, client.read_exactly(text)?].concat();
+    for entry in listing(&mut client)? {
         let Some(at) = wanted.iter().position(|wanted| *wanted == entry) else {
             return Err(Failure::bytes(&wanted.concat(), &entry).into());
         };
         wanted.remove(at);
     }
-    Ok(())
+    match wanted.first() {
+        Some(missing) => Err(Failure::bytes(missing, b"").into()),
+        None => Ok(()),
+    }
+}
+
+/// Asks for the list. Each entry is the length of the name, the name, the size.
+fn listing(client: &mut Conn) -> Result<Vec<Vec<u8>>, Stop> {
+    let number = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(0, |number, byte| number * 256 + usize::from(*byte))
+    };
+    client.send(b"L")?;
+    client.expect([0])?;
+    let mut entries = Vec::new();
+    for _ in 0..number(&client.read_exactly(4)?) {
+        let len = client.read_exactly(2)?;
+        let rest = client.read_exactly(number(&len) + 8)?;
+        entries.push([len, rest].concat());
+    }
+    Ok(entries)
 }
 
 fn lets_no_name_out(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let secret = exam.word(12);
-    let write = |path: &str| {
-        fs::write(exam.dir().join(path), &secret)
-            .map_err(|error| Stop::grader("cannot write a file", &error))
-    };
-    write("secret.txt")?;
-    let absolute = exam.dir().join("secret.txt").display().to_string();
     let dir = dir_of(&server, exam);
     let dir = dir.file_name().unwrap_or_default().display();
+    // Its path begins as that of the directory does.
+    let sibling = format!("{dir}-backup");
+    let written = fs::write(exam.dir().join("secret.txt"), &secret)
+        .and_then(|()| fs::create_dir(exam.dir().join(&sibling)))
+        .and_then(|()| fs::write(exam.dir().join(&sibling).join("secret.txt"), &secret));
+    written.map_err(|error| Stop::grader("cannot write a file", &error))?;
+    let absolute = exam.dir().join("secret.txt").display().to_string();
     let down = format!("./../{dir}/../secret.txt");
-    for name in ["../secret.txt", &absolute, &down, "..", "."] {
+    let beside = format!("../{sibling}/secret.txt");
+    for name in ["../secret.txt", &absolute, &down, &beside, "..", "."] {
         let mut client = server.connect()?;
         client.send(get(name))?;
         expect_no(&mut client, &format!("{name:?} is not in its directory"))?;
     }
     let absolute = exam.dir().join("outside.txt").display().to_string();
+    let beside = format!("../{sibling}/outside.txt");
     for name in [
         "../outside.txt",
         "sub/../../outside.txt",
         &absolute,
+        &beside,
         "a\0b",
         "",
     ] {
@@ -393,7 +413,8 @@ fn lets_no_name_out(exam: &mut Exam) -> Verdict {
         }
         let why = format!("{name:?} is no name for a file in it");
         expect_reason(&mut client, &kind, &why)?;
-        if exam.dir().join("outside.txt").exists() {
+        let folders = [exam.dir(), &exam.dir().join(&sibling)];
+        if folders.iter().any(|dir| dir.join("outside.txt").exists()) {
             let expected = "no file outside of its directory";
             let got = format!("one was written for the name {name:?}");
             return Err(Failure::new(expected, got).into());
@@ -407,7 +428,8 @@ fn follows_no_link_outside(exam: &mut Exam) -> Verdict {
     probe(&server, &exam.word(6))?; // Its directory exists now.
     let secret = exam.dir().join("secret.txt");
     let link = dir_of(&server, exam).join("link.txt");
-    let made = fs::write(&secret, exam.word(12)).and_then(|()| {
+    let content = exam.word(12);
+    let made = fs::write(&secret, &content).and_then(|()| {
         #[cfg(unix)]
         std::os::unix::fs::symlink(&secret, &link)?;
         Ok(())
@@ -418,7 +440,21 @@ fn follows_no_link_outside(exam: &mut Exam) -> Verdict {
     }
     let mut client = server.connect()?;
     client.send(get("link.txt"))?;
-    expect_no(&mut client, "the link leads out of its directory")
+    expect_no(&mut client, "the link leads out of its directory")?;
+    drop(client); // Whether it serves several at once is another check.
+    // It may refuse an upload of this name, or put the file in the place of the link.
+    let mut client = server.connect()?;
+    let upload = exam.word(20);
+    client.send(put("link.txt", upload.len()))?;
+    if accepted(&mut client)? {
+        client.send(content_frame(upload.as_bytes()))?;
+        accepted(&mut client)?;
+    }
+    if fs::read(&secret).is_ok_and(|kept| kept == content.as_bytes()) {
+        return Ok(());
+    }
+    let expected = "the file outside is as it was";
+    Err(Failure::new(expected, "the upload went through the link into it").into())
 }
 
 /// What is in the directory for those who may ask.
@@ -435,23 +471,57 @@ fn expect_missing(server: &Program, exam: &Exam, name: &str) -> Verdict {
 
 fn keeps_no_half_file(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
+    let mut kept = Vec::new();
     for reset in [false, true] {
         let (name, half) = (exam.word(8), exam.bytes(50_000));
         let mut client = server.connect()?;
         client.send(put(&name, 2 * half.len()))?;
         client.expect([0])?;
         client.send(&half)?;
-        expect_missing(&server, exam, &name)?; // While the upload is under way.
+        // While the upload is under way.
+        expect_missing(&server, exam, &name)?;
+        let listed = listing(&mut server.connect()?)?;
+        if listed.len() > kept.len() {
+            let got = crate::harness::escape(&listed.concat());
+            let expected = format!("a list of the files that are whole: {kept:?}");
+            return Err(Failure::new(expected, got)
+                .cause("the unfinished file is in the list")
+                .into());
+        }
         if reset {
             client.reset();
         } else {
             client.half_close();
             client.read_some(Duration::from_millis(300));
         }
-        probe(&server, &exam.word(6))?;
+        kept.push(exam.word(6));
+        probe(&server, kept.last().map_or("", String::as_str))?;
         expect_missing(&server, exam, &name)?;
     }
-    Ok(())
+    // The server may need a moment to notice that a client has left.
+    let dir = dir_of(&server, exam);
+    let mut left = Vec::new();
+    for _ in 0..100 {
+        left = names_in(&dir);
+        left.retain(|name| !kept.contains(name));
+        if left.is_empty() {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    let expected = format!("nothing but whole files in {DIR}: {kept:?}");
+    Err(Failure::new(expected, format!("also {left:?}"))
+        .cause("the unfinished file of an upload that broke off is still there")
+        .into())
+}
+
+/// The files in a directory, hidden ones too.
+fn names_in(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
 }
 
 fn keeps_the_old_file(exam: &mut Exam) -> Verdict {
