@@ -241,6 +241,12 @@ impl TlsConn {
         Err(failure.into())
     }
 
+    /// The certificate that the peer has shown.
+    pub fn peer_certificate(&self) -> Option<CertificateDer<'static>> {
+        let chain = self.tls.peer_certificates()?;
+        chain.first().map(|cert| cert.clone().into_owned())
+    }
+
     /// The TCP connection below.
     pub fn into_conn(self) -> Conn {
         self.conn

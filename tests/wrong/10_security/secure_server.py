@@ -53,8 +53,10 @@ def answer(line, state, ip):
         return "ERROR 429 slow down"
     try:
         text = line.decode()
-        if any(ord(char) < 32 for char in text) and bug != "control_characters":
-            raise ValueError
+        only_ascii = bug == "takes_control_characters_from_127"
+        if any(ord(char) < 32 or 127 <= ord(char) < 160 and not only_ascii for char in text):
+            if bug != "control_characters":
+                raise ValueError
     except ValueError:
         # A line may hold a token: no detail of it is logged.
         shown = bug == "logs_invalid_lines" or bug == "forgeable_log" and b"Event" in line
@@ -68,7 +70,8 @@ def answer(line, state, ip):
         guess = text[5:]
         of = "all" if bug == "one_lock_for_all" else ip
         most = 1 if bug == "locks_after_one" else GUESSES
-        if failures.get(of, 0) >= most and bug != "no_lock_out":
+        looks = bug not in ("no_lock_out", "locks_at_the_door_only")
+        if failures.get(of, 0) >= most and looks:
             log("locked out")
             return "ERROR 423 locked"
         if right(guess):
@@ -153,6 +156,9 @@ while True:
     if bug == "one_at_a_time":
         clients += 1
         guarded(stream, ip)
+        continue
+    if bug == "locks_at_the_door_only" and failures.get(ip, 0) >= GUESSES:
+        stream.close()
         continue
     if clients >= LIMIT and bug != "no_client_limit":
         stream.close()

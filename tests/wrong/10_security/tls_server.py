@@ -1,11 +1,16 @@
 """A family of wrong TLS servers: the third word names the bug."""
-import os, pathlib, socket, ssl, sys, threading, time
+import os, pathlib, socket, ssl, subprocess, sys, threading, time
 
 HERE = pathlib.Path(__file__).parent
 host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 mutual = "--require-client-cert" in sys.argv and bug != "no_client_cert"
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(HERE / "cert.pem", HERE / "key.pem")
+certificate = HERE / "cert.pem", HERE / "key.pem"
+if bug == "another_certificate":
+    certificate = pathlib.Path("cert.pem"), pathlib.Path("key.pem")
+    command = "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=localhost"
+    subprocess.run([*command.split(), "-out", "cert.pem", "-keyout", "key.pem"], check=True)
+context.load_cert_chain(*certificate)
 if mutual:
     optional = bug == "optional_client_cert"
     context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED

@@ -156,6 +156,20 @@ pub fn server_checks() -> Vec<Check> {
         ])
         .by_hand("ls -l certs"),
         life(
+            "tls_server.keeps_its_certificate",
+            "shows the same certificate after a restart",
+            keeps_its_certificate,
+        )
+        .hints(&[
+            "Who has your CA's certificate from yesterday: does it still help today?",
+            "A client trusts what it has been given once. A new CA at each start makes \
+             every such file worthless.",
+            "Look for certs/ before you make anything: when the certificate and its key \
+             are there, load them.",
+        ])
+        .sheet(TRUST_SHEET)
+        .by_hand("openssl s_client -connect 127.0.0.1:65432 < /dev/null | openssl x509 -noout -fingerprint"),
+        life(
             "tls_server.serves_several",
             "serves one client after another",
             |exam| common::serves_several(exam, probe),
@@ -666,6 +680,21 @@ fn keeps_keys_private(exam: &mut Exam) -> Verdict {
         }
     }
     Ok(())
+}
+
+fn keeps_its_certificate(exam: &mut Exam) -> Verdict {
+    let mut shown = Vec::new();
+    for _ in 0..2 {
+        let server = exam.server()?;
+        shown.push(TlsConn::client(server.connect()?, None)?.peer_certificate());
+    }
+    if shown.first() == shown.last() {
+        return Ok(());
+    }
+    let expected = "the certificate of the first start";
+    Err(Failure::new(expected, "another one")
+        .cause("it makes a new certificate at each start, which no client can know")
+        .into())
 }
 
 /// Returns the file's mode if others than its owner may do anything with it.
