@@ -39,6 +39,8 @@ pub enum Cert {
     NotYetValid,
     /// Valid today, for another host.
     WrongName,
+    /// Valid today, for the name localhost, but not for its addresses.
+    NameOnly,
 }
 
 /// A certificate chain and its key.
@@ -84,6 +86,7 @@ impl TestCa {
     pub fn sign(&self, cert: Cert) -> Result<TestIdentity, Stop> {
         let names = match cert {
             Cert::WrongName => vec!["somebody-else.example".to_owned()],
+            Cert::NameOnly => vec!["localhost".to_owned()],
             _ => ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into(),
         };
         let mut params = CertificateParams::new(names).map_err(own)?;

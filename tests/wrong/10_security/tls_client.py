@@ -21,7 +21,8 @@ try:
         stream.sendall(greeting)
         sys.exit()
     try:
-        stream = context.wrap_socket(stream, server_hostname=host)
+        name = "localhost" if bug == "name_is_fixed" else host
+        stream = context.wrap_socket(stream, server_hostname=name)
     except ssl.SSLCertVerificationError:
         raise
     except ssl.SSLError:
