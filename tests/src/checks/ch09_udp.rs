@@ -586,8 +586,17 @@ fn udp_receiver() -> Vec<Check> {
         .by_hand("ss -uln | grep 12345"),
         Check::new(
             "udp_receiver.prints_each_datagram",
-            "prints one datagram after another, as text, and who sent it",
-            prints_each_datagram,
+            "prints one datagram after another, as text",
+            |exam| {
+                let mut receiver = exam.udp_server()?;
+                let senders = [exam.udp_named("A")?, exam.udp_named("B")?];
+                for sender in senders.iter().chain(&senders) {
+                    let text = format!("Grüße {}", exam.word(8));
+                    sender.send_to(&text, receiver.addr())?;
+                    receiver.wait_for_output(&text)?;
+                }
+                Ok(())
+            },
         )
         .needs(&["udp_receiver.listens"])
         .points(2)
@@ -610,13 +619,11 @@ fn udp_receiver() -> Vec<Check> {
         .by_hand("head -c 1000 /dev/zero | tr '\\0' a | nc -u -q 0 127.0.0.1 12345"),
         Check::new(
             "udp_receiver.survives_bytes_that_are_no_text",
-            "says who sent an empty datagram, and goes on after one that is not UTF-8",
+            "goes on after an empty datagram and after one that is not UTF-8",
             |exam| {
                 let mut receiver = exam.udp_server()?;
-                let silent = exam.udp_named("silent")?;
-                silent.send_to("", receiver.addr())?;
-                names_the_sender(&mut receiver, &silent)?;
                 let sender = exam.udp()?;
+                sender.send_to("", receiver.addr())?;
                 sender.send_to(b"\xff\xfe\x80", receiver.addr())?;
                 let text = exam.word(8);
                 sender.send_to(&text, receiver.addr())?;
@@ -627,6 +634,21 @@ fn udp_receiver() -> Vec<Check> {
         .sheet(ONE_WAY)
         .hints(HINTS_BYTES)
         .by_hand("printf '\\377\\376' | nc -u -q 0 127.0.0.1 12345"),
+        Check::new(
+            "udp_receiver.says_who_sent_what",
+            "prints who sent each datagram, and what, whole: blanks, or nothing at all",
+            says_who_sent_what,
+        )
+        .needs(&["udp_receiver.survives_bytes_that_are_no_text"])
+        .sheet(ONE_WAY)
+        .hints(&[
+            "What does the system tell you about a datagram beside its bytes?",
+            "A datagram may be empty, or begin with a blank: it is one like any other.",
+            "Print the address that recv_from (recvfrom in Python) returned, and the text \
+             without trim or strip. No bytes are no end, and no reason to go on without \
+             a line.",
+        ])
+        .by_hand("printf '  hello ' | nc -u -q 0 127.0.0.1 12345"),
         Check::new("udp_receiver.answers_nothing", "sends no reply", |exam| {
             let mut receiver = exam.udp_server()?;
             let sender = exam.udp()?;
@@ -712,6 +734,21 @@ fn discovery() -> Vec<Check> {
         .points(2)
         .sheet(DISCOVERY)
         .hints(HINTS_DISCOVERY)
+        .by_hand("cargo run -p discovery_probe"),
+        Check::new(
+            "discovery_responder.gives_its_address",
+            "answers with an address at which it can be found",
+            gives_its_address,
+        )
+        .needs(&["discovery_responder.answers_the_group"])
+        .sheet(DISCOVERY)
+        .hints(&[
+            "What does the asker do with the address that you send?",
+            "0.0.0.0 means all addresses of one's own, and 239.255.42.99 means everybody: \
+             neither leads to you.",
+            "Send the address that --host names, 127.0.0.1 by default: that of the card \
+             on which you have joined the group.",
+        ])
         .by_hand("cargo run -p discovery_probe"),
         Check::new(
             "discovery_responder.survives_noise",
@@ -906,14 +943,13 @@ fn numbered(number: u32) -> String {
     format!("Received! Message #{number}")
 }
 
-/// The text is printed whole, with the blanks around it.
-fn prints_each_datagram(exam: &mut Exam) -> Verdict {
+fn says_who_sent_what(exam: &mut Exam) -> Verdict {
     let mut receiver = exam.udp_server()?;
-    let senders = [exam.udp_named("A")?, exam.udp_named("B")?];
-    for sender in senders.iter().chain(&senders) {
-        let text = format!("  Grüße {} ", exam.word(8));
-        sender.send_to(&text, receiver.addr())?;
-        receiver.wait_for_output(&text)?;
+    let [polite, silent] = [exam.udp_named("polite")?, exam.udp_named("silent")?];
+    let text = format!("  aB {} ", exam.word(8));
+    for (sender, text) in [(&polite, text.as_str()), (&silent, "")] {
+        sender.send_to(text, receiver.addr())?;
+        receiver.wait_for_output(text)?;
         names_the_sender(&mut receiver, sender)?;
     }
     Ok(())
@@ -1079,17 +1115,9 @@ fn ask_the_group(
         let words: Vec<&str> = text.split(' ').collect();
         return match words.as_slice() {
             ["HERE", name, place] if !name.is_empty() => match place.strip_suffix('\n') {
-                Some(place) => match place.parse::<SocketAddr>() {
-                    Ok(addr) if is_somebodys(addr.ip()) => Ok(text),
-                    Ok(_) => {
-                        let expected = "an address that one can connect to";
-                        Err(Failure::new(expected, text).into())
-                    }
-                    Err(_) => Err(Failure::new("an address with port", text).into()),
-                },
-                None => {
-                    let expected = "an address with port, and a line end";
-                    Err(Failure::new(expected, text).into())
+                Some(place) if place.parse::<SocketAddr>().is_ok() => Ok(text),
+                _ => {
+                    Err(Failure::new("an address with port, and a line end", text).into())
                 }
             },
             _ => Err(Failure::new("HERE, a name and an address", text).into()),
@@ -1099,9 +1127,18 @@ fn ask_the_group(
 }
 
 /// Neither everybody's address, as 0.0.0.0 and a group are, nor nobody's.
-fn is_somebodys(ip: IpAddr) -> bool {
-    let is_broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
-    !ip.is_unspecified() && !ip.is_multicast() && !is_broadcast
+fn gives_its_address(exam: &mut Exam) -> Verdict {
+    let responder = exam.udp_server()?;
+    let answer = ask_the_group(exam, &responder, b"WHO\n")?;
+    let place = answer.split_whitespace().last().unwrap_or_default();
+    let is_somebodys = place.parse().is_ok_and(|addr: SocketAddr| {
+        let is_broadcast = addr.ip() == IpAddr::V4(Ipv4Addr::BROADCAST);
+        !addr.ip().is_unspecified() && !addr.ip().is_multicast() && !is_broadcast
+    });
+    match is_somebodys {
+        true => Ok(()),
+        false => Err(Failure::new("the address of a machine", answer.trim_end()).into()),
+    }
 }
 
 /// The second answers when the first has gone: then it has been there all the time.

@@ -37,11 +37,30 @@ pub fn checks() -> Vec<Check> {
         .sheet(sheet)
         .hints(&[
             "What does the server see of your line? Look at it with nc -l 127.0.0.1 5555.",
-            "Nothing is trimmed or cut, and exactly one line end ends it.",
+            "Nothing is trimmed, and exactly one line end ends it.",
             "write_all the line as read_line gave it, with its \\n. Python's input has \
              taken that off, so send (line + \"\\n\").encode() with sendall.",
         ])
         .by_hand("nc -l 127.0.0.1 5555"),
+        check(
+            "chat_client.sends_long_lines",
+            "sends every byte of a line of 3000 bytes",
+            |exam| {
+                let (mut client, mut server) = connected(exam)?;
+                let text = exam.word(3000);
+                client.type_in(&format!("{text}\n"))?;
+                confirm(&mut server, &text)
+            },
+        )
+        .sheet(sheet)
+        .hints(&[
+            "How long may a line be before your client cuts it?",
+            "The 1024 bytes of the server are its own affair: it takes a longer line in \
+             pieces.",
+            "write_all (sendall in Python) sends a line of any length. In C, fgets fills \
+             its buffer and leaves the rest for the next call: send each part as it is.",
+        ])
+        .by_hand("head -c 3000 /dev/zero | tr '\\0' a | cargo run -p chat_client"),
         check(
             "chat_client.skips_blank_lines",
             "sends nothing for a blank line",
@@ -191,12 +210,7 @@ fn confirm(server: &mut Conn, text: &str) -> Verdict {
 
 fn sends_lines(exam: &mut Exam) -> Verdict {
     let (mut client, mut server) = connected(exam)?;
-    let texts = [
-        exam.word(8),
-        format!("  aB é {}  ", exam.word(4)),
-        exam.word(3000),
-    ];
-    for text in texts {
+    for text in [exam.word(8), format!("  aB é {}  ", exam.word(4))] {
         client.type_in(&format!("{text}\n"))?;
         confirm(&mut server, &text)?;
     }
