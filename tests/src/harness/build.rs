@@ -82,7 +82,7 @@ pub(super) fn with_cargo(
         command.arg("--target-dir").arg(target_dir);
         // A stranger's package: no secrets of ours in its build, and nothing that only
         // a developer needs.
-        scrub_environment(&mut command);
+        scrub_environment(&mut command, target_dir);
         command
             .env("CARGO_INCREMENTAL", "0")
             .env("CARGO_PROFILE_DEV_DEBUG", "0")
@@ -113,21 +113,19 @@ pub fn forget_package(command: &mut Command) {
     }
 }
 
-/// Leaves of the environment what cargo and the compiler need.
-fn scrub_environment(command: &mut Command) {
+/// Leaves of the environment what cargo and the compiler need, and gives them a folder
+/// for temporary files: where the course itself lies in /tmp, a stranger may not write
+/// there.
+fn scrub_environment(command: &mut Command, target_dir: &Path) {
     command.env_clear();
+    let temporary = target_dir.join("tmp");
+    if std::fs::create_dir_all(&temporary).is_ok() {
+        command.env("TMPDIR", temporary);
+    }
     for (name, value) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        let needed = [
-            "PATH",
-            "HOME",
-            "USER",
-            "TMPDIR",
-            "TEMP",
-            "TMP",
-            "SystemRoot",
-        ]
-        .contains(&text.as_ref())
+        let needed = ["PATH", "HOME", "USER", "TEMP", "TMP", "SystemRoot"]
+            .contains(&text.as_ref())
             || [
                 "CARGO_HOME",
                 "RUSTUP_",
@@ -202,8 +200,8 @@ pub(super) fn with_command(
     let mut words = options.wrapper.iter().cloned().chain(words);
     let mut command = Command::new(words.next().unwrap_or_default());
     command.args(words).current_dir(dir).stdin(Stdio::null());
-    if options.target_dir.is_some() {
-        scrub_environment(&mut command);
+    if let Some(target_dir) = &options.target_dir {
+        scrub_environment(&mut command, target_dir);
         // Compilers keep what they have built at home, where a stranger may not write.
         command.env("HOME", dir);
     }

@@ -32,6 +32,10 @@ pub fn trials() -> Vec<Trial> {
             marks_and_exit_status_say_what_was_handed_in,
         ),
         (
+            "a_build_has_room_for_temporary_files",
+            a_build_has_room_for_temporary_files,
+        ),
+        (
             "odd_folders_are_answered_with_what_is_wrong",
             odd_folders_are_answered_with_what_is_wrong,
         ),
@@ -295,6 +299,27 @@ fn the_examples_get_what_their_headers_say() {
     assert_eq!(not_passed(bob), expected);
     assert_eq!((cleo.state, cleo.totals.score), (State::Graded, 0));
     assert_eq!(notes.state, State::NotGradable);
+}
+
+/// Also where the grader itself stands in the folder for temporary files, which is then
+/// nothing that a stranger may write to.
+fn a_build_has_room_for_temporary_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let submission = dir.path().join("work");
+    python_submission(&submission, |source| source);
+    let words = "build = \"sh -c 'mktemp && mv server.py built.py'\"\n\
+                 [programs]\ntcp_server = 'python3 built.py'\n";
+    fs::write(submission.join("lab.toml"), words).unwrap();
+    let grader = dir.path().join("lab");
+    fs::copy(lab().get_program(), &grader).unwrap();
+    let output = Command::new(grader)
+        .args(["grade", "--single", "--only", "tcp_server.listens", "--out"])
+        .args([dir.path().join("out"), submission])
+        .current_dir(course())
+        .output()
+        .unwrap();
+    let said = stdout(&output);
+    assert!(said.contains("100.0"), "{said}{}", stderr(&output));
 }
 
 /// A wrong `lab.toml`, an archive, another name: each is answered with what is wrong.
