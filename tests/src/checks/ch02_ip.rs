@@ -153,14 +153,13 @@ fn ip_header() -> Vec<Check> {
                 let mut header = V4::random(exam);
                 header.bytes[0] = 0x49;
                 // No operation, router alert, record route with room for one address; the
-                // end of the list, and padding that looks like a timestamp.
+                // end of the list, and padding.
                 header.bytes.extend([1, 148, 4, 0, 0, 7, 7, 4, 0, 0, 0, 0]);
-                header.bytes.extend([0, 68, 4, 0]);
+                header.bytes.extend([0; 4]);
                 let output = header.decode(exam)?;
                 for kind in ["148", "1", "7"] {
                     expect(&output, "Option", kind)?;
                 }
-                facts::expect_no_line(&output, &["Option", "68"])?;
                 expect(&output, "IHL", "9")?;
                 expect(&output, "Checksum", GOOD)
             },
@@ -471,7 +470,7 @@ fn decodes_ipv6(exam: &mut Exam) -> Verdict {
     expect(&output, DESTINATION, &destination)
 }
 
-/// Not everybody shows them.
+/// Not everybody shows them, and there are many ways to write a few bits.
 fn decodes_class_and_flow(exam: &mut Exam) -> Verdict {
     let class = exam.rng().u32(4..=0xff);
     let flow = exam.rng().u32(0x1_0000..=0xf_ffff);
@@ -484,10 +483,25 @@ fn decodes_class_and_flow(exam: &mut Exam) -> Verdict {
         ("Traffic class", class),
         ("Flow label", flow),
     ] {
-        if output.to_lowercase().contains(&name.to_lowercase()) {
-            let forms = format!("{value}|{value:#x}|{value:x}|{value:#04x}");
-            expect(&output, name, &forms)?;
+        let shown = output.lines().any(|line| {
+            let line = line.trim_start().to_lowercase();
+            line.starts_with(&name.to_lowercase())
+        });
+        if !shown {
+            continue;
         }
+        let mut forms = vec![value.to_string()];
+        for width in 1..=20 {
+            for digits in [format!("{value:0width$x}"), format!("{value:0width$b}")] {
+                forms.extend([format!("0x{digits}"), format!("0b{digits}"), digits]);
+            }
+        }
+        if name == "ECN" {
+            // RFC 3168 §5.
+            let names = ["not-ect", "ect(1)", "ect(0)", "ce"];
+            forms.extend(names.get(value as usize).map(|name| (*name).to_owned()));
+        }
+        expect(&output, name, &forms.join("|"))?;
     }
     Ok(())
 }
@@ -762,9 +776,15 @@ fn subnet_calculator() -> Vec<Check> {
                 let arg = format!("{}/127", Ipv6Addr::from_bits(addr));
                 let output = facts::run(exam, &[&arg])?;
                 let [first, last] = [addr & !1, addr | 1].map(Ipv6Addr::from_bits);
-                expect(&output, FIRST_HOST, &first.to_string())?;
+                let has = |word: &str| output.to_lowercase().contains(word);
+                if has("first") {
+                    expect(&output, FIRST_HOST, &first.to_string())?;
+                }
                 expect(&output, LAST_HOST, &last.to_string())?;
-                // IPv6 has no broadcast address: a line of this name does not say this one.
+                // IPv6 has no broadcast address: a line of this name says so, or nothing.
+                if has("broadcast: no") || has("no broadcast") {
+                    return Ok(());
+                }
                 match expect(&output, "Broadcast", &last.to_string()) {
                     Err(_) => Ok(()),
                     Ok(()) => {

@@ -757,11 +757,9 @@ fn discovery() -> Vec<Check> {
                 let responder = exam.udp_server()?;
                 ask_the_group(exam, &responder, b"WHO\n")?; // It is in the group now.
                 let noisy = exam.udp_named("noise")?;
-                let others: [&[u8]; 3] = [b"WHOIS\n", b"HERE x 127.0.0.1:1\n", b""];
+                let long = exam.bytes(2000);
+                let others = [b"WHOIS\n", &b"HERE x 127.0.0.1:1\n"[..], b"", b"\xff\xfe", &long];
                 for noise in others {
-                    send_to_group(&noisy, responder.addr(), noise);
-                }
-                for noise in [&b"\xff\xfe\x80"[..], &exam.bytes(2000)] {
                     send_to_group(&noisy, responder.addr(), noise);
                 }
                 ask_the_group(exam, &responder, b"WHO\n")?;
@@ -778,7 +776,7 @@ fn discovery() -> Vec<Check> {
             "Compare the whole datagram with b\"WHO\\n\", as bytes: no contains, no \
              starts_with. Everything else is passed over without a word.",
         ])
-        .by_hand("printf 'WHOIS\\n' | nc -u -w 1 239.255.42.99 9999")
+        .by_hand("python3 -c \"from socket import *; s = socket(AF_INET, SOCK_DGRAM); s.settimeout(2); s.setsockopt(IPPROTO_IP, IP_MULTICAST_IF, inet_aton('127.0.0.1')); s.sendto(b'WHOIS\\n', ('239.255.42.99', 9999)); print(s.recvfrom(1024))\"   # it times out")
         .timing(),
         Check::new(
             "discovery_responder.shares_its_port",
@@ -795,7 +793,7 @@ fn discovery() -> Vec<Check> {
              set_reuse_address(true) of socket2, or setsockopt(SOL_SOCKET, \
              SO_REUSEADDR, 1) in Python.",
         ])
-        .by_hand("cargo run -p discovery_responder (twice, in two terminals)"),
+        .by_hand("cargo run -p discovery_responder   # in two terminals"),
         Check::new(
             "discovery_probe.asks_the_group",
             "sends WHO and a line end to 239.255.42.99",

@@ -262,9 +262,9 @@ fn connected(listener: &Listener, client: &mut Program) -> Result<Option<Conn>, 
     loop {
         match listener.accept_within(Duration::from_millis(100)) {
             Ok(conn) => return Ok(Some(conn)),
-            Err(stop) if Instant::now() >= give_up => return Err(stop),
-            Err(_) if !client.runs()? => return Ok(None),
-            Err(_) => {}
+            Err(Stop::Failed(_)) if !client.runs()? => return Ok(None),
+            Err(Stop::Failed(_)) if Instant::now() < give_up => {}
+            Err(stop) => return Err(stop),
         }
     }
 }

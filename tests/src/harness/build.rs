@@ -119,6 +119,7 @@ pub fn forget_package(command: &mut Command) {
 fn scrub_environment(command: &mut Command, target_dir: &Path) {
     command.env_clear();
     let temporary = target_dir.join("tmp");
+    let _ = std::fs::remove_dir_all(&temporary); // Of the build before.
     if std::fs::create_dir_all(&temporary).is_ok() {
         command.env("TMPDIR", temporary);
     }

@@ -266,6 +266,7 @@ import socket, ssl
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain('certs/server-cert.pem', 'certs/server-key.pem')
 with socket.create_server(('127.0.0.1', 0)) as listener:
+    listener.settimeout(20)
     print(listener.getsockname()[1], flush=True)
     stream, _ = listener.accept()
     stream.settimeout(10)

@@ -48,9 +48,6 @@ def build(args):
 def options(data):
     while data:
         kind = data[0]
-        if kind == 0 and bug == "goes_on_behind_the_end":
-            data = data[1:]
-            continue
         if kind == 0:
             return
         if kind == 1:

@@ -37,8 +37,7 @@ def next_number(method, target):
 def serve(conn):
     buf = b""
     try:
-        end = b"\r\n" if BUG == "first_line" else b"\r\n\r\n"
-        while end not in buf or BUG in ("to_eof", "short_read"):
+        while b"\r\n\r\n" not in buf or BUG in ("to_eof", "short_read"):
             if len(buf) > 65536:
                 return
             data = conn.recv(1024)

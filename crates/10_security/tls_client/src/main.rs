@@ -120,15 +120,15 @@ fn exchange(
         .context("cannot send the message")?;
 
     let mut buf = [0; MAX_MESSAGE];
-    let len = stream
-        .read(&mut buf)
-        .map_err(labtls::explain)
-        .context("no reply from the server")?;
+    let received = stream.read(&mut buf);
 
+    // Goodbye, whatever came; a server that has left already does not miss it.
     stream.conn.send_close_notify();
     stream.sock.restart(FAREWELL_TIME);
-    // A server that has left already does not miss it.
     let _ = stream.flush();
+    let len = received
+        .map_err(labtls::explain)
+        .context("no reply from the server")?;
     match buf.get(..len) {
         None | Some([]) => bail!("the server closed the connection without a reply"),
         Some(reply) => println!("Received: {}", printable(reply)),

@@ -169,7 +169,9 @@ fn exchange(
     tls.send_close_notify();
     stream.restart(FAREWELL_TIME);
     while tls.wants_write() {
-        tls.write_tls(stream)?;
+        if let Err(error) = tls.write_tls(stream) {
+            return answered.and(Err(error)); // What went wrong first is the reason.
+        }
     }
     answered
 }

@@ -88,6 +88,7 @@ fn read_replies(stream: TcpStream, events: &Sender<Event>) {
         let event = match read {
             Ok(_) if line.ends_with(b"\n") => {
                 line.pop();
+                line.pop_if(|byte| *byte == b'\r');
                 Event::Reply(String::from_utf8_lossy(&line).into_owned())
             }
             Ok(MAX_REPLY) => Event::ServerGone(anyhow!(
@@ -158,7 +159,9 @@ fn ask(
         .write_all(format!("{command}\n").as_bytes())
         .context("cannot send the command")?;
     match Reply::parse(command, &next_line(events)?)? {
-        Reply::Refused(text) => return Ok(Outcome::Refused(text)),
+        Reply::Refused(text) => {
+            return Ok(Outcome::Refused(printable(text.as_bytes()).to_string()));
+        }
         Reply::Line(line) => terminal::print_lines(&[line])?,
         Reply::List(count) => {
             let mut lines = Vec::new();

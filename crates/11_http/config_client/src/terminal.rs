@@ -33,7 +33,8 @@ pub fn prompt() {
     }
 }
 
-/// Prints lines of the server: made safe for a terminal, as they are for a script.
+/// Prints lines of the server, safe for a terminal. A script gets a tab as a tab: no other
+/// control character can be part of a value.
 ///
 /// # Errors
 ///
@@ -42,9 +43,10 @@ pub fn print_lines(lines: &[String]) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     let seen = stdout.is_terminal();
     for line in lines {
-        let written = match seen {
-            true => writeln!(stdout, "{}", printable(line.as_bytes())),
-            false => writeln!(stdout, "{line}"),
+        let as_it_is = !seen && !line.contains(|c: char| c.is_control() && c != '\t');
+        let written = match as_it_is {
+            true => writeln!(stdout, "{line}"),
+            false => writeln!(stdout, "{}", printable(line.as_bytes())),
         };
         // Not an io::Error: its hint would be about the network.
         written.map_err(|error| {

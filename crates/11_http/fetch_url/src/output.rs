@@ -63,9 +63,10 @@ fn write_file(
     part_name.push(format!(".{}.part", process::id()));
     let part = target.with_file_name(part_name);
     let interrupted = labkit::ctrl_c()?; // First: from here on, what is created is removed.
-    let mut file = create_like(&target, &part).map_err(cannot)?;
+    let mut file = File::create_new(&part).map_err(cannot)?;
     remove_when(interrupted, part.clone());
-    let result = fill(&mut file).and_then(|()| {
+    let result = keep_permissions(&target, &file).map_err(cannot);
+    let result = result.and_then(|()| fill(&mut file)).and_then(|()| {
         file.sync_all().map_err(cannot)?;
         fs::rename(&part, &target).map_err(cannot)
     });
@@ -90,14 +91,13 @@ fn behind_links(path: &Path) -> PathBuf {
     target
 }
 
-/// Creates a file with the permissions of the one that it is to replace, if that is there.
-fn create_like(target: &Path, part: &Path) -> io::Result<File> {
-    let file = File::create_new(part)?;
-    // Before the first byte: whoever may not read the old content must not read the new.
-    if let Ok(metadata) = fs::metadata(target) {
-        file.set_permissions(metadata.permissions())?;
+/// Gives a new file the permissions of the one that it is to replace, if that is there.
+/// Before the first byte: whoever may not read the old content must not read the new.
+fn keep_permissions(target: &Path, file: &File) -> io::Result<()> {
+    match fs::metadata(target) {
+        Ok(metadata) => file.set_permissions(metadata.permissions()),
+        Err(_) => Ok(()),
     }
-    Ok(file)
 }
 
 /// Lets Ctrl-C end the program with nothing half left.

@@ -5,12 +5,12 @@
 //! Terminal 2:  cargo run -p http_manual_client -- --port 8000
 //! Lab sheet:   labs/11_http.md
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use labkit::{Endpoint, printable};
 
 /// A server that says nothing for this long has forgotten us.
@@ -73,7 +73,14 @@ fn talk(args: Args) -> anyhow::Result<()> {
     print_lines(request.as_bytes()).context("cannot show the request")?;
 
     println!("Received HTTP response:");
-    let len = print_lines(BufReader::new(stream)).context("the response ended early")?;
+    let len =
+        print_lines(BufReader::new(stream)).map_err(|error| match error.kind() {
+            // Unix says "would block" where Windows says "timed out".
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                anyhow!("the server has been silent for {REPLY_TIMEOUT:?}")
+            }
+            _ => anyhow!(error).context("the response ended early"),
+        })?;
     ensure!(
         len > 0,
         "the server closed the connection without a response"

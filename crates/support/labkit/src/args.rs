@@ -78,7 +78,7 @@ impl Console {
 
 /// The value parser of an option that is a time limit: whole seconds, from 1 to a day.
 ///
-/// None would be no limit, and centuries lie beyond what `Instant` can count.
+/// 0 would leave no time at all, and centuries lie beyond what `Instant` can count.
 pub fn seconds() -> RangedU64ValueParser<u64> {
     clap::value_parser!(u64).range(1..=24 * 60 * 60)
 }

@@ -60,7 +60,7 @@ pub fn checks() -> Vec<Check> {
             "write_all (sendall in Python) sends a line of any length. In C, fgets fills \
              its buffer and leaves the rest for the next call: send each part as it is.",
         ])
-        .by_hand("head -c 3000 /dev/zero | tr '\\0' a | cargo run -p chat_client"),
+        .by_hand("(head -c 3000 /dev/zero | tr '\\0' a; echo) | cargo run -p chat_client   # with nc -l 127.0.0.1 5555 | wc -c in another terminal"),
         check(
             "chat_client.skips_blank_lines",
             "sends nothing for a blank line",

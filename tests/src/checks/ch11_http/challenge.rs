@@ -718,6 +718,7 @@ fn reads_the_body(exam: &mut Exam) -> Verdict {
 
 /// Reads the response to a request with a body, and expects that to the next one.
 fn in_step_after_the_body(client: &mut Conn) -> Verdict {
+    client.patience(Duration::from_secs(15));
     read_response(client, false)?.expect_status(&[200])?;
     // Whoever closes here is right as well; whoever does not must be in step.
     client.send_anyway(get("/about"));
