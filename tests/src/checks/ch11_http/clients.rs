@@ -709,8 +709,7 @@ fn refuses_https(exam: &mut Exam) -> Verdict {
     let listener = exam.listener()?;
     let mut client = exam.tool(&[&format!("https://{}/", listener.addr())])?;
     if let Some(mut server) = connected(&listener, &mut client)? {
-        let got = server.read_some(Duration::from_secs(1));
-        let got = String::from_utf8_lossy(&got).into_owned();
+        let got = crate::harness::escape(&server.read_some(Duration::from_secs(1)));
         if got.contains("HTTP/1.") {
             let expected = "no request in plain: https asks for TLS";
             return Err(Failure::new(expected, got).into());
