@@ -377,6 +377,10 @@ fn mac([a, b, c, d, e, f]: [u8; 6]) -> String {
 mod tests {
     use super::*;
 
+    fn route() -> Route {
+        Route::V4([192, 168, 0, 1].into(), [192, 168, 0, 199].into())
+    }
+
     #[test]
     fn a_group_has_a_mac_of_its_own() {
         for (to, destination) in [
@@ -395,10 +399,6 @@ mod tests {
             let route = Route::V6("fe80::1".parse().unwrap(), to.parse().unwrap());
             assert_eq!(mac(destination_mac(route)), destination, "{to}");
         }
-    }
-
-    fn route() -> Route {
-        Route::V4([192, 168, 0, 1].into(), [192, 168, 0, 199].into())
     }
 
     #[test]
