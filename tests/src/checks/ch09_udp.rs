@@ -799,9 +799,9 @@ fn discovery() -> Vec<Check> {
             "sends WHO and a line end to 239.255.42.99",
             |exam| {
                 let addr = exam.unused_addr()?;
-                let group = group_member(addr.port())?;
+                let group = group_member(exam, addr.port())?;
                 let _probe = exam.client(addr)?;
-                let (question, _) = next_question(&group)?;
+                let (question, _) = group.receive_within(START_TIME)?;
                 match question == b"WHO\n" {
                     true => Ok(()),
                     false => Err(Failure::bytes(b"WHO\n", &question).into()),
@@ -1161,7 +1161,7 @@ fn shares_its_port(exam: &mut Exam) -> Verdict {
 }
 
 /// Plays a responder: a socket that hears the group on this port.
-fn group_member(port: u16) -> Result<UdpSocket, Stop> {
+fn group_member(exam: &Exam, port: u16) -> Result<Udp, Stop> {
     let member = || -> std::io::Result<UdpSocket> {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
         socket.set_reuse_address(true)?;
@@ -1176,20 +1176,11 @@ fn group_member(port: u16) -> Result<UdpSocket, Stop> {
         socket.join_multicast_v4(&GROUP, &Ipv4Addr::LOCALHOST)?;
         // Also on the preferred card, where there is one.
         let _ = socket.join_multicast_v4(&GROUP, &Ipv4Addr::UNSPECIFIED);
-        socket.set_read_timeout(Some(START_TIME))?;
         Ok(socket)
     };
-    member().map_err(|error| Stop::grader("cannot join a multicast group", &error))
-}
-
-/// Waits for a question to the group.
-fn next_question(group: &UdpSocket) -> Result<(Vec<u8>, SocketAddr), Stop> {
-    let mut buf = [0; 2048];
-    match group.recv_from(&mut buf) {
-        Ok((len, from)) => Ok((buf.get(..len).unwrap_or_default().to_vec(), from)),
-        Err(_) => {
-            Err(Failure::new("a question to the group", "nothing within 5 s").into())
-        }
+    match member() {
+        Ok(socket) => Ok(exam.udp_of(socket, "group")),
+        Err(error) => Err(Stop::grader("cannot join a multicast group", &error)),
     }
 }
 
@@ -1197,9 +1188,9 @@ fn next_question(group: &UdpSocket) -> Result<(Vec<u8>, SocketAddr), Stop> {
 /// kernel's table shows it: `ss` of iproute2 prints it, from Linux 5.10.
 fn leaves_the_loop_on(exam: &mut Exam) -> Verdict {
     let addr = exam.unused_addr()?;
-    let group = group_member(addr.port())?;
+    let group = group_member(exam, addr.port())?;
     let _probe = exam.client(addr)?;
-    let (_, asker) = next_question(&group)?;
+    let (_, asker) = group.receive_within(START_TIME)?;
     let filter = format!("sport = :{}", asker.port());
     let output = Command::new("ss")
         .args(["-uan", "--inet-sockopt", &filter])
@@ -1222,16 +1213,13 @@ fn leaves_the_loop_on(exam: &mut Exam) -> Verdict {
 
 fn lists_who_answers(exam: &mut Exam) -> Verdict {
     let addr = exam.unused_addr()?;
-    let group = group_member(addr.port())?;
+    let group = group_member(exam, addr.port())?;
     let mut probe = exam.client(addr)?;
-    let (_, asker) = next_question(&group)?;
+    let (_, asker) = group.receive_within(START_TIME)?;
     let (first, second) = (exam.word(8), exam.word(8));
     for (name, place) in [(&first, "127.0.0.1:8080"), (&second, "127.0.0.1:9090")] {
         let answer = format!("HERE {name} {place}\n");
-        exam.note(&format!("the check answers {answer:?}"));
-        group
-            .send_to(answer.as_bytes(), asker)
-            .map_err(|error| Stop::grader("cannot answer", &error))?;
+        group.send_to(answer, asker)?;
     }
     for text in [first.as_str(), &second, "127.0.0.1:8080", "127.0.0.1:9090"] {
         probe.wait_for_output(text)?;

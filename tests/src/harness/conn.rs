@@ -610,23 +610,20 @@ pub struct Udp {
 }
 
 impl Udp {
-    pub(super) fn bind(
-        host: &str,
+    pub(super) fn new(
+        socket: UdpSocket,
         label: &str,
         started: &Started,
         deadline: Instant,
         transcript: &Transcript,
-    ) -> Result<Udp, Stop> {
-        let socket = UdpSocket::bind((host, 0))
-            .map_err(|error| Stop::grader("cannot bind a UDP socket", &error))?;
-        let transcript = transcript.clone();
-        Ok(Udp {
+    ) -> Udp {
+        Udp {
             socket,
             label: label.to_owned(),
             started: started.clone(),
             deadline,
-            transcript,
-        })
+            transcript: transcript.clone(),
+        }
     }
 
     /// Its own address.

@@ -183,13 +183,20 @@ impl Exam {
     ///
     /// The grader's own.
     pub fn udp_named(&self, name: &str) -> Result<Udp, Stop> {
+        let socket = UdpSocket::bind(("127.0.0.1", 0))
+            .map_err(|error| Stop::grader("cannot bind a UDP socket", &error))?;
+        Ok(self.udp_of(socket, name))
+    }
+
+    /// Plays a UDP peer with a socket that has more than an address: options, a group.
+    pub fn udp_of(&self, socket: UdpSocket, name: &str) -> Udp {
         let label = if name.is_empty() {
             String::new()
         } else {
             format!("{name}: ")
         };
-        Udp::bind(
-            "127.0.0.1",
+        Udp::new(
+            socket,
             &label,
             &self.started,
             self.deadline,

@@ -242,6 +242,8 @@ pub struct Program {
     stdin: Option<Typist>,
     streams: Arc<Streams>,
     exit: Option<Exit>,
+    /// Whether its process id is free for others again.
+    is_reaped: bool,
     is_interrupted: bool,
     mark: String,
     addr: SocketAddr,
@@ -307,6 +309,7 @@ impl Program {
             child,
             streams,
             exit: None,
+            is_reaped: false,
             is_interrupted: false,
             mark,
             addr: start.addr,
@@ -654,6 +657,9 @@ impl Program {
     }
 
     fn signal_group(&mut self, signal: Signal) {
+        if self.is_reaped {
+            return; // The process id may be somebody else's by now.
+        }
         #[cfg(unix)]
         {
             use rustix::process::{Pid, Signal as Unix, kill_process_group};
@@ -685,11 +691,8 @@ impl Program {
 
     fn poll_exit(&mut self) -> Result<Option<Exit>, Stop> {
         if self.exit.is_none() {
-            let status = self
-                .child
-                .try_wait()
+            self.exit = exit_of(&mut self.child)
                 .map_err(|error| Stop::grader("cannot wait for the program", &error))?;
-            self.exit = status.map(Exit::from);
             if let Some(exit) = self.exit {
                 self.transcript
                     .note(&format!("{} ended: {exit}", self.name));
@@ -833,6 +836,9 @@ impl Program {
 
     fn end(&mut self) {
         self.stdin = None;
+        if self.is_reaped {
+            return;
+        }
         // Children that have fled to a session of their own are found by descent.
         let family = kernel::family(self.child.id());
         self.signal_group(Signal::Kill);
@@ -843,7 +849,32 @@ impl Program {
         if let Ok(status) = self.child.wait() {
             self.exit.get_or_insert(Exit::from(status));
         }
+        self.is_reaped = true;
     }
+}
+
+/// Tells how a child has ended, if it has, and does not reap it: as long as it is a zombie,
+/// no other process gets its id. Busy machines give an id away again within seconds, and a
+/// signal to the child's group would meet strangers.
+#[cfg(unix)]
+pub(crate) fn exit_of(child: &mut Child) -> std::io::Result<Option<Exit>> {
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let Some(pid) = pid else {
+        return Ok(None);
+    };
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let end = waitid(WaitId::Pid(pid), options)?;
+    Ok(end.and_then(|end| match end.exit_status() {
+        Some(status) => Some(Exit::Status(status)),
+        None => end.terminating_signal().map(Exit::Signal),
+    }))
+}
+
+/// Tells how a child has ended, if it has.
+#[cfg(not(unix))]
+pub(crate) fn exit_of(child: &mut Child) -> std::io::Result<Option<Exit>> {
+    Ok(child.try_wait()?.map(Exit::from))
 }
 
 #[derive(Clone, Copy)]
@@ -946,4 +977,33 @@ fn runs(words: &str) -> bool {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Pid, test_kill_process};
+
+    fn end_of(script: &str) -> Exit {
+        let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        let give_up = Instant::now() + Duration::from_secs(20);
+        let exit = loop {
+            if let Some(exit) = exit_of(&mut child).unwrap() {
+                break exit;
+            }
+            assert!(Instant::now() < give_up, "`{script}` still runs");
+            thread::yield_now();
+        };
+        assert!(test_kill_process(pid).is_ok(), "its id is free for others");
+        assert_eq!(Exit::from(child.wait().unwrap()), exit);
+        exit
+    }
+
+    #[test]
+    fn a_child_that_has_ended_keeps_its_process_id_until_it_is_waited_for() {
+        assert_eq!(end_of("exit 3"), Exit::Status(3));
+        assert_eq!(end_of("kill -9 $$"), Exit::Signal(9));
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::compare::{self, Progress};
 use super::console::{Action, Key, Script, Step};
 use super::{Problem, needs};
-use crate::harness::forget_package;
+use crate::harness::{Exit, exit_of, forget_package};
 
 /// How long something that a sheet shows may take to appear. A command may have to
 /// compile first.
@@ -273,9 +273,9 @@ impl Terminal<'_> {
             return Ok(());
         };
         let give_up = Instant::now() + deadline;
-        let status = loop {
-            if let Some(status) = program.has_ended()? {
-                break status;
+        let exit = loop {
+            if let Some(exit) = program.has_ended()? {
+                break exit;
             }
             if Instant::now() > give_up {
                 return Err(format!(
@@ -290,8 +290,10 @@ impl Terminal<'_> {
         };
         program.read_the_rest();
         program.compare(ports)?;
-        let by_signal = status.signal().map(|signal| 128 + signal);
-        self.last_status = status.code().or(by_signal).unwrap_or(1);
+        self.last_status = match exit {
+            Exit::Status(status) => status,
+            Exit::Signal(signal) => 128 + signal,
+        };
         self.program = None;
         Ok(())
     }
@@ -338,9 +340,9 @@ impl Program {
         )
     }
 
-    fn has_ended(&mut self) -> Result<Option<ExitStatus>, String> {
-        let status = self.child.try_wait();
-        status.map_err(|error| format!("cannot wait for `{}`: {error}", self.command))
+    fn has_ended(&mut self) -> Result<Option<Exit>, String> {
+        exit_of(&mut self.child)
+            .map_err(|error| format!("cannot wait for `{}`: {error}", self.command))
     }
 
     fn wait_for_change(&self) {
