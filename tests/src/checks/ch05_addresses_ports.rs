@@ -467,7 +467,7 @@ fn port_scanner() -> Vec<Check> {
             "A match in Rust or a dict in Python: 8080 is http-alt, 5432 postgresql, \
              3306 mysql, 6379 redis. Print the name on the line of the open port.",
         ])
-        .by_hand("cargo run -p tcp_server & cargo run -p port_scanner -- --ports 8080"),
+        .by_hand("cargo run -p tcp_server   # in another terminal: cargo run -p port_scanner -- --ports 8080"),
         Check::new(
             "port_scanner.asks_for_permission",
             "refuses to scan a public address unless told that it is allowed",

@@ -402,13 +402,15 @@ impl Outcome {
             }
             (None, _) => {}
         }
+        // A command is of use only whole.
+        let mut text = one_screen(&text);
         if !self.sheet.is_empty() {
             let _ = writeln!(text, "sheet:    {}", self.sheet);
         }
         if !self.by_hand.is_empty() {
             let _ = writeln!(text, "by hand:  {}", self.by_hand);
         }
-        one_screen(&text)
+        text
     }
 }
 
@@ -434,6 +436,19 @@ mod tests {
             by_hand("cargo run -p other & cargo run -p ping & cargo run -p ping"),
             "cargo run -p other & cargo lab run ping & cargo lab run ping"
         );
+    }
+
+    #[test]
+    fn what_a_program_says_is_cut_and_a_command_is_not() {
+        let command: &str =
+            Box::leak(format!("echo {}", "a".repeat(300)).into_boxed_str());
+        let check =
+            Check::new("ping.hears_an_echo", "hears", |_| Ok(())).by_hand(command);
+        let failure = Failure::new("an echo", "b".repeat(300));
+        let feedback = Outcome::failed(&check, failure, Duration::ZERO).feedback();
+        let line = |head| feedback.lines().find(|line| line.starts_with(head));
+        assert!(line("got:").is_some_and(|line| line.ends_with("bbb…")));
+        assert_eq!(line("by hand:"), Some(&*format!("by hand:  {command}")));
     }
 
     #[test]

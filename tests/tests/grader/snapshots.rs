@@ -12,8 +12,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use grading::harness::{Outcome, Status};
+use grading::checks::all;
+use grading::harness::{Check, Failure, Outcome, Status};
 use grading::sheets::{diff, matches, normalise};
 use libtest_mimic::Failed;
 
@@ -138,6 +140,7 @@ impl Snapshots {
                 faults.push(format!("there is no {}", place.display()));
             }
         }
+        faults.extend(all().iter().filter_map(|check| self.stale(check)));
         let folders = std::fs::read_dir(&self.dir).into_iter().flatten().flatten();
         for path in folders
             .flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten())
@@ -151,6 +154,32 @@ impl Snapshots {
         }
         faults
     }
+
+    /// Whether a snapshot still says what the check says now, as far as that is the same
+    /// for all programs: no program needs to run for it.
+    fn stale(&self, check: &Check) -> Option<String> {
+        let path = file(&self.dir, check.id);
+        let snapshot = of_the_check(&std::fs::read_to_string(&path).ok()?);
+        let failure = Failure::new("one thing", "another");
+        let now = Outcome::failed(check, failure, Duration::ZERO);
+        let now = of_the_check(&message(&now, "somebody"));
+        if matches(&snapshot, &now) {
+            return None;
+        }
+        let diff = diff(&snapshot, &now).unwrap_or_default();
+        Some(format!("{} is stale\n{diff}", path.display()))
+    }
+}
+
+/// What a message says of the check itself: its title, and the lines from the sheet on.
+fn of_the_check(message: &str) -> String {
+    let lines = message.lines().enumerate();
+    let mut is_end = false;
+    let kept = lines.filter(|(number, line)| {
+        is_end |= line.starts_with("sheet:");
+        *number == 2 || is_end
+    });
+    kept.map(|(_, line)| format!("{line}\n")).collect()
 }
 
 /// `tests/snapshots/STEP/what_it_requires.txt`

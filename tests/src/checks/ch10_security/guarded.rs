@@ -360,7 +360,7 @@ pub fn client_checks() -> Vec<Check> {
              main returns, which ends the process; in Python start the thread with \
              daemon=True.",
         ])
-        .by_hand("cargo run -p secure_server & cargo run -p secure_client   # then end the server"),
+        .by_hand("cargo run -p secure_server   # in another terminal: cargo run -p secure_client; then end the server"),
         check(
             "secure_client.does_not_show_the_token",
             "does not print the token",

@@ -51,7 +51,7 @@ pub fn manual_checks() -> Vec<Check> {
              then Received HTTP response: and all bytes that came, by \
              String::from_utf8_lossy (decode in Python).",
         ])
-        .by_hand("cargo run -p http_simple_server & cargo run -p http_manual_client -- --port 8000"),
+        .by_hand("cargo run -p http_simple_server   # in another terminal: cargo run -p http_manual_client -- --port 8000"),
         Check::new(
             "http_manual_client.reports_a_refused_connection",
             "says when nobody listens",
@@ -305,7 +305,7 @@ pub fn fetch_checks() -> Vec<Check> {
             "Keep the lines of the head as you read them. With -i write them to stdout \
              with write_all (sys.stdout.buffer.write in Python), in front of the body.",
         ])
-        .by_hand("cargo run -p http_simple_server & cargo run -p fetch_url -- -i http://127.0.0.1:8000/"),
+        .by_hand("cargo run -p http_simple_server   # in another terminal: cargo run -p fetch_url -- -i http://127.0.0.1:8000/"),
         Check::new(
             "fetch_url.verbose_spares_stdout",
             "writes the body alone to standard output with -v, too",
@@ -333,7 +333,7 @@ pub fn fetch_checks() -> Vec<Check> {
             "File::create(path) and write_all(&body) in Rust; open(path, \"wb\") and \
              write(body) in Python. No from_utf8 and no decode stands on the way.",
         ])
-        .by_hand("cargo run -p http_simple_server & cargo run -p fetch_url -- -o /tmp/page http://127.0.0.1:8000/ && od -c /tmp/page"),
+        .by_hand("cargo run -p http_simple_server   # in another terminal: cargo run -p fetch_url -- -o /tmp/page http://127.0.0.1:8000/ && od -c /tmp/page"),
         Check::new(
             "fetch_url.follows_redirects",
             "follows redirects with -L, and only then",

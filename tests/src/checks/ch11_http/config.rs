@@ -564,7 +564,7 @@ pub fn client_checks() -> Vec<Check> {
              main returns, which ends the process; in Python start the thread with \
              daemon=True.",
         ])
-        .by_hand("cargo run -p config_server & cargo run -p config_client   # then end the server"),
+        .by_hand("cargo run -p config_server   # in another terminal: cargo run -p config_client; then end the server"),
         Check::new(
             "config_client.reports_a_refused_connection",
             "says when nobody listens",
