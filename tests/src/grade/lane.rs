@@ -234,6 +234,7 @@ pub(super) fn serve() -> anyhow::Result<i32> {
         exceeded.store(NOT_EXCEEDED, Ordering::Relaxed);
         let mut outcome = harness::run_check(&prepared, &check, seed);
         harness::kill_others(own_table);
+        harness::bury_orphans();
         let cause = match exceeded.load(Ordering::Relaxed) {
             TOO_MUCH_MEMORY => Some("it took more than 1 GiB of memory and was ended"),
             TOO_MANY_PROCESSES => Some("it had more than 512 processes and was ended"),

@@ -330,7 +330,7 @@ mod linux {
     /// Kills every other process of this process table, if it is the lane's own, else
     /// every descendant of this process.
     pub fn kill_others(own_table: bool) {
-        use rustix::process::{Pid, Signal, WaitOptions};
+        use rustix::process::{Pid, Signal};
 
         const ROUNDS: usize = 200;
         for _ in 0..ROUNDS {
@@ -356,12 +356,17 @@ mod linux {
                 }
             }
             if !alive {
-                // Bury the orphans that have become children of this process.
-                while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
                 return;
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Reaps the orphans that have become children of this process. Never while a check
+    /// runs: its programs are children as well, and are waited for there.
+    pub fn bury_orphans() {
+        use rustix::process::{WaitOptions, wait};
+        while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
     }
 
     /// Returns the processes that carry a mark of ours: `value`, or any when `None`.
@@ -395,12 +400,12 @@ mod linux {
 }
 
 #[cfg(target_os = "linux")]
+pub(crate) use linux::{bury_orphans, guard_lane, kill_others, usage_of_others};
+#[cfg(target_os = "linux")]
 pub(super) use linux::{
     cpu_time, ended, family, holder, listening, marked, memory, open_files, overloaded,
     threads, waited_for_cpu,
 };
-#[cfg(target_os = "linux")]
-pub(crate) use linux::{guard_lane, kill_others, usage_of_others};
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {
@@ -447,15 +452,16 @@ mod elsewhere {
     pub fn guard_lane(_: bool) {}
     /// Other processes cannot be found here.
     pub fn kill_others(_: bool) {}
+    pub fn bury_orphans() {}
 }
 
+#[cfg(not(target_os = "linux"))]
+pub(crate) use elsewhere::{bury_orphans, guard_lane, kill_others, usage_of_others};
 #[cfg(not(target_os = "linux"))]
 pub(super) use elsewhere::{
     cpu_time, ended, family, holder, listening, marked, memory, open_files, overloaded,
     threads, waited_for_cpu,
 };
-#[cfg(not(target_os = "linux"))]
-pub(crate) use elsewhere::{guard_lane, kill_others, usage_of_others};
 
 /// Kills every process that was started by a program of this run and has survived it,
 /// whatever process group or session it fled to.
