@@ -39,6 +39,7 @@ pub use folders::declared_steps;
 pub(crate) use folders::project_folders;
 pub use kernel::{ListenAddr, kill_strays};
 pub(crate) use kernel::{bury_orphans, guard_lane, kill_others, usage_of_others};
+#[cfg(unix)]
 pub(crate) use program::exit_of;
 pub use program::{Exit, Program};
 pub use python::python;

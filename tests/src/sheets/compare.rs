@@ -67,6 +67,7 @@ pub fn normalise(text: &str, known: &[String]) -> String {
 }
 
 /// How far a terminal has come.
+#[cfg(unix)]
 #[derive(Debug, PartialEq, Eq)]
 pub enum Progress {
     /// All that is expected has appeared, perhaps with more after it.
@@ -78,6 +79,7 @@ pub enum Progress {
 }
 
 /// Compares the beginning of `actual` with all of `expected`; both are normalised.
+#[cfg(unix)]
 pub fn progress(expected: &str, actual: &str) -> Progress {
     let expected = expected.strip_suffix('\n').unwrap_or(expected);
     let lines: Vec<&str> = actual.split('\n').collect();
@@ -171,6 +173,7 @@ mod tests {
         assert_eq!(normalise(text, &known), text);
     }
 
+    #[cfg(unix)]
     #[test]
     fn progress_knows_what_may_still_come() {
         assert_eq!(progress("a\nb\n", ""), Progress::Partly);

@@ -13,7 +13,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 #[cfg(target_os = "linux")]
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::time::Instant;
 
 use crate::support::{
     course, lab, python_submission, run, stderr, stdout, tests_dir, without_times,

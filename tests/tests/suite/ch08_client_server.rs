@@ -3,7 +3,6 @@
 //!
 //! `SOCKET_LABS_ALL=1` takes the full numbers (10,000 clients, 1 GiB).
 
-#![cfg(unix)]
 #![allow(
     clippy::indexing_slicing,
     clippy::unwrap_used,

@@ -46,6 +46,7 @@ pub fn trials() -> Vec<Trial> {
             "several_responders_share_a_machine",
             several_responders_share_a_machine,
         ),
+        #[cfg(target_os = "linux")]
         (
             "a_broadcast_finds_a_responder",
             a_broadcast_finds_a_responder,

@@ -11,6 +11,7 @@
 
 #[cfg(target_os = "linux")]
 mod ch06_errors;
+#[cfg(unix)]
 mod ch08_client_server;
 mod ch09_udp;
 mod ch10_security;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
     let files = [
         sheets::trials(),
         ch11_http::trials(),
+        #[cfg(unix)]
         ch08_client_server::trials(),
         #[cfg(target_os = "linux")]
         ch06_errors::trials(),

@@ -5,7 +5,7 @@
 //! the clients are told to trust its certificate, and nothing else.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -237,19 +237,26 @@ const SECRET: u32 = 0o600;
 /// A certificate is no secret: it is shown to everybody who connects.
 const PUBLIC: u32 = 0o644;
 
+/// Makes a file that has its mode from the first moment: a mode set later leaves a gap in
+/// which others can read.
+#[cfg(unix)]
+fn new_file(dir: &Path, mode: u32) -> io::Result<tempfile::NamedTempFile> {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+    tempfile::Builder::new()
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(dir)
+}
+
+/// Makes a file. There are no modes here: a folder of the user is private.
+#[cfg(not(unix))]
+fn new_file(dir: &Path, _mode: u32) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::NamedTempFile::new_in(dir)
+}
+
 /// Writes a file so that at any moment there is the old one or the new one, whole.
 fn write(dir: &Path, name: &str, text: &str, mode: u32) -> anyhow::Result<()> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::fs::Permissions;
-        use std::os::unix::fs::PermissionsExt;
-        // From the first moment: a mode set later leaves a gap in which others can read.
-        builder.permissions(Permissions::from_mode(mode));
-    }
-    #[cfg(not(unix))]
-    let _ = mode; // A folder of the user is private there.
-    let mut file = builder.tempfile_in(dir)?;
+    let mut file = new_file(dir, mode)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     file.persist(dir.join(name))?;
