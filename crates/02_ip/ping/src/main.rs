@@ -111,15 +111,19 @@ fn resolve(args: &Args) -> anyhow::Result<SocketAddr> {
 }
 
 /// Opens an ICMP socket: a datagram one, which needs no privilege where the system
-/// allows it, or else a raw one, which needs the administrator's.
+/// allows it, or else a raw one, which needs the administrator's. With a TTL a router may
+/// complain, and that only a raw socket hears: it comes first then.
 fn open(addr: IpAddr, ttl: Option<u8>) -> anyhow::Result<(Socket, Type)> {
     let (domain, protocol) = match addr {
         IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
         IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
     };
-    let mut kind = Type::DGRAM;
+    let [mut kind, other] = match ttl {
+        None => [Type::DGRAM, Type::RAW],
+        Some(_) => [Type::RAW, Type::DGRAM],
+    };
     let socket = Socket::new(domain, kind, Some(protocol)).or_else(|_| {
-        kind = Type::RAW;
+        kind = other;
         Socket::new(domain, kind, Some(protocol))
     });
     let socket = match socket {
