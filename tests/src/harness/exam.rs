@@ -35,7 +35,7 @@ pub struct Exam {
     ports: Mutex<Vec<u16>>,
     accepted: Accepted,
     started: Started,
-    /// Sockets that have a port and do nothing with it.
+    /// Sockets that have a port, or the name of one, and do nothing with it.
     held: Mutex<Vec<socket2::Socket>>,
 }
 
@@ -238,7 +238,46 @@ impl Exam {
     /// The grader's own, when there is none.
     pub fn unused_addr(&self) -> Result<SocketAddr, Stop> {
         let ip = IpAddr::from([127, 0, 0, 1]);
-        Ok(SocketAddr::new(ip, free_port(ip, Protocol::Tcp)?))
+        Ok(SocketAddr::new(ip, self.free_port(ip, Protocol::Tcp)?))
+    }
+
+    /// Returns a port that is free on all addresses and given to nobody else until the end
+    /// of this check, nor twice by this process.
+    ///
+    /// It lies below the range from which the kernel takes ports for outgoing connections
+    /// (32768 on Linux, 49152 elsewhere), so that no connection of anybody takes it
+    /// meanwhile.
+    fn free_port(&self, ip: IpAddr, protocol: Protocol) -> Result<u16, Stop> {
+        static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
+        const TRIES: u32 = 1000;
+        let mut last_error = None;
+        for _ in 0..TRIES {
+            let port = fastrand::u16(10_000..32_000);
+            #[cfg(target_os = "linux")]
+            let Some(claim) = claim(port, protocol) else {
+                continue;
+            };
+            let mut given = lock(&GIVEN);
+            let given = given.get_or_insert_with(HashSet::new);
+            if given.len() > 10_000 {
+                given.clear();
+            }
+            let any = if ip.is_ipv6() { "::" } else { "0.0.0.0" };
+            let result = match protocol {
+                Protocol::Tcp => TcpListener::bind((any, port)).map(drop),
+                Protocol::Udp => UdpSocket::bind((any, port)).map(drop),
+            };
+            match result {
+                Ok(()) if given.insert(port) => {
+                    #[cfg(target_os = "linux")]
+                    lock(&self.held).push(claim);
+                    return Ok(port);
+                }
+                Ok(()) => {}
+                Err(error) => last_error = Some(error),
+            }
+        }
+        Err(Stop::Error(format!("no free port: {last_error:?}")))
     }
 
     /// An address of 127.0.0.1 that refuses TCP connections until the end of the check: its
@@ -404,19 +443,27 @@ impl Launch<'_> {
 
     fn ready(self, protocol: Protocol) -> Result<Program, Stop> {
         let ip = self.ip();
+        let mut believed = false;
         for _ in 0..PORT_TRIES {
             let port = match self.port {
                 Some(port) => port,
-                None => free_port(ip, protocol)?,
+                None => self.exam.free_port(ip, protocol)?,
             };
             let mut program = self.start(Some(SocketAddr::new(ip, port)))?;
-            match program.wait_ready(protocol, START_PATIENCE)? {
-                Ready::Listening => {
+            match program.wait_ready(protocol, START_PATIENCE) {
+                Ok(Ready::Listening) => {
                     self.exam.transcript.note("it listens");
                     return Ok(program);
                 }
                 // Lost to another process between choosing and binding: not its fault.
-                Ready::PortTaken => {}
+                Ok(Ready::PortTaken) => {}
+                // Who had the port may have let go of it since. That is believed once.
+                Err(Stop::Failed(_))
+                    if self.port.is_none() && !believed && program.says_port_in_use() =>
+                {
+                    believed = true;
+                }
+                Err(stop) => return Err(stop),
             }
         }
         Err(Stop::Error(
@@ -453,7 +500,7 @@ impl Launch<'_> {
         let ip = self.ip();
         let port = match self.port {
             Some(port) => port,
-            None => free_port(ip, Protocol::Tcp)?,
+            None => self.exam.free_port(ip, Protocol::Tcp)?,
         };
         self.start(Some(SocketAddr::new(ip, port)))
     }
@@ -517,31 +564,35 @@ pub(crate) fn bound_socket() -> Result<(socket2::Socket, SocketAddr), Stop> {
     bound().map_err(|error: std::io::Error| Stop::grader("cannot get a port", &error))
 }
 
-/// Returns a port that is free on all addresses and not given out twice by this process.
+/// Claims a port among all graders of this machine (of this network namespace), and tells
+/// whether nobody else has: a port that was found free is free until its program binds it,
+/// and another grader must not find it free meanwhile.
 ///
-/// It lies below the range from which the kernel takes ports for outgoing connections
-/// (32768 on Linux, 49152 elsewhere), so that no connection of anybody takes it meanwhile.
-fn free_port(ip: IpAddr, protocol: Protocol) -> Result<u16, Stop> {
-    static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
-    const TRIES: u32 = 1000;
-    let mut last_error = None;
-    for _ in 0..TRIES {
-        let port = fastrand::u16(10_000..32_000);
-        let mut given = lock(&GIVEN);
-        let given = given.get_or_insert_with(HashSet::new);
-        if given.len() > 10_000 {
-            given.clear();
-        }
-        let any = if ip.is_ipv6() { "::" } else { "0.0.0.0" };
-        let result = match protocol {
-            Protocol::Tcp => TcpListener::bind((any, port)).map(drop),
-            Protocol::Udp => UdpSocket::bind((any, port)).map(drop),
-        };
-        match result {
-            Ok(()) if given.insert(port) => return Ok(port),
-            Ok(()) => {}
-            Err(error) => last_error = Some(error),
-        }
+/// The claim is an abstract Unix socket with the port in its name. It ends with the
+/// process, whatever ends that, and leaves no file.
+#[cfg(target_os = "linux")]
+fn claim(port: u16, protocol: Protocol) -> Option<socket2::Socket> {
+    use socket2::{Domain, SockAddr, Socket, Type};
+    let name = format!("\0socket_labs.{protocol:?}.{port}");
+    let socket = Socket::new(Domain::UNIX, Type::DGRAM, None).ok()?;
+    socket.bind(&SockAddr::unix(name).ok()?).ok()?;
+    Some(socket)
+}
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_has_one_claim_until_it_is_let_go() {
+        // Below the ports that checks get, so that no check of another grader has it.
+        let port = fastrand::u16(1..10_000);
+        let first = claim(port, Protocol::Tcp);
+        assert!(first.is_some());
+        assert!(claim(port, Protocol::Tcp).is_none());
+        assert!(claim(port, Protocol::Udp).is_some());
+        drop(first);
+        assert!(claim(port, Protocol::Tcp).is_some());
     }
-    Err(Stop::Error(format!("no free port: {last_error:?}")))
 }

@@ -379,6 +379,14 @@ impl Program {
         Conn::connect_from(source, self.addr, label, self.deadline, &self.transcript)
     }
 
+    /// Whether it says, in the words of any language, that somebody has its port.
+    pub(super) fn says_port_in_use(&self) -> bool {
+        const WORDS: [&str; 3] =
+            ["in use", "eaddrinuse", "only one usage of each socket"];
+        let said = self.printed().to_lowercase();
+        WORDS.iter().any(|words| said.contains(words))
+    }
+
     /// Waits until the program listens on its port, or says why it does not.
     pub(super) fn wait_ready(
         &mut self,

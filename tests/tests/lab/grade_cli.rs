@@ -111,6 +111,10 @@ pub fn trials() -> Vec<Trial> {
             feedback_can_be_brief_or_none,
         ),
         (
+            "a_port_that_somebody_had_for_a_moment_is_not_charged",
+            a_port_that_somebody_had_for_a_moment_is_not_charged,
+        ),
+        (
             "repeated_checks_must_pass_each_time",
             repeated_checks_must_pass_each_time,
         ),
@@ -1007,6 +1011,28 @@ fn a_grader_in_the_background_sends_ctrl_c_all_the_same() {
     let said = format!("{}{}", stdout(&output), stderr(&output));
     assert!(output.status.success(), "{said}");
     assert!(said.contains("100.0"), "{said}");
+}
+
+fn a_port_that_somebody_had_for_a_moment_is_not_charged() {
+    let dir = tempfile::tempdir().unwrap();
+    let in_use = "raise SystemExit('[Errno 98] Address already in use')";
+    // All starts of one check have one working directory.
+    let at_first = format!(
+        "\nif not os.path.exists('begun'):\n    open('begun', 'w').close(); {in_use}\n"
+    );
+    let (unlucky, wrong) = (dir.path().join("unlucky"), dir.path().join("wrong"));
+    python_submission(&unlucky, |source| {
+        source.replace("\nfamily =", &format!("{at_first}family ="))
+    });
+    python_submission(&wrong, |source| {
+        source.replace("\nfamily =", &format!("\n{in_use}\nfamily ="))
+    });
+    let report = grade(&unlucky, &dir.path().join("out"), &[ONLY]);
+    assert_eq!(report.totals.score, report.totals.max_score);
+    // Who says so each time has itself to blame.
+    let report = grade(&wrong, &dir.path().join("out2"), &[ONLY]);
+    let check = &report.submissions[0].checks[0];
+    assert_eq!(check.status, CheckStatus::Failed, "{check:?}");
 }
 
 fn repeated_checks_must_pass_each_time() {
