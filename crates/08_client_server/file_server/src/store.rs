@@ -14,6 +14,8 @@ const UNFINISHED: &str = ".upload-";
 /// The served directory.
 pub struct Store {
     dir: PathBuf,
+    /// The largest file that is taken, in bytes.
+    max_size: u64,
     /// Whether an upload is on the disk, and not only in the system's memory, before it
     /// is confirmed.
     sync: bool,
@@ -29,9 +31,13 @@ pub struct Upload {
 
 impl Store {
     /// Makes the directory if it is missing, and removes what a killed server has left.
-    pub fn open(dir: PathBuf, sync: bool) -> io::Result<Self> {
+    pub fn open(dir: PathBuf, max_size: u64, sync: bool) -> io::Result<Self> {
         fs::create_dir_all(&dir)?;
-        let store = Store { dir, sync };
+        let store = Store {
+            dir,
+            max_size,
+            sync,
+        };
         for path in store.unfinished(UNFINISHED)? {
             // An upload that is still running is locked by its server.
             if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
@@ -43,6 +49,7 @@ impl Store {
 
     /// Opens a file for a download and returns its size.
     pub fn read(&self, name: &str) -> io::Result<(File, u64)> {
+        check_name(name).map_err(io::Error::other)?;
         let path = self.dir.join(name);
         // Asked for a second time below, of the file itself: this one gives the better
         // words, that one cannot be fooled by a link made in between.
@@ -57,8 +64,13 @@ impl Store {
         Ok((file, metadata.len()))
     }
 
-    /// Begins an upload, under a name that no other upload has.
-    pub fn begin(&self) -> io::Result<Upload> {
+    /// Begins an upload, under a name that no other upload has until it is kept.
+    pub fn begin(&self, name: &str, size: u64) -> io::Result<Upload> {
+        check_name(name).map_err(io::Error::other)?;
+        if size > self.max_size {
+            let why = format!("more than {} bytes", self.max_size);
+            return Err(io::Error::other(why));
+        }
         let prefix = format!("{UNFINISHED}{}-", process::id());
         let file = tempfile::Builder::new()
             .prefix(&prefix)

@@ -2,6 +2,7 @@
 //!
 //! Lab sheet:  labs/08_client_server.md
 
+mod requests;
 mod store;
 
 use std::path::PathBuf;
@@ -31,7 +32,7 @@ fn main() -> anyhow::Result<()> {
     let _ = (args.host, args.port, args.dir);
 
     // TODO (step 7): serve many clients at once. Each may ask for several things, one
-    // after another: put, get, list (frames.rs).
+    // after another: put, get, list (frames.rs, requests.rs).
 
     // TODO (step 8): check each name before you touch a file (names.rs).
     Ok(())
