@@ -3,8 +3,12 @@
 //! Terminal 1:  cargo run -p file_server
 //! Terminal 2:  cargo run -p file_client -- put README.md
 //! Lab sheet:   labs/08_client_server.md
+//!
+//! The parts: the frames come from the library of file_server, `local` has the files on
+//! this side and the progress bar.
 
-use std::fs::File;
+mod local;
+
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
@@ -13,14 +17,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
-use file_server::{Request, read_checksum, read_list, read_reply, read_size};
-use indicatif::{ProgressBar, ProgressStyle};
+use file_server::{Request, copy, read_checksum, read_list, read_reply, read_size};
 use labkit::{Console, Endpoint, printable};
 
 /// A server that neither sends nor takes a byte for this long has forgotten us.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
-/// From this size on a transfer shows how far it is, in bytes.
-const LARGE: u64 = 16 * 1024 * 1024;
 
 /// Send files to the server, fetch them, list them.
 #[derive(clap::Parser)]
@@ -69,21 +70,21 @@ fn transfer(args: Args) -> anyhow::Result<()> {
     stream.set_nodelay(true)?; // The checksum is a small write behind large ones.
     close_on_ctrl_c(&stream)?;
 
-    match &args.command {
+    match args.command {
         Command::Put { files, name } => {
+            let count = files.len();
             ensure!(
-                name.is_none() || files.len() == 1,
-                "--as gives one file another name, and there are {}",
-                files.len()
+                name.is_none() || count == 1,
+                "--as gives one file another name, and there are {count}"
             );
-            for path in files {
+            for path in &files {
                 put(&stream, path, name.as_deref(), args.console)?;
             }
             Ok(())
         }
         Command::Get { name, output } => {
-            let path = output.as_deref().unwrap_or(Path::new(name));
-            get(&stream, name, path, args.console)
+            let path = output.unwrap_or_else(|| PathBuf::from(&name));
+            get(&stream, name, &path, args.console)
         }
         Command::List => list(&stream),
     }
@@ -108,29 +109,22 @@ fn put(
     name: Option<&str>,
     console: Console,
 ) -> anyhow::Result<()> {
-    let mut file = File::open(path)
-        .map_err(|error| anyhow!("cannot read {}: {error}", path.display()))?;
-    let metadata = file.metadata()?;
-    ensure!(metadata.is_file(), "{} is not a file", path.display());
-    let size = metadata.len();
+    let (mut file, size) = local::open(path)?;
     let own_name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.unwrap_or(&own_name).to_owned();
+    let shown = printable(name.as_bytes());
 
-    let request = Request::Put {
-        name: name.clone(),
-        size,
-    };
+    let request = Request::Put { name, size };
     stream.write_all(&request.to_bytes()?)?;
     expect_yes(stream)?;
-    let bar = progress_bar(size);
-    let checksum = file_server::copy(&mut file, &mut stream, size, |len| bar.inc(len))
+    let bar = local::progress_bar(size);
+    let checksum = copy(&mut file, &mut stream, size, |len| bar.inc(len))
         .with_context(|| format!("cannot send {}", path.display()))?;
     bar.finish_and_clear();
     stream.write_all(&checksum.to_be_bytes())?;
     expect_yes(stream)?;
     console.line(format_args!(
-        "Sent {} ({size} bytes, CRC-32 {checksum:08x})",
-        printable(name.as_bytes())
+        "Sent {shown} ({size} bytes, CRC-32 {checksum:08x})"
     ));
     Ok(())
 }
@@ -138,38 +132,28 @@ fn put(
 /// Fetches one file. It appears under its name only when it is complete and right.
 fn get(
     mut stream: &TcpStream,
-    name: &str,
+    name: String,
     path: &Path,
     console: Console,
 ) -> anyhow::Result<()> {
-    let request = Request::Get {
-        name: name.to_owned(),
-    };
+    let request = Request::Get { name: name.clone() };
     stream.write_all(&request.to_bytes()?)?;
     expect_yes(stream)?;
     let size = read_size(&mut stream)?;
-
-    let dir = match path.parent() {
-        Some(dir) if dir != Path::new("") => dir,
-        _ => Path::new("."),
-    };
-    let cannot_write = |error| anyhow!("cannot write to {}: {error}", dir.display());
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(cannot_write)?;
-    let bar = progress_bar(size);
-    let file_of_upload = file.as_file_mut();
-    let checksum =
-        file_server::copy(&mut stream, file_of_upload, size, |len| bar.inc(len))
-            .with_context(|| format!("cannot fetch {name:?}"))?;
+    let mut unfinished = local::create_beside(path)?;
+    let bar = local::progress_bar(size);
+    let file = unfinished.as_file_mut();
+    let checksum = copy(&mut stream, file, size, |len| bar.inc(len))
+        .with_context(|| format!("cannot fetch {name:?}"))?;
     bar.finish_and_clear();
     ensure!(
         checksum == read_checksum(&mut stream)?,
         "{name:?} has changed on its way: the checksum is another one"
     );
-    file.persist(path)
-        .map_err(|error| anyhow!("cannot write {}: {}", path.display(), error.error))?;
+    local::keep(unfinished, path)?;
+    let shown = printable(name.as_bytes());
     console.line(format_args!(
-        "Received {} ({size} bytes, CRC-32 {checksum:08x})",
-        printable(name.as_bytes())
+        "Received {shown} ({size} bytes, CRC-32 {checksum:08x})"
     ));
     Ok(())
 }
@@ -189,15 +173,4 @@ fn expect_yes(mut stream: &TcpStream) -> anyhow::Result<()> {
     read_reply(&mut stream)
         .context("no reply from the server")?
         .map_err(|why| anyhow!("the server refuses {}", printable(why.as_bytes())))
-}
-
-/// A bar for a large file; indicatif shows it only on a terminal.
-fn progress_bar(size: u64) -> ProgressBar {
-    if size < LARGE {
-        return ProgressBar::hidden();
-    }
-    let template = "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} to go";
-    let style = ProgressStyle::with_template(template);
-    ProgressBar::new(size)
-        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

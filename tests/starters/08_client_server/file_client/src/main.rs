@@ -2,6 +2,8 @@
 //!
 //! Lab sheet:  labs/08_client_server.md
 
+mod local;
+
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -47,7 +49,8 @@ fn main() -> anyhow::Result<()> {
         // checksum, wait for the yes again. A no has a reason: print it, and fail.
         Command::Put { file } => drop(file),
         // TODO (step 7): ask, read the yes, the size, the content and the checksum.
-        // TODO (step 8): the file appears under its name only when it is whole and right.
+        // TODO (step 8): the file appears under its name only when it is whole and right
+        // (local.rs).
         Command::Get { name } => drop(name),
         // TODO (step 7): ask, and print size and name of each file.
         Command::List => {}
