@@ -1,8 +1,13 @@
-//! The list of ports that `--ports` names. No I/O.
+//! What is scanned: the list of ports that `--ports` names, and whose address it may be.
+//! No I/O.
 
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
+use std::net::IpAddr;
+
+use address_info::scope;
+use anyhow::bail;
 
 /// Why a list of ports is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +60,26 @@ fn port(text: &str) -> Option<u16> {
     digits.parse().ok().filter(|port| plain && *port > 0)
 }
 
+/// Allows own machines and networks, and others only with their owner's permission: to
+/// scan a stranger's machine is rude, often against a contract, and in some countries a
+/// crime.
+///
+/// # Errors
+///
+/// When the address is a public one, and `permission` is missing.
+pub fn check_permission(addr: IpAddr, permission: bool) -> anyhow::Result<()> {
+    let kind = scope(addr).kind;
+    let own = matches!(kind, "loopback" | "private" | "link-local" | "unspecified");
+    if !own && !permission {
+        bail!(
+            "{addr} is not a loopback or private address ({kind}). Scan only machines \
+             that are yours or whose owner has allowed it: elsewhere it can be against \
+             the law. With permission, add --i-have-permission"
+        );
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +107,25 @@ mod tests {
         }
         let error = parse_ports("1,100-10").unwrap_err();
         assert_eq!(error, PortsError::Backwards("100-10".to_owned()));
+    }
+
+    #[test]
+    fn a_stranger_is_scanned_only_with_permission() {
+        for own in [
+            "127.0.0.1",
+            "192.168.1.1",
+            "169.254.0.1",
+            "0.0.0.0",
+            "::1",
+            "fd00::1",
+        ] {
+            check_permission(own.parse().unwrap(), false).unwrap();
+        }
+        for public in ["1.1.1.1", "172.32.0.1", "2606:4700::1"] {
+            let addr = public.parse().unwrap();
+            let error = check_permission(addr, false).unwrap_err().to_string();
+            assert!(error.starts_with(public), "{error}");
+            check_permission(addr, true).unwrap();
+        }
     }
 }

@@ -15,10 +15,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use address_info::{scope, service};
-use anyhow::{Context, bail};
+use address_info::service;
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use port_scanner::parse_ports;
+use port_scanner::{check_permission, parse_ports};
 use probe::{State, probe};
 
 /// Find the open TCP ports of a host. Scan only machines that you may scan.
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> anyhow::Result<()> {
     let ports: Vec<u16> = args.ports.into_iter().collect();
     let addr = resolve(&args.host)?;
-    ask_for_permission(addr, args.i_have_permission)?;
+    check_permission(addr, args.i_have_permission)?;
     println!("Scanning {addr}, {} ports", ports.len());
 
     let began = Instant::now();
@@ -63,20 +63,7 @@ fn run(args: Args) -> anyhow::Result<()> {
     let timeout = Duration::from_millis(args.timeout);
     let states = scan(addr, &ports, workers, timeout)?;
 
-    let count = |state| states.values().filter(|s| **s == state).count();
-    for (port, state) in &states {
-        match state {
-            State::Open => {
-                println!("{port} open {}", service(*port).unwrap_or("unknown"))
-            }
-            State::Closed if args.all => println!("{port} closed"),
-            State::Filtered if args.all => println!("{port} filtered"),
-            State::Closed | State::Filtered => {}
-        }
-    }
-    let (open, closed) = (count(State::Open), count(State::Closed));
-    let filtered = count(State::Filtered);
-    println!("{open} open, {closed} closed, {filtered} filtered");
+    print_states(&states, args.all);
     println!("Scanned in {:.2} s", began.elapsed().as_secs_f64());
     Ok(())
 }
@@ -91,21 +78,6 @@ fn resolve(host: &str) -> anyhow::Result<IpAddr> {
     let first = addrs.first();
     let addr = first.with_context(|| format!("the host {host:?} has no address"))?;
     Ok(addr.ip().to_canonical())
-}
-
-/// To scan a stranger's machine is rude, often against a contract, and in some countries
-/// a crime. Own machines and networks are free.
-fn ask_for_permission(addr: IpAddr, permission: bool) -> anyhow::Result<()> {
-    let kind = scope(addr).kind;
-    let own = matches!(kind, "loopback" | "private" | "link-local" | "unspecified");
-    if !own && !permission {
-        bail!(
-            "{addr} is not a loopback or private address ({kind}). Scan only machines \
-             that are yours or whose owner has allowed it: elsewhere it can be against \
-             the law. With permission, add --i-have-permission"
-        );
-    }
-    Ok(())
 }
 
 /// Tries all ports, `workers` at a time, and shows the progress if stderr is a terminal.
@@ -165,4 +137,22 @@ fn take_ports(
         progress.inc(1);
     }
     Ok(states)
+}
+
+/// Prints what is open, what is not if `all` is asked for, and how many there are of each.
+fn print_states(states: &BTreeMap<u16, State>, all: bool) {
+    let count = |state| states.values().filter(|s| **s == state).count();
+    for (port, state) in states {
+        match state {
+            State::Open => {
+                println!("{port} open {}", service(*port).unwrap_or("unknown"))
+            }
+            State::Closed if all => println!("{port} closed"),
+            State::Filtered if all => println!("{port} filtered"),
+            State::Closed | State::Filtered => {}
+        }
+    }
+    let (open, closed) = (count(State::Open), count(State::Closed));
+    let filtered = count(State::Filtered);
+    println!("{open} open, {closed} closed, {filtered} filtered");
 }

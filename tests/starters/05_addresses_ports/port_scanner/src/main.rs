@@ -26,7 +26,7 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     // TODO (step 4): read the list of ports (lib.rs); refuse what is none.
     let _ = args.ports;
-    // TODO (step 4): refuse addresses that are neither loopback nor private.
+    // TODO (step 4): find the host's address, and ask lib.rs whether you may scan it.
     let _ = args.host;
     // TODO (step 4): a few workers probe one port after another (probe.rs).
     let _ = args.timeout;
