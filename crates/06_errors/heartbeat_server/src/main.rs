@@ -5,6 +5,8 @@
 //! Terminal 2:  cargo run -p heartbeat_client
 //! Lab sheet:   labs/06_errors.md
 
+mod text;
+
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
@@ -14,11 +16,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use labkit::{Console, Endpoint, reason};
 
+use text::{next_line, seconds};
+
 /// The longest line, in bytes: `PING` and `PONG` are the only words.
 const MAX_LINE: usize = 64;
-/// Beats may come this fast, or this slowly.
-const MIN_INTERVAL: Duration = Duration::from_millis(10);
-const MAX_INTERVAL: Duration = Duration::from_secs(3600);
 /// So many beats without an answer, and the client counts as gone.
 const MISSED_BEATS: u32 = 3;
 /// Each client costs a thread, so their number has a limit.
@@ -100,20 +101,15 @@ fn keep_beating(
         let next_beat = Instant::now() + interval;
         missed += 1;
         loop {
-            while let Some(line) = next_line(&mut received) {
-                match &line[..] {
-                    b"PONG" => {
-                        missed = 0;
-                        console.line(format_args!("PONG from {peer_addr}"));
-                    }
-                    b"PING" => stream.write_all(b"PONG\n")?,
-                    _ => {} // Not a word of this protocol, and no sign of health.
+            match read_line(next_beat, &mut stream, &mut received)? {
+                Heard::Line(line) if line == b"PONG" => {
+                    missed = 0;
+                    console.line(format_args!("PONG from {peer_addr}"));
                 }
-            }
-            match read_until(next_beat, &mut stream, &mut received)? {
-                Some(0) => return Ok(()),
-                Some(_) => {}
-                None => break,
+                Heard::Line(line) if line == b"PING" => stream.write_all(b"PONG\n")?,
+                Heard::Line(_) => {} // Not a word of this protocol, and no sign of health.
+                Heard::Nothing => break,
+                Heard::End => return Ok(()),
             }
         }
         if missed > 0 {
@@ -125,53 +121,43 @@ fn keep_beating(
     Ok(())
 }
 
-/// Adds what arrives before the deadline; `None` means that the time is up.
-fn read_until(
+/// What the time until the next beat has brought.
+enum Heard {
+    Line(Vec<u8>),
+    /// Nothing: the time is up.
+    Nothing,
+    /// The client has closed.
+    End,
+}
+
+/// Takes the next line out of what has been received, and waits for it until the deadline.
+fn read_line(
     deadline: Instant,
     stream: &mut TcpStream,
     received: &mut Vec<u8>,
-) -> io::Result<Option<usize>> {
-    if received.len() > MAX_LINE {
-        return Err(io::Error::new(
-            ErrorKind::InvalidData,
-            "the line is too long",
-        ));
-    }
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        return Ok(None); // A read timeout of zero would be an error.
-    }
-    stream.set_read_timeout(Some(left))?;
+) -> io::Result<Heard> {
     let mut buf = [0; MAX_LINE];
-    match stream.read(&mut buf) {
-        Ok(len) => {
-            received.extend_from_slice(buf.get(..len).unwrap_or_default());
-            Ok(Some(len))
+    loop {
+        if let Some(line) = next_line(received) {
+            return Ok(Heard::Line(line));
         }
-        Err(error) => match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => Ok(None),
-            ErrorKind::Interrupted => read_until(deadline, stream, received),
-            _ => Err(error),
-        },
-    }
-}
-
-/// Takes the first whole line out of the bytes, without its line end.
-fn next_line(received: &mut Vec<u8>) -> Option<Vec<u8>> {
-    let end = received.iter().position(|byte| *byte == b'\n')?;
-    let mut line: Vec<u8> = received.drain(..=end).collect();
-    line.pop();
-    if line.ends_with(b"\r") {
-        line.pop();
-    }
-    Some(line)
-}
-
-/// Reads a number of seconds such as `2` or `0.5`.
-fn seconds(arg: &str) -> Result<Duration, String> {
-    let number = arg.parse::<f64>().map_err(|error| error.to_string())?;
-    match Duration::try_from_secs_f64(number) {
-        Ok(time) if (MIN_INTERVAL..=MAX_INTERVAL).contains(&time) => Ok(time),
-        _ => Err("choose from 0.01 to 3600 seconds".to_owned()),
+        if received.len() > MAX_LINE {
+            let why = "the line is too long";
+            return Err(io::Error::new(ErrorKind::InvalidData, why));
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(Heard::Nothing); // A read timeout of zero would be an error.
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut buf) {
+            Ok(0) => return Ok(Heard::End),
+            Ok(len) => received.extend_from_slice(buf.get(..len).unwrap_or_default()),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => return Ok(Heard::Nothing),
+                ErrorKind::Interrupted => {}
+                _ => return Err(error),
+            },
+        }
     }
 }

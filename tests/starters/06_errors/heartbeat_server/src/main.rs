@@ -3,6 +3,8 @@
 //! Lab sheet:  labs/06_errors.md
 //! Check it:   cargo lab check heartbeat_server
 
+mod text;
+
 use clap::Parser;
 
 /// Send PING to every client, and drop who misses three of them.
