@@ -24,10 +24,6 @@ use labkit::{Console, Endpoint};
 use lines::Lines;
 use screen::Screen;
 
-/// How long the server has for its answer before the prompt comes back.
-const ANSWER_TIME: Duration = Duration::from_millis(300);
-/// The answer is over when nothing follows for this long.
-const ANSWER_PAUSE: Duration = Duration::from_millis(30);
 /// How long the server has to close after we said good-bye.
 const GOODBYE_TIME: Duration = Duration::from_secs(2);
 /// How many events may wait. Who floods us waits as long as the screen is slower.
@@ -94,14 +90,9 @@ fn talk(
     screen: &mut Screen,
     raw: bool,
 ) -> anyhow::Result<()> {
-    // The prompt waits for the greeting, and later for the answer to each line.
-    let mut prompt_at = Instant::now() + ANSWER_TIME;
     loop {
-        match next_event(events, screen, prompt_at)? {
-            Event::Text(text) => {
-                screen.show(&text)?;
-                prompt_at = prompt_at.min(Instant::now() + ANSWER_PAUSE);
-            }
+        match screen.next_event(events)? {
+            Event::Text(text) => screen.show(&text)?,
             Event::Line(line) if line.trim().is_empty() => {}
             Event::Line(line) => {
                 let line_end = if raw { "" } else { "\n" };
@@ -111,35 +102,13 @@ fn talk(
                 if line.trim().eq_ignore_ascii_case("quit") {
                     break;
                 }
-                prompt_at = Instant::now() + ANSWER_TIME;
+                screen.expect_answer();
             }
             Event::EndOfInput => break,
             Event::Closed(result) => return result.context("the connection broke"),
         }
     }
     say_goodbye(&server, events, screen)
-}
-
-/// Waits for the next event, and shows the prompt when it is time.
-fn next_event(
-    events: &Receiver<Event>,
-    screen: &mut Screen,
-    prompt_at: Instant,
-) -> anyhow::Result<Event> {
-    if !screen.is_asking() {
-        let left = prompt_at.saturating_duration_since(Instant::now());
-        if !left.is_zero()
-            && let Ok(event) = events.recv_timeout(left)
-        {
-            return Ok(event);
-        }
-        screen.ask_for_line()?;
-    }
-    let event = events.recv()?;
-    if matches!(event, Event::Line(_) | Event::EndOfInput) {
-        screen.line_is_over();
-    }
-    Ok(event)
 }
 
 /// Closes our side, and shows what still arrives until the server closes too.

@@ -6,6 +6,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rustyline::{DefaultEditor, ExternalPrinter};
@@ -14,6 +15,10 @@ use crate::Event;
 
 /// What asks the user for a line.
 const PROMPT: &str = "You: ";
+/// How long the server has for its answer before the prompt comes back.
+const ANSWER_TIME: Duration = Duration::from_millis(300);
+/// The answer is over when nothing follows for this long.
+const ANSWER_PAUSE: Duration = Duration::from_millis(30);
 
 /// The user's side.
 pub struct Screen {
@@ -23,6 +28,9 @@ pub struct Screen {
     printer: Option<Box<dyn ExternalPrinter + Send>>,
     /// The user may be typing.
     is_asking: bool,
+    /// When the prompt comes back: it waits for the greeting, and later for the answer to
+    /// each line.
+    prompt_at: Instant,
     mode: TerminalMode,
 }
 
@@ -47,16 +55,35 @@ impl Screen {
             ask,
             printer,
             is_asking: false,
+            prompt_at: Instant::now() + ANSWER_TIME,
             mode,
         })
     }
 
-    /// Shows the prompt and lets the user type a line.
+    /// Waits for the next event, and shows the prompt when it is time.
     ///
     /// # Errors
     ///
     /// When the prompt cannot be written.
-    pub fn ask_for_line(&mut self) -> anyhow::Result<()> {
+    pub fn next_event(&mut self, events: &Receiver<Event>) -> anyhow::Result<Event> {
+        if !self.is_asking {
+            let left = self.prompt_at.saturating_duration_since(Instant::now());
+            if !left.is_zero()
+                && let Ok(event) = events.recv_timeout(left)
+            {
+                return Ok(event);
+            }
+            self.ask_for_line()?;
+        }
+        let event = events.recv()?;
+        if matches!(event, Event::Line(_) | Event::EndOfInput) {
+            self.is_asking = false;
+        }
+        Ok(event)
+    }
+
+    /// Shows the prompt and lets the user type a line.
+    fn ask_for_line(&mut self) -> anyhow::Result<()> {
         if self.printer.is_none() {
             print!("{PROMPT}");
             io::stdout().flush().context("cannot write the prompt")?;
@@ -80,17 +107,13 @@ impl Screen {
             }
             _ => println!("{text}"),
         }
+        self.prompt_at = self.prompt_at.min(Instant::now() + ANSWER_PAUSE);
         Ok(())
     }
 
-    /// Whether the user may be typing.
-    pub fn is_asking(&self) -> bool {
-        self.is_asking
-    }
-
-    /// The user has typed the line, or has ended the input.
-    pub fn line_is_over(&mut self) {
-        self.is_asking = false;
+    /// Gives the server time for its answer to a line before the prompt comes back.
+    pub fn expect_answer(&mut self) {
+        self.prompt_at = Instant::now() + ANSWER_TIME;
     }
 
     /// Leaves the line being typed, and the terminal as it was found.
