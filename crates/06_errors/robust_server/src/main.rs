@@ -5,12 +5,12 @@
 //! Terminal 2:  cargo run -p robust_client
 //! Lab sheet:   labs/06_errors.md
 
+mod logging;
 mod text;
 
-use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 fn serve(args: Args) -> anyhow::Result<()> {
     // First of all: whoever sees the ready line may press Ctrl-C at once.
     let interrupted = labkit::ctrl_c()?;
-    start_log(args.log.as_deref())?;
+    logging::start(args.log.as_deref())?;
     let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
         .inspect_err(|error| println!("Socket error on start: {}", reason(error)))
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
@@ -66,20 +66,6 @@ fn serve(args: Args) -> anyhow::Result<()> {
     println!("Server shutting down");
     log::info!("shutting down");
     println!("Server closed");
-    Ok(())
-}
-
-/// Sends the log to the file, or to stderr when only RUST_LOG asks for one.
-fn start_log(path: Option<&Path>) -> anyhow::Result<()> {
-    let default_level = if path.is_some() { "info" } else { "off" };
-    let env = env_logger::Env::default().default_filter_or(default_level);
-    let mut logger = env_logger::Builder::from_env(env);
-    if let Some(path) = path {
-        let file = File::options().create(true).append(true).open(path);
-        let file = file.with_context(|| format!("cannot open {}", path.display()))?;
-        logger.target(env_logger::Target::Pipe(Box::new(file)));
-    }
-    logger.init();
     Ok(())
 }
 
@@ -132,23 +118,20 @@ fn converse(stream: &mut TcpStream, peer: SocketAddr, args: &Args) -> io::Result
     let mut buf = [0; MAX_MESSAGE];
     let mut kept = 0; // So many bytes of a cut character stand at the start of buf.
     loop {
-        let patience = if kept == 0 {
-            idle_timeout
+        // Within a character silence and the end mean that the rest of it is missing.
+        let (patience, silence, end) = if kept == 0 {
+            (idle_timeout, End::Timeout, End::Disconnected)
         } else {
-            REST_OF_CHARACTER
+            (REST_OF_CHARACTER, End::NotUtf8, End::NotUtf8)
         };
         stream.set_read_timeout(Some(patience))?;
         let len = match stream.read(buf.get_mut(kept..).unwrap_or_default()) {
-            Ok(0) if kept == 0 => return Ok(End::Disconnected),
-            Ok(0) => return Ok(End::NotUtf8),
+            Ok(0) => return Ok(end),
             Ok(len) => kept + len,
             Err(error) => match error.kind() {
                 // A stopped process that goes on (Ctrl-Z, fg) lands here.
                 ErrorKind::Interrupted => continue,
-                ErrorKind::WouldBlock | ErrorKind::TimedOut if kept == 0 => {
-                    return Ok(End::Timeout);
-                }
-                ErrorKind::WouldBlock | ErrorKind::TimedOut => return Ok(End::NotUtf8),
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => return Ok(silence),
                 _ => return Err(error),
             },
         };

@@ -3,6 +3,7 @@
 //! Lab sheet:  labs/06_errors.md
 //! Check it:   cargo lab check robust_server
 
+mod logging;
 mod text;
 
 use clap::Parser;
