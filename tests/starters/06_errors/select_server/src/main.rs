@@ -4,6 +4,7 @@
 //! Check it:   cargo lab check select_server
 
 mod client;
+mod clients;
 mod door;
 
 use clap::Parser;
