@@ -5,14 +5,14 @@
 //! Terminal 2:  cargo run -p chat_client      (and the same in terminal 3)
 //! Lab sheet:   labs/08_client_server.md
 //!
-//! The parts: `messages` finds the messages in a stream of bytes, `room` knows who is here
-//! and who is told what, `delivery` brings the bytes to the sockets of all.
+//! The parts: `reading` reads from one client, `messages` finds the messages in its bytes,
+//! `room` knows who is here and who is told what, `delivery` writes to the sockets of all.
 
 mod delivery;
 mod messages;
+mod reading;
 mod room;
 
-use std::io::{self, ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,12 +22,8 @@ use std::time::Duration;
 use anyhow::Context;
 use labkit::{Console, Endpoint, Overload, Slots, reason};
 
-use delivery::{Chat, Seat};
-use messages::{Inbox, PAUSE};
-use room::After;
+use delivery::Chat;
 
-/// What one read returns at most: many messages of one who says much at once.
-const READ_SIZE: usize = 8 * 1024;
 /// How many may at a time be told that the room is full; more are closed without a word.
 const TOLD_TO_GO: usize = 32;
 
@@ -106,7 +102,8 @@ fn serve_client(stream: TcpStream, peer_addr: SocketAddr, chat: &Arc<Chat>, args
         Ok(None) => return eprintln!("{peer_addr}: turned away, the room is full"),
         Err(error) => return eprintln!("{peer_addr}: {}", reason(&error)),
     };
-    let end = listen_to(&seat, chat, args);
+    let idle_timeout = Duration::from_secs(args.idle_timeout);
+    let end = reading::read_messages(&seat, chat, idle_timeout);
     let why = chat
         .why_dropped(&seat)
         .or(end.err().map(|error| reason(&error)));
@@ -117,66 +114,4 @@ fn serve_client(stream: TcpStream, peer_addr: SocketAddr, chat: &Arc<Chat>, args
     args.console
         .line(format_args!("[DISCONNECT] {peer_addr} disconnected"));
     chat.leave(seat);
-}
-
-/// What one read has brought.
-enum Heard {
-    Bytes,
-    /// Nothing: what is there is a whole message.
-    Pause,
-    /// Nothing, for too long.
-    Idle,
-    End,
-}
-
-/// Reads what a client sends, and handles it message by message, until the client leaves.
-fn listen_to(seat: &Seat, chat: &Arc<Chat>, args: &Args) -> io::Result<()> {
-    let idle_timeout = Duration::from_secs(args.idle_timeout);
-    let mut inbox = Inbox::default();
-    seat.stream().set_read_timeout(Some(idle_timeout))?;
-    loop {
-        let is_line_open = !inbox.is_empty();
-        let heard = read_more(seat.stream(), &mut inbox)?;
-        let is_whole = matches!(heard, Heard::Pause | Heard::End);
-        if chat.hear(seat, &mut inbox, is_whole) == After::Quits {
-            return Ok(());
-        }
-        match heard {
-            Heard::End => return Ok(()),
-            Heard::Idle => {
-                chat.tell(seat, "* You have said nothing for too long: good-bye\n");
-                return Ok(());
-            }
-            Heard::Bytes | Heard::Pause => {}
-        }
-        // The end of a message that has no newline is a pause.
-        if is_line_open == inbox.is_empty() {
-            let timeout = if inbox.is_empty() {
-                idle_timeout
-            } else {
-                PAUSE
-            };
-            seat.stream().set_read_timeout(Some(timeout))?;
-        }
-    }
-}
-
-/// Reads once into the inbox, as long as the socket's timeout allows.
-fn read_more(mut stream: &TcpStream, inbox: &mut Inbox) -> io::Result<Heard> {
-    let mut buf = [0; READ_SIZE];
-    match stream.read(&mut buf) {
-        Ok(0) => Ok(Heard::End),
-        Ok(len) => {
-            inbox.push(buf.get(..len).unwrap_or_default());
-            Ok(Heard::Bytes)
-        }
-        Err(error) => match error.kind() {
-            ErrorKind::Interrupted => Ok(Heard::Bytes),
-            ErrorKind::WouldBlock | ErrorKind::TimedOut if inbox.is_empty() => {
-                Ok(Heard::Idle)
-            }
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => Ok(Heard::Pause),
-            _ => Err(error),
-        },
-    }
 }

@@ -4,6 +4,7 @@
 
 mod delivery;
 mod messages;
+mod reading;
 mod room;
 
 use clap::Parser;
