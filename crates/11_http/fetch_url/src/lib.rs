@@ -1,4 +1,5 @@
-//! The parts of `fetch_url` that know URLs and HTTP and no sockets.
+//! The parts of `fetch_url` that know URLs, HTTP and time, and no sockets.
 
+pub mod patience;
 pub mod response;
 pub mod url;

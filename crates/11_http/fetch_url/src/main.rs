@@ -5,20 +5,24 @@
 //! Terminal 2:  cargo run -p fetch_url -- -i http://127.0.0.1:8000/
 //! Lab sheet:   labs/11_http.md
 //!
-//! url.rs and response.rs parse, output.rs writes; this file connects, sends and reads.
+//! url.rs and response.rs parse, input.rs reads, output.rs writes, and patience.rs says for
+//! how long; this file connects, sends, and tells the parts of a response apart.
 
+mod input;
 mod output;
 
-use std::io::{self, Read, Write};
+use std::io::Write;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
+use fetch_url::patience::{Patience, TOO_LONG, is_timeout};
 use fetch_url::response::{BodyReader, Head};
 use fetch_url::url::Url;
 
+use input::Input;
 use output::{Sink, show_head};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,8 +30,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_REDIRECTS: usize = 20;
 /// The most interim responses (1xx) before the real one.
 const MAX_INTERIM: usize = 20;
-/// What is said when the deadline is over.
-const TOO_LONG: &str = "the transfer took longer than --max-time allows";
 
 /// Fetch an http URL and write the body to standard output.
 #[derive(clap::Parser)]
@@ -69,7 +71,7 @@ fn fetch(args: Args) -> anyhow::Result<()> {
 
 /// Fetches a URL, and those to which the server sends us on.
 fn follow(mut url: Url, args: &Args, sink: Sink) -> anyhow::Result<()> {
-    let patience = Patience::new(args);
+    let patience = Patience::new(args.timeout, args.max_time);
     for _ in 0..=MAX_REDIRECTS {
         match fetch_one(&url, args, patience, sink)? {
             None => return Ok(()),
@@ -94,53 +96,13 @@ fn fetch_one(
     stream.set_write_timeout(Some(patience.limit(patience.idle)?))?;
     send_request(&mut stream, url, args.verbose)?;
 
-    let mut input = Input {
-        stream,
-        received: Vec::new(),
-        patience,
-    };
+    let mut input = Input::new(stream, patience);
     let head = read_head(&mut input, args, sink)?;
     match head.redirect() {
         Some(location) if args.location => Ok(Some(location.to_owned())),
         _ => {
             read_body(&mut input, &head, sink)?;
             Ok(None)
-        }
-    }
-}
-
-/// How long the server may take.
-#[derive(Clone, Copy)]
-struct Patience {
-    /// How long it may be silent.
-    idle: Duration,
-    /// When the whole transfer has to be over.
-    deadline: Option<Instant>,
-}
-
-impl Patience {
-    /// The deadline runs from now on.
-    fn new(args: &Args) -> Self {
-        let max_time = args.max_time.map(Duration::from_secs);
-        Patience {
-            idle: Duration::from_secs(args.timeout),
-            deadline: max_time.map(|time| Instant::now() + time),
-        }
-    }
-
-    /// Returns how long one step may wait that takes at most `time` by itself: less if
-    /// the deadline comes before.
-    ///
-    /// # Errors
-    ///
-    /// When the deadline is over.
-    fn limit(self, time: Duration) -> anyhow::Result<Duration> {
-        let Some(deadline) = self.deadline else {
-            return Ok(time);
-        };
-        match deadline.saturating_duration_since(Instant::now()) {
-            Duration::ZERO => bail!("{TOO_LONG}"),
-            left => Ok(left.min(time)),
         }
     }
 }
@@ -182,47 +144,6 @@ fn send_request(stream: &mut TcpStream, url: &Url, verbose: bool) -> anyhow::Res
     stream
         .write_all(request.as_bytes())
         .context("cannot send the request")
-}
-
-/// What comes from the server.
-struct Input {
-    stream: TcpStream,
-    /// What has come and is not yet passed on.
-    received: Vec<u8>,
-    patience: Patience,
-}
-
-impl Input {
-    /// Reads once and appends to what has been received; returns false at the end.
-    fn fill(&mut self) -> anyhow::Result<bool> {
-        let idle = self.patience.idle;
-        let wait = self.patience.limit(idle)?;
-        self.stream.set_read_timeout(Some(wait))?;
-        let mut buf = [0; 16 * 1024];
-        let len = loop {
-            match self.stream.read(&mut buf) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Not passed on as a timeout, whose hint is about a wrong host or port: the
-                // server is there, and whose patience ended is known.
-                Err(error) if is_timeout(&error) && wait < idle => bail!("{TOO_LONG}"),
-                Err(error) if is_timeout(&error) => {
-                    bail!("the server was silent for {} s (--timeout)", idle.as_secs())
-                }
-                read => break read.context("cannot read the response")?,
-            }
-        };
-        self.received
-            .extend_from_slice(buf.get(..len).unwrap_or_default());
-        Ok(len > 0)
-    }
-}
-
-fn is_timeout(error: &io::Error) -> bool {
-    // Unix says "would block" where Windows says "timed out".
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-    )
 }
 
 /// Reads the head of the response; interim ones (100 to 199) before it are skipped.

@@ -2,6 +2,7 @@
 //!
 //! Sheet: labs/11_http.md
 
+mod input;
 mod output;
 
 use std::path::PathBuf;
@@ -39,6 +40,7 @@ fn main() -> anyhow::Result<()> {
     // TODO (step 3): take the URL apart (url.rs).
     // TODO (step 3): connect, send the request, read the head (response.rs).
     // TODO (step 3): read the body: by length, by chunks, or up to the close.
+    // TODO (step 3): a server may be silent, or slow for ever (input.rs, patience.rs).
     // TODO (step 3): write it where it belongs (output.rs); fail when it is cut short.
     Ok(())
 }
