@@ -3,6 +3,8 @@
 //! Terminal:    cargo run -- 127.0.0.1
 //! Lab sheet:   labs/02_ip.md
 
+mod pinger;
+
 use clap::Parser;
 
 /// Ask a host for an echo, and time its replies.
@@ -24,8 +26,7 @@ fn main() -> anyhow::Result<()> {
     // TODO (step 9): resolve the host; report a name that is unknown.
     let _ = args.host;
     // TODO (step 9): open an ICMP socket with socket2: datagram, or else raw.
-    // TODO (step 9): send echo requests (lib.rs), wait for each reply with a timeout,
-    // print it.
+    // TODO (step 9): send echo requests, one after another (pinger.rs).
     let _ = (args.count, args.interval);
     // TODO (step 9): print how many were sent, received and lost (statistics.rs).
     Ok(())
