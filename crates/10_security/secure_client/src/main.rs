@@ -5,15 +5,15 @@
 //! Terminal 2:  cargo run -p secure_client              (with the same API_KEY)
 //! Lab sheet:   labs/10_security.md
 
+mod keyboard;
 mod wire;
 
 use std::env;
-use std::io::{self, BufRead, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -27,7 +27,6 @@ use wire::Wire;
 
 /// A server that takes longer for a reply has forgotten us.
 const REPLY_TIME: Duration = Duration::from_secs(10);
-const PROMPT: &str = "Enter command: ";
 
 /// Authenticate with the token from the environment variable API_KEY, then send the lines
 /// that are typed.
@@ -81,7 +80,7 @@ fn talk(args: Args) -> anyhow::Result<()> {
         "the server does not let us in: {reply}. Do both sides have the same API_KEY?"
     );
     args.console.line(format_args!("Received: {reply}"));
-    thread::spawn(move || read_keyboard(&events));
+    thread::spawn(move || keyboard::read_lines(&events));
     converse(&mut wire, &inbox)
 }
 
@@ -130,7 +129,7 @@ fn reply(inbox: &Receiver<Event>) -> anyhow::Result<String> {
 
 /// Sends what is typed and prints what comes, whichever is first.
 fn converse(wire: &mut Wire, inbox: &Receiver<Event>) -> anyhow::Result<()> {
-    prompt()?;
+    keyboard::prompt()?;
     let mut unanswered = 0_u32;
     let mut input_ended = false;
     loop {
@@ -153,7 +152,7 @@ fn converse(wire: &mut Wire, inbox: &Receiver<Event>) -> anyhow::Result<()> {
                 println!("Received: {}", printable(&line));
                 unanswered = unanswered.saturating_sub(1);
                 if !input_ended {
-                    prompt()?;
+                    keyboard::prompt()?;
                 }
             }
             Event::ServerClosed(error) => {
@@ -162,24 +161,4 @@ fn converse(wire: &mut Wire, inbox: &Receiver<Event>) -> anyhow::Result<()> {
             }
         }
     }
-}
-
-/// A prompt has no line end, so it must be flushed to be seen.
-fn prompt() -> io::Result<()> {
-    print!("{PROMPT}");
-    io::stdout().flush()
-}
-
-fn read_keyboard(events: &Sender<Event>) {
-    for line in io::stdin().lock().split(b'\n') {
-        let Ok(line) = line else { break };
-        let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-        // An empty line has no meaning here, and gets no answer.
-        let event = Event::Typed(line.clone());
-        if !line.is_empty() && events.send(event).is_err() {
-            return;
-        }
-    }
-    // Nobody waits any more only when the program already ends.
-    let _ = events.send(Event::InputEnded);
 }

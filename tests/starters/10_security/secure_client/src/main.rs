@@ -3,6 +3,7 @@
 //! Lab sheet:  labs/10_security.md
 //! Check it:   cargo lab check secure_client
 
+mod keyboard;
 mod wire;
 
 use clap::Parser;
