@@ -37,6 +37,7 @@ fn address_info() -> Vec<Check> {
                     (format!("169.254.{a}.{b}"), "link-local"),
                     (format!("203.0.113.{b}"), "documentation"),
                     (format!("230.1.{a}.{b}"), "multicast"),
+                    (format!("239.255.{a}.{b}"), "multicast"),
                     (format!("8.{a}.8.{b}"), "public"),
                 ] {
                     let output = facts::run(exam, &[&addr])?;
@@ -78,6 +79,7 @@ fn address_info() -> Vec<Check> {
                 for (addr, scope) in [
                     ("::1".to_owned(), "loopback"),
                     (format!("fe80::{word:x}"), "link-local"),
+                    (format!("febf::{word:x}"), "link-local"),
                     (format!("fd00:{word:x}::1"), "private"),
                     (format!("ff02::{word:x}"), "multicast"),
                     (format!("2001:db8:{word:x}::1"), "documentation"),

@@ -8,7 +8,9 @@ BLOCKS = [
     ("172.0.0.0/8" if bug == "all_172" else "172.16.0.0/12", "private"),
     ("127.0.0.1/32" if bug == "one_loopback" else "127.0.0.0/8", "loopback"),
     ("169.254.0.0/16", "link-local"), ("203.0.113.0/24", "documentation"),
-    ("224.0.0.0/4", "multicast"), ("::1/128", "loopback"), ("fe80::/10", "link-local"),
+    ("224.0.0.0/5" if bug == "half_of_class_d" else "224.0.0.0/4", "multicast"),
+    ("::1/128", "loopback"),
+    ("fe80::/16" if bug == "sixteen_bits" else "fe80::/10", "link-local"),
     ("fd12::/16" if bug == "no_unique_local" else "fc00::/7", "private"),
     ("ff00::/8", "multicast"), ("2001:db8::/32", "documentation"),
 ]
