@@ -531,7 +531,7 @@ fn robust_client() -> Vec<Check> {
         .by_hand("cargo run -p robust_client (without a server)"),
         Check::new(
             "robust_client.survives_an_early_end",
-            "ends without a crash when the server resets the connection",
+            "ends with status 1, and no crash, when the server resets the connection",
             |exam| {
                 let listener = exam.listener()?;
                 let mut client = exam.client(listener.addr())?;
@@ -539,7 +539,8 @@ fn robust_client() -> Vec<Check> {
                 conn.expect("Hello")?;
                 conn.reset();
                 client.wait_exit(Duration::from_secs(5))?;
-                client.expect_no_crash()
+                client.expect_no_crash()?;
+                client.expect_exit(1)
             },
         )
         .needs(&["robust_client.talks"])
@@ -549,8 +550,8 @@ fn robust_client() -> Vec<Check> {
              return?",
             "A reset is an error of read like the others: it has a line.",
             "Print each Err of write and read behind Socket error: in place of an \
-             unwrap; ConnectionReset is one of them. In Python catch OSError around \
-             sendall and recv.",
+             unwrap, and end with status 1; ConnectionReset is one of them. In Python \
+             catch OSError around sendall and recv.",
         ])
         .by_hand("nc -l 127.0.0.1 65432 (then Ctrl-C)"),
     ]

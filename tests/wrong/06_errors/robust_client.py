@@ -38,5 +38,6 @@ except ConnectionRefusedError as error:
 except OSError as error:
     if bug == "end_traceback":
         raise
+    status = 0 if bug == "end_status_0" else 1
     print(f"Socket error: {error}")
 sys.exit(status)
