@@ -294,7 +294,7 @@ pub fn checks() -> Vec<Check> {
         .by_hand("printf 'POST /hello HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 5\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n0\\r\\n\\r\\n' | nc 127.0.0.1 8000"),
         Check::new(
             "http_challenge.methods_it_does_not_support",
-            "answers DELETE with 405 or 501, and a 405 has Allow",
+            "answers DELETE with 405 or 501, a 405 has Allow, and a body is no request",
             unsupported_methods,
         )
         .needs(&["http_challenge.shows_the_request"])
@@ -304,7 +304,7 @@ pub fn checks() -> Vec<Check> {
             "405 and 501 say that it is not; with 405 comes a field that lists what is allowed.",
             "match the method: GET, HEAD and POST go on, all else gets 405 Method Not \
              Allowed with the field Allow: GET, HEAD, POST. Or answer 501, which needs \
-             no Allow.",
+             no Allow. Read the body first, or close: it is not the next request.",
         ])
         .by_hand("curl -i -X DELETE http://127.0.0.1:8000/"),
         Check::new(
@@ -720,6 +720,11 @@ fn reads_the_body(exam: &mut Exam) -> Verdict {
 fn in_step_after_the_body(client: &mut Conn) -> Verdict {
     client.patience(Duration::from_secs(15));
     read_response(client, false)?.expect_status(&[200])?;
+    is_in_step(client)
+}
+
+/// Expects the response to the next request, and no other.
+fn is_in_step(client: &mut Conn) -> Verdict {
     // Whoever closes here is right as well; whoever does not must be in step.
     client.send_anyway(get("/about"));
     match next_response(client)? {
@@ -830,7 +835,24 @@ fn unsupported_methods(exam: &mut Exam) -> Verdict {
             return Err(Failure::new(expected, "none").into());
         }
     }
-    Ok(())
+    // What is not carried out may have a body as well, and that is no request.
+    let hidden = get("/hidden");
+    let mut client = server.connect()?;
+    client.send(format!(
+        "DELETE /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\nContent-Length: {}\r\n\r\n{hidden}",
+        hidden.len()
+    ))?;
+    read_response(&mut client, false)?.expect_status(&[405, 501])?;
+    is_in_step(&mut client).map_err(body_taken_for_a_request)
+}
+
+fn body_taken_for_a_request(stop: Stop) -> Stop {
+    match stop {
+        Stop::Failed(failure) => failure
+            .cause("the body of a refused request was taken for the next one")
+            .into(),
+        other => other,
+    }
 }
 
 fn refuses_what_is_too_large(exam: &mut Exam) -> Verdict {
