@@ -95,6 +95,8 @@ def fetch(url, hops):
         body += b"\n"
     if BUG == "text_stdout":
         body = body.decode("utf-8", "replace").encode()
+    if BUG == "line_ends":
+        body = body.replace(b"\r\n", b"\n")
     if BUG == "cuts_page":
         body = body[:65536]
     sys.stdout.buffer.write(body)

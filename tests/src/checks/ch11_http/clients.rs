@@ -500,7 +500,9 @@ fn asks_for_path_and_query(exam: &mut Exam) -> Verdict {
 
 fn pages_of_any_size(exam: &mut Exam) -> Verdict {
     let listener = exam.listener()?;
-    for body in [Vec::new(), exam.bytes(200_000)] {
+    let large = exam.bytes(200_000);
+    let lines = format!("{}\r\n\n\r{}\r\n", exam.word(8), exam.word(8));
+    for body in [Vec::new(), large, lines.into_bytes()] {
         let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
         // The connection stays open: a length of 0 is a length.
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
