@@ -456,7 +456,12 @@ fn returns_what_they_used(exam: &mut Exam, probe: Probe, resets: bool) -> Verdic
         // A pool may start a thread for each of its first clients, as Java's do; then it
         // has its size, and does not grow under the second 300. What leaks goes on.
     }
-    verdict
+    verdict?;
+    match resets {
+        // A place that a lost client does not give back is missed by who comes next.
+        true => probe(&server, &exam.word(8)),
+        false => Ok(()),
+    }
 }
 
 /// Waits until no more than `before`, and a few, are in use.

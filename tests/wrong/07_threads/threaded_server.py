@@ -7,7 +7,7 @@ import threading
 import time
 
 host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-places = threading.Semaphore(30)
+places = threading.Semaphore(100 if bug == "lost_places" else 30)
 kept = []
 floods = []
 latest = None
@@ -83,6 +83,8 @@ def serve(stream, peer):
     try:
         converse(stream, name)
         print(f"Connection closed by {name}")
+        if bug == "lost_places":
+            places.release()
     except OSError as error:
         if bug == "reset_kills":
             os._exit(1)
@@ -135,7 +137,7 @@ while True:
     if bug == "one_at_a_time":
         serve(stream, peer)
         continue
-    if bug in ("pool_runs_dry", "few_places"):
+    if bug in ("pool_runs_dry", "few_places", "lost_places"):
         places.acquire()
     thread = threading.Thread(target=serve, args=(stream, peer), daemon=True)
     thread.start()
