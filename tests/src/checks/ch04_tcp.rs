@@ -241,7 +241,7 @@ fn tcp_server() -> Vec<Check> {
         Check::new(
             "tcp_server.survives_a_silent_visit",
             "survives a client that connects and leaves without a word",
-            |exam| common::survives_a_silent_visit(exam, greeted),
+            |exam| common::survives_silent_visits(exam, greeted),
         )
         .needs(several)
         .sheet(WRONG)
@@ -626,6 +626,11 @@ fn echo_server() -> Vec<Check> {
                     client.send(&message)?;
                     client.expect(message)?;
                 }
+                // These end other conversations, not this one.
+                for message in ["quit\n", "exit"] {
+                    client.send(message)?;
+                    client.expect(message)?;
+                }
                 let last = exam.word(20);
                 client.send(&last)?;
                 client.half_close();
@@ -710,7 +715,7 @@ fn echo_server() -> Vec<Check> {
         Check::new(
             "echo_server.survives_a_silent_visit",
             "survives a client that connects and leaves without a word",
-            |exam| common::survives_a_silent_visit(exam, echoed),
+            |exam| common::survives_silent_visits(exam, echoed),
         )
         .needs(several)
         .sheet(WRONG)

@@ -91,6 +91,23 @@ pub fn survives_a_silent_visit(exam: &mut Exam, probe: Probe) -> Verdict {
     probe(&server, &exam.word(8))
 }
 
+/// Nor do many such clients, one after another: whoever keeps their sockets has no
+/// descriptor left one day.
+pub fn survives_silent_visits(exam: &mut Exam, probe: Probe) -> Verdict {
+    const VISITS: usize = 20;
+    survives_a_silent_visit(exam, probe)?;
+    let server = exam.server()?;
+    probe(&server, &exam.word(8))?;
+    let files = server.open_files();
+    for _ in 0..VISITS {
+        drop(server.connect()?);
+    }
+    is_there_again(exam, &server, probe)?;
+    settles_after("20 silent clients", "open descriptors", files, || {
+        server.open_files()
+    })
+}
+
 /// Bytes that are not UTF-8 harm nobody (C1); what the sender gets for them is free.
 pub fn survives_invalid_utf8(exam: &mut Exam, probe: Probe) -> Verdict {
     let server = exam.server()?;

@@ -66,8 +66,12 @@ def converse(stream):
                 continue
             if bug == "never_closes":
                 kept.append(stream.dup())
+            if bug == "keeps_the_silent" and not heard:
+                kept.append(stream.dup())
             return
         heard = True
+        if bug == "knows_quit" and data.strip() == b"quit":
+            return
         if bug == "mute":
             pass
         elif bug == "bytes_form":

@@ -56,6 +56,8 @@ def serve(stream, peer):
             number -= 1
         if bug == "dies_on_silence":
             os._exit(1)
+        if bug == "keeps_the_silent":
+            kept.append(stream.dup())
         return
     if bug == "counts_words":
         number += len(data.split()) - 1
