@@ -274,10 +274,10 @@ fn likely_cause(expected: &[u8], got: &[u8]) -> Option<String> {
         "it is cut: the rest is missing"
     } else if got.starts_with(b"b'") || got.starts_with(b"b\"") {
         "the text form of a bytes object is sent instead of the bytes"
-    } else if trimmed(expected) == trimmed(got) {
-        "only letter case or white space differs: send the bytes as they came"
     } else if got.windows(3).any(|window| window == "\u{fffd}".as_bytes()) {
         "the bytes were turned into text and back, which loses what is not UTF-8"
+    } else if trimmed(expected) == trimmed(got) {
+        "only letter case or white space differs: send the bytes as they came"
     } else {
         return None;
     };
