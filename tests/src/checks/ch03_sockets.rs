@@ -413,7 +413,11 @@ fn message_client() -> Vec<Check> {
                     conn.expect_exactly(&line)?;
                     conn.send("accepted")?;
                 }
-                Ok(())
+                // The last line of a file may have no line end: nothing is to be cut off.
+                let line = exam.word(8);
+                client.type_in(&line)?;
+                client.close_stdin();
+                conn.expect_exactly(&line)
             },
         )
         .points(2)
@@ -421,7 +425,8 @@ fn message_client() -> Vec<Check> {
         .hints(&[
             "What stands at the end of a line that was read from stdin?",
             "Send the text as it was typed, and only the line end is taken off.",
-            "And no other white space: a trim takes too much.",
+            "And no other white space: a trim takes too much. The last line may have no \
+             line end, so look before you cut one off.",
         ])
         .by_hand("nc -l 127.0.0.1 8000 | xxd"),
         Check::new(

@@ -129,7 +129,8 @@ const HINTS_DISCOVERY: &[&str] = &[
 const HINTS_PROBE: &[&str] = &[
     "Which address does the question go to, and through which network card?",
     "Send WHO and a line end to 239.255.42.99, with the multicast interface set to --host.",
-    "Listen for 2 s, and print each answer that comes in that time.",
+    "Listen for 2 s, and print each answer that comes in that time. What does not begin \
+     with HERE and a space is none.",
 ];
 const HINTS_FRAMES: &[&str] = &[
     "A stream is many datagrams at a steady pace, each with its number.",
@@ -1217,6 +1218,8 @@ fn lists_who_answers(exam: &mut Exam) -> Verdict {
     let mut probe = exam.client(addr)?;
     let (_, asker) = group.receive_within(START_TIME)?;
     let (first, second) = (exam.word(8), exam.word(8));
+    // A port is open to all, and not all bytes are text (C1).
+    group.send_to(b"\xff\xfe\x80", asker)?;
     for (name, place) in [(&first, "127.0.0.1:8080"), (&second, "127.0.0.1:9090")] {
         let answer = format!("HERE {name} {place}\n");
         group.send_to(answer, asker)?;

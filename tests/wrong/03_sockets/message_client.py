@@ -34,6 +34,8 @@ def talk():
         text = line.rstrip("\r\n")
         if bug == "newline":
             text = line
+        elif bug == "cuts_last":
+            text = line[:-1]
         elif bug == "trims":
             text = text.strip()
         elif bug == "lower":

@@ -56,7 +56,8 @@ def probe():
             data, _ = sock.recvfrom(1024)
         except TimeoutError:
             return
-        text = data.decode(errors="replace").strip()
+        errors = "strict" if bug == "trusts_all" else "replace"
+        text = data.decode(errors=errors).strip()
         print(text.split()[1] if bug == "name_only" else text)
         if bug == "first_only":
             return
