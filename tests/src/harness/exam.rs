@@ -254,7 +254,7 @@ impl Exam {
         for _ in 0..TRIES {
             let port = fastrand::u16(10_000..32_000);
             #[cfg(target_os = "linux")]
-            let Some(claim) = claim(port, protocol) else {
+            let Some(claim) = claim(port) else {
                 continue;
             };
             let mut given = lock(&GIVEN);
@@ -569,11 +569,12 @@ pub(crate) fn bound_socket() -> Result<(socket2::Socket, SocketAddr), Stop> {
 /// and another grader must not find it free meanwhile.
 ///
 /// The claim is an abstract Unix socket with the port in its name. It ends with the
-/// process, whatever ends that, and leaves no file.
+/// process, whatever ends that, and leaves no file. It holds for TCP and UDP at once: a
+/// check may send datagrams to a port that was chosen for its connections.
 #[cfg(target_os = "linux")]
-fn claim(port: u16, protocol: Protocol) -> Option<socket2::Socket> {
+fn claim(port: u16) -> Option<socket2::Socket> {
     use socket2::{Domain, SockAddr, Socket, Type};
-    let name = format!("\0socket_labs.{protocol:?}.{port}");
+    let name = format!("\0socket_labs.{port}");
     let socket = Socket::new(Domain::UNIX, Type::DGRAM, None).ok()?;
     socket.bind(&SockAddr::unix(name).ok()?).ok()?;
     Some(socket)
@@ -588,11 +589,10 @@ mod tests {
     fn a_port_has_one_claim_until_it_is_let_go() {
         // Below the ports that checks get, so that no check of another grader has it.
         let port = fastrand::u16(1..10_000);
-        let first = claim(port, Protocol::Tcp);
+        let first = claim(port);
         assert!(first.is_some());
-        assert!(claim(port, Protocol::Tcp).is_none());
-        assert!(claim(port, Protocol::Udp).is_some());
+        assert!(claim(port).is_none());
         drop(first);
-        assert!(claim(port, Protocol::Tcp).is_some());
+        assert!(claim(port).is_some());
     }
 }

@@ -33,10 +33,12 @@ struct Args {
     #[arg(short, long, default_value_t = 4)]
     count: u32,
     /// Seconds from one request to the next
-    #[arg(short, long, default_value = "1", value_parser = seconds)]
+    #[arg(short, long, default_value = "1")]
+    #[arg(value_parser = labkit::duration(0.001..=3600.0))]
     interval: Duration,
     /// Seconds to wait for a reply
-    #[arg(short = 'W', long, default_value = "2", value_parser = seconds)]
+    #[arg(short = 'W', long, default_value = "2")]
+    #[arg(value_parser = labkit::duration(0.001..=3600.0))]
     timeout: Duration,
     /// Bytes of data in a request
     #[arg(short, long, default_value_t = 56, value_parser = clap::value_parser!(u16).range(..=65000))]
@@ -50,16 +52,6 @@ struct Args {
     /// Use IPv6 only
     #[arg(short = '6')]
     ipv6: bool,
-}
-
-/// Reads a time between a millisecond and an hour.
-fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse() {
-        Ok(seconds) if (0.001..=3600.0).contains(&seconds) => {
-            Ok(Duration::from_secs_f64(seconds))
-        }
-        _ => Err("a number of seconds from 0.001 to 3600".to_owned()),
-    }
 }
 
 fn main() -> ExitCode {

@@ -16,9 +16,6 @@ use labkit::{Endpoint, reason};
 
 /// The longest line, in bytes: `PING` and `PONG` are the only words.
 const MAX_LINE: u64 = 64;
-/// Beats may come this fast, or this slowly.
-const MIN_INTERVAL: Duration = Duration::from_millis(10);
-const MAX_INTERVAL: Duration = Duration::from_secs(3600);
 /// So many intervals without a PING, and the server counts as gone.
 const MISSED_BEATS: u32 = 3;
 /// How long an attempt to connect may take for each address.
@@ -35,7 +32,8 @@ struct Args {
     #[command(flatten)]
     endpoint: Endpoint<65432>,
     /// Seconds from beat to beat, as the server has it
-    #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, default_value = "1", value_name = "SECONDS")]
+    #[arg(value_parser = labkit::duration(0.01..=3600.0))]
     interval: Duration,
     /// End after so many beats
     #[arg(long, value_name = "N")]
@@ -131,15 +129,6 @@ fn pause(failures: u32) -> Duration {
     // A time of its own for each client, between half the pause and the whole: a server
     // that comes back must not meet all its clients in the same instant.
     longest.mul_f64(0.5 + fastrand::f64() / 2.0)
-}
-
-/// Reads a number of seconds such as `2` or `0.5`.
-fn seconds(arg: &str) -> Result<Duration, String> {
-    let number = arg.parse::<f64>().map_err(|error| error.to_string())?;
-    match Duration::try_from_secs_f64(number) {
-        Ok(time) if (MIN_INTERVAL..=MAX_INTERVAL).contains(&time) => Ok(time),
-        _ => Err("choose from 0.01 to 3600 seconds".to_owned()),
-    }
 }
 
 #[cfg(test)]

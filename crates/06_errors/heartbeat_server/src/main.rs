@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use labkit::{Console, Endpoint, reason};
 
-use text::{next_line, seconds};
+use text::next_line;
 
 /// The longest line, in bytes: `PING` and `PONG` are the only words.
 const MAX_LINE: usize = 64;
@@ -34,7 +34,8 @@ struct Args {
     #[command(flatten)]
     console: Console,
     /// Seconds from beat to beat
-    #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, default_value = "1", value_name = "SECONDS")]
+    #[arg(value_parser = labkit::duration(0.01..=3600.0))]
     interval: Duration,
 }
 

@@ -28,7 +28,8 @@ struct Args {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     attempts: u32,
     /// Seconds to wait after a failure
-    #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, default_value = "2", value_name = "SECONDS")]
+    #[arg(value_parser = labkit::duration(0.0..=3600.0))]
     delay: Duration,
     /// Double the pause after each failure, up to 30 s, and shake it a little
     #[arg(long)]
@@ -79,12 +80,6 @@ fn pause(args: &Args, attempt: u32) -> Duration {
     // A thousand clients that lost the same server must not come back in step, so each
     // waits for a time of its own between half the pause and the whole.
     longest.mul_f64(0.5 + fastrand::f64() / 2.0)
-}
-
-/// Reads a number of seconds such as `2` or `0.5`.
-fn seconds(arg: &str) -> Result<Duration, String> {
-    let number = arg.parse::<f64>().map_err(|error| error.to_string())?;
-    Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

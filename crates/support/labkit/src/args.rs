@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::builder::RangedU64ValueParser;
@@ -83,9 +85,34 @@ pub fn seconds() -> RangedU64ValueParser<u64> {
     clap::value_parser!(u64).range(1..=24 * 60 * 60)
 }
 
+/// The value parser of an option that is a time in seconds, such as `2` or `0.5`, between
+/// these two.
+pub fn duration(
+    limits: RangeInclusive<f64>,
+) -> impl Fn(&str) -> Result<Duration, String> + Clone + Send + Sync + 'static {
+    move |arg| match arg.parse() {
+        Ok(number) if limits.contains(&number) => Ok(Duration::from_secs_f64(number)),
+        _ => Err(format!(
+            "choose from {} to {} seconds",
+            limits.start(),
+            limits.end()
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_may_have_a_fraction_and_has_limits() {
+        let parse = duration(0.01..=3600.0);
+        assert_eq!(parse("2").unwrap(), Duration::from_secs(2));
+        assert_eq!(parse("0.5").unwrap(), Duration::from_millis(500));
+        for arg in ["", "x", "0", "-1", "0.001", "3601", "1e300", "nan", "inf"] {
+            assert_eq!(parse(arg).unwrap_err(), "choose from 0.01 to 3600 seconds");
+        }
+    }
 
     fn endpoint(host: &str) -> Endpoint<8080> {
         Endpoint {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-pub use args::{Console, Endpoint, seconds};
+pub use args::{Console, Endpoint, duration, seconds};
 pub use closer::Closer;
 pub use deadline::Deadline;
 pub use overload::{Overload, Slot, Slots};
