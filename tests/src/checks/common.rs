@@ -45,22 +45,32 @@ pub fn serves_several(exam: &mut Exam, probe: Probe) -> Verdict {
 /// A client that resets its connection, before or after it has sent, or after the reply,
 /// harms nobody (C3), nor do fifty at once that are gone before they are accepted (C4).
 pub fn survives_resets(exam: &mut Exam, probe: Probe) -> Verdict {
+    survives_resets_after(exam, str::to_owned, probe)
+}
+
+/// The same where a whole request gets an answer, and a word does not: `request` makes one.
+pub fn survives_resets_after(
+    exam: &mut Exam,
+    request: fn(&str) -> String,
+    probe: Probe,
+) -> Verdict {
     let server = exam.server()?;
     server.connect()?.reset();
     probe(&server, &exam.word(8))?;
 
     let mut client = server.connect()?;
-    client.send(exam.word(8))?;
+    client.send(request(&exam.word(8)))?;
     client.reset();
     probe(&server, &exam.word(8))?;
 
     let mut client = server.connect()?;
-    client.send(exam.word(8))?;
+    client.send(request(&exam.word(8)))?;
     // The reply, a greeting, or nothing: then the reset comes where the server reads on.
     client.read_some(Duration::from_millis(300));
     client.reset();
     probe(&server, &exam.word(8))?;
 
+    survives_lost_answers(exam, &server, request, probe)?;
     thread::scope(|scope| {
         for _ in 0..50 {
             // A short backlog does not take them all at once, and need not (F23).
@@ -68,6 +78,31 @@ pub fn survives_resets(exam: &mut Exam, probe: Probe) -> Verdict {
         }
     });
     is_there_again(exam, &server, probe)
+}
+
+/// Answers that nobody is there for: what came is still read after FIN and RST, and then
+/// the very first write meets a broken pipe (EPIPE), and SIGPIPE where nobody ignores it.
+fn survives_lost_answers(
+    exam: &mut Exam,
+    server: &Program,
+    request: fn(&str) -> String,
+    probe: Probe,
+) -> Verdict {
+    // At once, so that most are gone before the server comes to read them.
+    const AT_ONCE: usize = 20;
+    let requests: Vec<String> = (0..AT_ONCE).map(|_| request(&exam.word(8))).collect();
+    thread::scope(|scope| {
+        for request in &requests {
+            scope.spawn(move || -> Verdict {
+                let mut client = server.connect()?;
+                client.send(request)?;
+                client.half_close();
+                client.reset();
+                Ok(())
+            });
+        }
+    });
+    is_there_again(exam, server, probe)
 }
 
 /// It serves the next client, though a crowd that it must look at one by one may be

@@ -73,8 +73,8 @@ pub(super) fn own_executable() -> OsString {
     std::env::current_exe().map_or_else(|_| "lab".into(), PathBuf::into_os_string)
 }
 
-/// Returns the command that runs `words` in isolation. `room` is an existing folder that
-/// becomes its own, empty and in memory; `needed` are folders that it reads.
+/// Returns the command that runs `words` in isolation, in `room`: an existing folder that
+/// becomes its own, empty and in memory. `needed` are folders that it reads.
 pub(super) fn wrapped(
     isolation: Isolation,
     room: &Path,
@@ -85,7 +85,8 @@ pub(super) fn wrapped(
     let mut words = words.iter().cloned();
     let first = all.next().or_else(|| words.next()).unwrap_or_default();
     let mut command = Command::new(first);
-    command.args(all).args(words);
+    // Where the grader stands may be in the /tmp that is covered.
+    command.args(all).args(words).current_dir(room);
     command
 }
 

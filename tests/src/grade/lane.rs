@@ -4,6 +4,7 @@
 //! the lane's answer with a deadline, ends it with all that runs in it when none comes,
 //! and starts another one. After every check a lane kills every process but itself.
 
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Stdio};
@@ -52,27 +53,37 @@ pub(super) struct Lane {
     child: Child,
     stdin: Option<ChildStdin>,
     answers: Receiver<String>,
+    /// Whether it has said that it takes questions.
+    is_ready: bool,
     room: PathBuf,
+    /// What it says when it cannot begin.
+    complaints: PathBuf,
 }
 
 /// How a lane can end without an answer.
 enum NoAnswer {
+    /// It died before any program ran in it: no program's fault.
+    NeverBegan,
     TimeUp,
     Died,
 }
+
+/// The first line of a lane's output: its namespaces and folders are there.
+const READY: &str = "ready";
 
 impl Lane {
     /// Starts a lane whose programs write to a folder below `rooms` only.
     pub(super) fn start(setup: &Setup, rooms: &Path) -> anyhow::Result<Lane> {
         let room = tempfile::Builder::new().prefix("room-").tempdir_in(rooms)?;
         let room = room.keep();
+        let complaints = room.with_extension("err");
         let words = [own_executable(), "__lane".into()];
         let mut command = wrapped(setup.isolation, &room, &[&setup.code], &words);
         command
             .env("TMPDIR", &room)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+            .stderr(File::create(&complaints)?);
         #[cfg(unix)]
         {
             // Ctrl-C at the terminal is the grader's business alone.
@@ -98,7 +109,9 @@ impl Lane {
             child,
             stdin: Some(stdin),
             answers,
+            is_ready: false,
             room,
+            complaints,
         })
     }
 
@@ -108,6 +121,17 @@ impl Lane {
         seed: u64,
         patience: Duration,
     ) -> Result<Outcome, NoAnswer> {
+        let start = Instant::now();
+        if !self.is_ready {
+            match self.answers.recv_timeout(patience) {
+                Ok(line) => self.is_ready = line == READY,
+                Err(RecvTimeoutError::Timeout) => return Err(NoAnswer::TimeUp),
+                Err(RecvTimeoutError::Disconnected) => {}
+            }
+            if !self.is_ready {
+                return Err(NoAnswer::NeverBegan);
+            }
+        }
         let stdin = self.stdin.as_mut().ok_or(NoAnswer::Died)?;
         let question = Question {
             id: check.id.to_owned(),
@@ -116,6 +140,7 @@ impl Lane {
         let mut line = serde_json::to_vec(&question).map_err(|_| NoAnswer::Died)?;
         line.push(b'\n');
         stdin.write_all(&line).map_err(|_| NoAnswer::Died)?;
+        let patience = patience.saturating_sub(start.elapsed());
         match self.answers.recv_timeout(patience) {
             Ok(line) => match serde_json::from_str::<Outcome>(&line) {
                 Ok(outcome) if outcome.id == check.id => Ok(outcome),
@@ -141,7 +166,8 @@ impl Drop for Lane {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.room);
+        let _ = fs::remove_dir_all(&self.room);
+        let _ = fs::remove_file(&self.complaints);
     }
 }
 
@@ -179,6 +205,13 @@ pub(super) fn run(
                 );
                 return Outcome::failed(check, failure, start.elapsed());
             }
+            Err(NoAnswer::NeverBegan) if attempt >= 2 => {
+                let why = fs::read_to_string(&lane.complaints).unwrap_or_default();
+                *slot = None;
+                let why = format!("no process to run the check in: {}", why.trim());
+                return Outcome::error(check, why, start.elapsed());
+            }
+            Err(NoAnswer::NeverBegan) => *slot = None,
             Err(NoAnswer::Died) => {
                 *slot = None;
                 if attempt >= 2 || start.elapsed() >= check.deadline {
@@ -224,6 +257,7 @@ pub(super) fn serve() -> anyhow::Result<i32> {
     #[cfg(target_os = "linux")]
     super::isolate::give_up_head_start();
 
+    println!("{READY}");
     let all = checks::all();
     let prepared = Arc::new(setup.prepared);
     for question in questions {
@@ -278,4 +312,24 @@ fn watch_limits(own_table: bool, exceeded: &AtomicU8) {
 pub(super) fn missing(check: &Check, prepared: &Prepared) -> Option<Outcome> {
     let failure = prepared.missing(check.step())?;
     Some(Outcome::failed(check, failure, Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_that_cannot_begin_is_the_graders_error() {
+        let setup = Setup {
+            prepared: Prepared::default(),
+            isolation: Isolation::ProcessGroups,
+            code: PathBuf::new(),
+        };
+        let rooms = tempfile::tempdir().unwrap();
+        let all = checks::all();
+        // The program that runs is no grader here but this test: it makes no lane.
+        let outcome = run(&mut None, &all[0], 1, &setup, rooms.path());
+        assert_eq!(outcome.status, Status::Error, "{outcome:?}");
+        assert!(outcome.note.unwrap().contains("no process"));
+    }
 }

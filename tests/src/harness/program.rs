@@ -61,7 +61,15 @@ impl std::fmt::Display for Exit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Exit::Status(status) => write!(f, "exit status {status}"),
-            Exit::Signal(signal) => write!(f, "ended by signal {signal}"),
+            Exit::Signal(signal) => {
+                let meaning = match signal {
+                    6 => " (SIGABRT: it aborted)",
+                    11 => " (SIGSEGV: it used memory that is not its own)",
+                    13 => " (SIGPIPE: it wrote to a connection that is gone)",
+                    _ => "",
+                };
+                write!(f, "ended by signal {signal}{meaning}")
+            }
         }
     }
 }

@@ -34,6 +34,10 @@ pub fn trials() -> Vec<Trial> {
             marks_and_exit_status_say_what_was_handed_in,
         ),
         (
+            "where_the_grader_stands_is_no_matter",
+            where_the_grader_stands_is_no_matter,
+        ),
+        (
             "a_build_has_room_for_temporary_files",
             a_build_has_room_for_temporary_files,
         ),
@@ -245,6 +249,18 @@ fn marks_and_exit_status_say_what_was_handed_in() {
     assert_eq!(some_not.status.code(), Some(1));
     let usage = run(&["grade", all.to_str().unwrap(), "--shard", "3/2"]);
     assert_eq!(usage.status.code(), Some(2));
+}
+
+/// Below /tmp, say, of which the programs see none.
+fn where_the_grader_stands_is_no_matter() {
+    let dir = tempfile::tempdir().unwrap();
+    python_submission(&dir.path().join("good"), |source| source);
+    let mut grader = lab();
+    grader.current_dir(dir.path()).args(["grade", "good", ONLY]);
+    let output = grader.output().unwrap();
+    let said = format!("{}{}", stdout(&output), stderr(&output));
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("100.0"), "{said}");
 }
 
 fn wrong_usage_ends_with_status_2() {

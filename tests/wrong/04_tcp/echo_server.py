@@ -100,6 +100,8 @@ def converse(stream):
 kept = []
 sys.stdout.reconfigure(line_buffering=True)
 signal.signal(signal.SIGINT, interrupted)
+if bug == "broken_pipe_ends":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # As it is in C.
 try:
     if bug == "any_port":
         port = 0

@@ -1,6 +1,7 @@
 """A counting server, and the bug that the third argument names."""
 
 import os
+import signal
 import socket
 import sys
 import threading
@@ -105,6 +106,8 @@ def serve_and_close(stream, peer):
 
 kept = []
 sys.stdout.reconfigure(line_buffering=bug != "buffered_output")
+if bug == "broken_pipe_ends":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # As it is in C.
 try:
     if bug == "any_port":
         port = 0

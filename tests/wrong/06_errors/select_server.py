@@ -3,6 +3,7 @@
 import os
 import select
 import selectors
+import signal
 import socket
 import sys
 import threading
@@ -116,6 +117,8 @@ def serve(stream, mask):
             selector.unregister(listener)
 
 
+if bug == "broken_pipe_ends":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # As it is in C.
 try:
     listener = socket.socket()
     if bug != "no_reuse":

@@ -1,6 +1,7 @@
 """A threaded echo server, and the bug that the third argument names."""
 
 import os
+import signal
 import socket
 import sys
 import threading
@@ -108,6 +109,8 @@ def serve(stream, peer):
 
 
 sys.stdout.reconfigure(line_buffering=True)
+if bug == "broken_pipe_ends":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # As it is in C.
 try:
     if bug == "any_port":
         port = 0

@@ -215,6 +215,8 @@ def interrupted(*_):
 
 if BUG != "says_nothing_at_the_end":
     signal.signal(signal.SIGINT, interrupted)
+if BUG == "broken_pipe_ends":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # As it is in C.
 listener = socket.socket()
 if BUG != "cannot_restart":
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,6 +1,7 @@
 """http_challenge with one bug, which the third argument chooses; without it, none."""
 import html
 import os
+import signal
 import socket
 import sys
 import threading
@@ -208,6 +209,8 @@ def refuse(conn, status):
         pass
 
 
+if BUG == "broken_pipe_ends":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # As it is in C.
 listener = socket.socket()
 if BUG != "no_reuse":
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

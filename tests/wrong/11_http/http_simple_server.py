@@ -1,5 +1,6 @@
 """http_simple_server with one bug, which the third argument chooses; without it, none."""
 import os
+import signal
 import socket
 import sys
 import threading
@@ -100,6 +101,8 @@ def serve(conn):
             conn.close()
 
 
+if BUG == "broken_pipe_ends":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # As it is in C.
 listener = socket.socket()
 if BUG != "no_reuse":
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

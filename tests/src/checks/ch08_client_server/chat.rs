@@ -322,6 +322,8 @@ fn endurance() -> Vec<Check> {
         .needs(&[
             "chat_server.tells_others",
             "chat_server.serves_many_at_once",
+            // A client that leaves with bytes unread leaves by a reset.
+            "chat_server.survives_resets",
         ])
         .sheet("labs/08_client_server.md#step-6-the-reader-who-does-not-read")
         .points(2)

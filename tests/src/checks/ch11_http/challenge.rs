@@ -372,7 +372,7 @@ pub fn checks() -> Vec<Check> {
             "lives on after clients that reset or leave",
             |exam| {
                 common::survives_a_silent_visit(exam, probe)?;
-                common::survives_resets(exam, probe)
+                common::survives_resets_after(exam, |word| get(&format!("/{word}")), probe)
             },
         )
         .needs(&["http_challenge.shows_the_request"])

@@ -515,7 +515,9 @@ fn config_saves(exam: &mut Exam) -> Verdict {
 
 fn config_survives(exam: &mut Exam) -> Verdict {
     common::survives_a_silent_visit(exam, config_probe)?;
-    common::survives_resets(exam, config_probe)?;
+    // Four lines get as many answers.
+    let four = |word: &str| format!("GET {word}\n").repeat(4);
+    common::survives_resets_after(exam, four, config_probe)?;
     common::survives_invalid_utf8(exam, config_probe)?;
     let server = exam.server()?;
     let mut client = server.connect()?;
