@@ -743,7 +743,7 @@ fn echo_server() -> Vec<Check> {
         Check::new(
             "echo_server.shuts_down_on_ctrl_c",
             "prints Server shutting down on Ctrl-C and ends with status 0 within 3 seconds",
-            |exam| common::shuts_down_on_ctrl_c(exam, "Server shutting down"),
+            |exam| common::shuts_down_on_ctrl_c(exam, "Server shutting down", echoed),
         )
         .needs(listens)
         .timing()

@@ -604,14 +604,15 @@ fn leaves_by_reset(server: &Program, word: &str) -> Verdict {
 }
 
 /// Ctrl-C ends it within 3 s with status 0 after this text, also with a client connected
-/// (C13).
-pub fn shuts_down_on_ctrl_c(exam: &mut Exam, text: &str) -> Verdict {
+/// (C13). First a client is served: who prints its start line between `listen` and the
+/// loop that minds the signal is not caught in between.
+pub fn shuts_down_on_ctrl_c(exam: &mut Exam, text: &str, probe: Probe) -> Verdict {
     for connected in [false, true] {
         let mut server = exam.server()?;
-        let _client = if connected {
-            Some(server.connect()?)
-        } else {
-            None
+        probe(&server, &exam.word(8))?;
+        let _client = match connected {
+            true => Some(server.connect()?),
+            false => None,
         };
         server.interrupt();
         let exit = server.wait_exit(Duration::from_secs(3))?;
