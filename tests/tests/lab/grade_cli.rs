@@ -1006,7 +1006,8 @@ fn a_grader_in_the_background_sends_ctrl_c_all_the_same() {
     // No handler of its own: Python makes an exception of Ctrl-C, unless it is ignored.
     let server = "import socket, sys\n\
         listener = socket.create_server((sys.argv[1], int(sys.argv[2])))\n\
-        try:\n    while True:\n        listener.accept()\n\
+        try:\n    while True:\n        stream, _ = listener.accept()\n\
+        \x20       stream.sendall(stream.recv(1024))\n\
         except KeyboardInterrupt:\n    print('Server shutting down')\n";
     fs::write(one.join("server.py"), server).unwrap();
     let python = grading::harness::python().unwrap();

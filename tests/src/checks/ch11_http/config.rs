@@ -176,6 +176,7 @@ pub fn server_checks() -> Vec<Check> {
             config_survives,
         )
         .needs(&["config_server.keeps_settings"])
+        .deadline(Duration::from_secs(60))
         .sheet(CONFIG)
         .hints(&[
             "What a client sends may be no text, may have no end, and may never come.",
