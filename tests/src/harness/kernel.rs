@@ -47,7 +47,7 @@ mod linux {
     use procfs::process::{FDTarget, Process, all_processes};
     use procfs::{Current, FromBufReadSI};
 
-    use super::super::Exit;
+    use super::super::{Exit, sock_diag};
     use super::*;
 
     /// Whether all other processes that this one sees come from programs under test.
@@ -143,6 +143,9 @@ mod linux {
         let mut entries = Vec::new();
         match protocol {
             Protocol::Tcp => {
+                if let Ok(listeners) = sock_diag::listeners() {
+                    return Some(listeners);
+                }
                 let tables = [
                     listeners("/proc/net/tcp")?,
                     listeners("/proc/net/tcp6").unwrap_or_default(),
@@ -161,7 +164,7 @@ mod linux {
         Some(entries)
     }
 
-    /// Reads the listening sockets of a TCP table. The kernel names them first: what
+    /// Reads the listening sockets of a TCP table, where netlink is shut. The kernel names them first: what
     /// follows, thousands of connections in TIME_WAIT after a load test, need not even be
     /// written out by it.
     fn listeners(path: &str) -> Option<Vec<net::TcpNetEntry>> {

@@ -9,6 +9,7 @@
 //! | `started.rs` | which programs a check has started, and whether all have ended |
 //! | `transcript.rs` | who sent which bytes when, as shown in feedback |
 //! | `kernel.rs` | what the kernel says of a program: sockets, CPU time, descriptors |
+//! | `sock_diag.rs` | one question to the kernel: which sockets listen? |
 //! | `target.rs` | where programs come from: reference crates, submissions, single files |
 //! | `folders.rs`, `lab_toml.rs` | what a submission's folders promise, before a build |
 //! | `build.rs` | the build, by cargo or a submission's own command |
@@ -25,6 +26,8 @@ mod lab_toml;
 mod program;
 mod python;
 mod runner;
+#[cfg(target_os = "linux")]
+mod sock_diag;
 mod started;
 mod target;
 mod tls;

@@ -948,7 +948,9 @@ fn limited(words: &[std::ffi::OsString], open_files: u32, file_mib: u32) -> Comm
             "ulimit -c 0; ulimit -n {open_files}; ulimit -d {DATA_LIMIT_KIB} 2>/dev/null; \
              ulimit -f {file_blocks}; exec {awake} {leash} \"$@\""
         );
-        let mut command = Command::new("sh");
+        // With a path and not a name: std can then use posix_spawn(3), which copies no
+        // page tables as fork(2) does.
+        let mut command = Command::new("/bin/sh");
         command.args(["-c", &script, "sh"]).args(words);
         command
     } else {
