@@ -88,20 +88,20 @@ fn survives_lost_answers(
     request: fn(&str) -> String,
     probe: Probe,
 ) -> Verdict {
-    // At once, so that most are gone before the server comes to read them.
-    const AT_ONCE: usize = 20;
-    let requests: Vec<String> = (0..AT_ONCE).map(|_| request(&exam.word(8))).collect();
-    thread::scope(|scope| {
-        for request in &requests {
-            scope.spawn(move || -> Verdict {
-                let mut client = server.connect()?;
-                client.send(request)?;
-                client.half_close();
-                client.reset();
-                Ok(())
-            });
-        }
-    });
+    // Whoever serves one after another finds these gone when it comes to them; for the
+    // others it is a race, which they lose now and then.
+    const CLIENTS: usize = 8;
+    let before_them = server.connect()?;
+    for _ in 0..CLIENTS {
+        // A short backlog has room for fewer (F23), and a place may be refused.
+        let Some(mut client) = server.connect_if_there_is_room()? else {
+            break;
+        };
+        client.send_anyway(request(&exam.word(8)));
+        client.half_close();
+        client.reset();
+    }
+    drop(before_them);
     is_there_again(exam, server, probe)
 }
 
