@@ -16,7 +16,9 @@ use std::process::{Command, ExitCode};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use grading::checks;
-use grading::harness::{Check, Outcome, Plan, Status, Target, kill_strays, python, run};
+use grading::harness::{
+    Check, Outcome, Plan, Status, Target, kill_strays, python, raise_file_limit, run,
+};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde::Deserialize;
 use snapshots::{Mode, Snapshots};
@@ -58,6 +60,7 @@ struct Entry {
 }
 
 fn main() -> ExitCode {
+    raise_file_limit();
     let mut arguments = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let wrong = entries(&root.join("wrong"));

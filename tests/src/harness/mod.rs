@@ -44,7 +44,7 @@ pub use kernel::{ListenAddr, kill_strays};
 pub(crate) use kernel::{bury_orphans, guard_lane, kill_others, usage_of_others};
 #[cfg(unix)]
 pub(crate) use program::exit_of;
-pub use program::{Exit, Program};
+pub use program::{Exit, Program, raise_file_limit};
 pub use python::python;
 pub use runner::{Executor, Plan, run, run_check, schedule};
 pub(crate) use target::course_root;

@@ -936,6 +936,23 @@ fn told(name: &str, args: &[String]) -> String {
     format!("started {shown}{}", if is_all { "" } else { "…" })
 }
 
+/// Lets this process open as many files as the system allows it without asking: a check
+/// may play hundreds of clients, and many checks run at once. Where nothing else is set
+/// the limit is 1024 on Linux and 256 on macOS. Programs under test have limits of their
+/// own.
+pub fn raise_file_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        // macOS says "unlimited", and takes no more than OPEN_MAX.
+        const ENOUGH: u64 = 10_240;
+        let limit = getrlimit(Resource::Nofile);
+        let most = limit.maximum.map_or(ENOUGH, |most| most.min(ENOUGH));
+        let current = limit.current.map(|current| current.max(most));
+        let _ = setrlimit(Resource::Nofile, Rlimit { current, ..limit });
+    }
+}
+
 /// Returns a command that runs `words` under limits of memory, files and core dumps.
 ///
 /// The shell sets them and is replaced by the program, so the process id stays.

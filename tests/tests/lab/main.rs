@@ -10,7 +10,7 @@ mod support;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use grading::harness::{kill_strays, python};
+use grading::harness::{kill_strays, python, raise_file_limit};
 use libtest_mimic::{Arguments, Completion, Trial};
 
 /// How many tests run at once: each of them is a grader with programs of its own.
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
     if let Some(status) = grading::grade::inner_command(&words) {
         std::process::exit(status);
     }
+    raise_file_limit();
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
     let files = [grade_cli::trials(), lab_cli::trials(), reports::trials()];

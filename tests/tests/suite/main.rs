@@ -26,7 +26,7 @@ mod soak;
 
 use std::process::ExitCode;
 
-use grading::harness::kill_strays;
+use grading::harness::{kill_strays, raise_file_limit};
 use libtest_mimic::Arguments;
 
 /// How many tests run at once, however few cores there are.
@@ -49,6 +49,7 @@ fn main() -> ExitCode {
     if let Some(end) = soak::soak() {
         return end;
     }
+    raise_file_limit();
     let mut arguments = Arguments::from_args();
     if soak::is_one_run() {
         arguments.test_threads.get_or_insert(AT_ONCE / 2);

@@ -66,6 +66,7 @@ fn main() -> ExitCode {
     if let Some(status) = grading::grade::inner_command(&words) {
         return ExitCode::from(u8::try_from(status).unwrap_or(1));
     }
+    grading::harness::raise_file_limit();
     let result = match Args::parse().command {
         None => student::list(),
         Some(Command::Start { step }) => student::start(&step),
