@@ -91,7 +91,9 @@ fn survives_lost_answers(
     // Whoever serves one after another finds these gone when it comes to them; for the
     // others it is a race, which they lose now and then.
     const CLIENTS: usize = 8;
-    let before_them = server.connect()?;
+    let mut before_them = server.connect()?;
+    before_them.send(request(&exam.word(8)))?;
+    before_them.read_some(Duration::from_millis(100));
     for _ in 0..CLIENTS {
         // A short backlog has room for fewer (F23), and a place may be refused.
         let Some(mut client) = server.connect_if_there_is_room()? else {
@@ -604,8 +606,8 @@ fn leaves_by_reset(server: &Program, word: &str) -> Verdict {
 }
 
 /// Ctrl-C ends it within 3 s with status 0 after this text, also with a client connected
-/// (C13). First a client is served: who prints its start line between `listen` and the
-/// loop that minds the signal is not caught in between.
+/// (C13). The probe comes first: who prints its start line between `listen` and the loop
+/// that minds the signal is not caught in between.
 pub fn shuts_down_on_ctrl_c(exam: &mut Exam, text: &str, probe: Probe) -> Verdict {
     for connected in [false, true] {
         let mut server = exam.server()?;

@@ -83,7 +83,7 @@ def serve(stream, peer):
         if bug != "no_connect_line":
             print(f"Accepted connection from {peer[0]}:{peer[1]}")
         converse(stream)
-    except ConnectionResetError:
+    except ConnectionError:
         if bug == "reset_kills":
             os._exit(1)
         if bug == "reset":
