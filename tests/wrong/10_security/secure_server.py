@@ -8,7 +8,7 @@ if not token:
         token = "secret"
     else:
         sys.exit("no token in API_KEY")
-LIMIT, BURST, GUESSES = 60, 400, 5
+LIMIT, BURST, GUESSES = 100, 400, 5
 lock = threading.Lock()
 clients = 0
 buckets = {}
