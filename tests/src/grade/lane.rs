@@ -62,7 +62,7 @@ pub(super) struct Lane {
 
 /// How a lane can end without an answer.
 enum NoAnswer {
-    /// It died before any program ran in it: no program's fault.
+    /// It died, or did nothing, before any program ran in it: no program's fault.
     NeverBegan,
     TimeUp,
     Died,
@@ -123,11 +123,8 @@ impl Lane {
     ) -> Result<Outcome, NoAnswer> {
         let start = Instant::now();
         if !self.is_ready {
-            match self.answers.recv_timeout(patience) {
-                Ok(line) => self.is_ready = line == READY,
-                Err(RecvTimeoutError::Timeout) => return Err(NoAnswer::TimeUp),
-                Err(RecvTimeoutError::Disconnected) => {}
-            }
+            let first = self.answers.recv_timeout(patience);
+            self.is_ready = first.is_ok_and(|line| line == READY);
             if !self.is_ready {
                 return Err(NoAnswer::NeverBegan);
             }
@@ -205,7 +202,9 @@ pub(super) fn run(
                 );
                 return Outcome::failed(check, failure, start.elapsed());
             }
-            Err(NoAnswer::NeverBegan) if attempt >= 2 => {
+            Err(NoAnswer::NeverBegan)
+                if attempt >= 2 || start.elapsed() >= check.deadline =>
+            {
                 let why = fs::read_to_string(&lane.complaints).unwrap_or_default();
                 *slot = None;
                 let why = format!("no process to run the check in: {}", why.trim());

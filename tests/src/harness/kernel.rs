@@ -143,16 +143,7 @@ mod linux {
         let mut entries = Vec::new();
         match protocol {
             Protocol::Tcp => {
-                if let Ok(listeners) = sock_diag::listeners() {
-                    return Some(listeners);
-                }
-                let tables = [
-                    listeners("/proc/net/tcp")?,
-                    listeners("/proc/net/tcp6").unwrap_or_default(),
-                ];
-                for entry in tables.into_iter().flatten() {
-                    entries.push((entry.local_address, entry.inode));
-                }
+                return sock_diag::listeners().ok().or_else(listeners_in_proc);
             }
             Protocol::Udp => {
                 let tables = [net::udp().ok()?, net::udp6().unwrap_or_default()];
@@ -164,7 +155,21 @@ mod linux {
         Some(entries)
     }
 
-    /// Reads the listening sockets of a TCP table, where netlink is shut. The kernel names them first: what
+    /// Reads the listening TCP sockets from /proc, where netlink is shut.
+    fn listeners_in_proc() -> Option<Vec<(SocketAddr, u64)>> {
+        let tables = [
+            listeners("/proc/net/tcp")?,
+            listeners("/proc/net/tcp6").unwrap_or_default(),
+        ];
+        let entries = tables.into_iter().flatten();
+        Some(
+            entries
+                .map(|entry| (entry.local_address, entry.inode))
+                .collect(),
+        )
+    }
+
+    /// Reads the listening sockets of one table. The kernel names them first: what
     /// follows, thousands of connections in TIME_WAIT after a load test, need not even be
     /// written out by it.
     fn listeners(path: &str) -> Option<Vec<net::TcpNetEntry>> {
@@ -399,6 +404,32 @@ mod linux {
             }
         }
         pids
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::net::TcpListener;
+        use std::os::fd::AsRawFd;
+
+        use super::*;
+
+        #[test]
+        fn a_listener_is_named_with_its_inode_over_netlink_and_in_proc() {
+            let ours = ["127.0.0.1:0", "[::1]:0"].map(TcpListener::bind);
+            let ours: Vec<_> = ours.into_iter().flatten().collect();
+            assert!(!ours.is_empty());
+            let over_netlink = sock_diag::listeners();
+            for found in [over_netlink.unwrap(), listeners_in_proc().unwrap()] {
+                for listener in &ours {
+                    let link = format!("/proc/self/fd/{}", listener.as_raw_fd());
+                    let link = std::fs::read_link(link).unwrap();
+                    let wanted = listener.local_addr().unwrap();
+                    let found = found.iter().find(|(addr, _)| *addr == wanted);
+                    let (_, inode) = found.unwrap();
+                    assert_eq!(link.to_str().unwrap(), format!("socket:[{inode}]"));
+                }
+            }
+        }
     }
 }
 

@@ -65,7 +65,7 @@ impl std::fmt::Display for Exit {
                 let meaning = match signal {
                     6 => " (SIGABRT: it aborted)",
                     11 => " (SIGSEGV: it used memory that is not its own)",
-                    13 => " (SIGPIPE: it wrote to a connection that is gone)",
+                    13 => " (SIGPIPE: it wrote to a connection or pipe that is gone)",
                     _ => "",
                 };
                 write!(f, "ended by signal {signal}{meaning}")
@@ -1019,6 +1019,19 @@ fn runs(words: &str) -> bool {
 mod tests {
     use super::*;
     use rustix::process::{Pid, test_kill_process};
+
+    #[test]
+    fn a_low_limit_of_open_files_is_raised() {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let before = getrlimit(Resource::Nofile);
+        let current = Some(256); // Enough for the tests beside this one, meanwhile.
+        setrlimit(Resource::Nofile, Rlimit { current, ..before }).unwrap();
+        raise_file_limit();
+        let raised = getrlimit(Resource::Nofile).current.unwrap();
+        setrlimit(Resource::Nofile, before).unwrap();
+        let most = before.maximum.unwrap_or(u64::MAX);
+        assert!(raised == 10_240 || raised == most, "{raised} of {most}");
+    }
 
     fn end_of(script: &str) -> Exit {
         let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
