@@ -13,11 +13,13 @@ mod snapshots;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use grading::checks;
 use grading::harness::{
-    Check, Outcome, Plan, Status, Target, kill_strays, python, raise_file_limit, run,
+    Check, Outcome, Plan, Status, Target, WITHOUT_SITE, kill_strays, python,
+    raise_file_limit, run,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde::Deserialize;
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
     let mode = Mode::from_env();
     let everything =
         asked || mode != Mode::Compare || std::env::var_os("SOCKET_LABS_ALL").is_some();
+    SAMPLE.store(!everything, Ordering::Relaxed);
     // The few samples wait more than they work.
     let at_once = if everything { 6 } else { 12 };
     arguments.test_threads.get_or_insert(at_once);
@@ -260,7 +263,11 @@ fn command(entry: &Entry) -> Result<Vec<String>, Failed> {
     let mut words = match file.extension().and_then(|extension| extension.to_str()) {
         Some("py") => {
             let python = python().ok_or("Python 3 is needed")?;
-            vec![python.to_owned(), file.display().to_string()]
+            vec![
+                python.to_owned(),
+                WITHOUT_SITE.to_owned(),
+                file.display().to_string(),
+            ]
         }
         Some("sh") => vec!["sh".to_owned(), file.display().to_string()],
         Some("rs") => vec![rustc(&file)?.display().to_string()],
@@ -306,6 +313,9 @@ fn rustc(file: &Path) -> Result<PathBuf, Failed> {
     Ok(binary)
 }
 
+/// Whether only the sample runs: few programs, of which each may have more checks at once.
+static SAMPLE: AtomicBool = AtomicBool::new(false);
+
 /// The seed of the runs of wrong programs: with the same inputs they are told the same.
 const SEED: u64 = 1;
 
@@ -329,7 +339,7 @@ fn outcomes(
         prepared: Arc::new(prepared),
         checks,
         seed,
-        jobs: 2,
+        jobs: if SAMPLE.load(Ordering::Relaxed) { 4 } else { 2 },
     };
     Ok(run(&plan, &|_| {}))
 }

@@ -452,6 +452,7 @@ impl Scratch {
             offline: true,
             time_limit,
             wrapper,
+            ..BuildOptions::default()
         };
         let wrapped = wrapper(isolation, room.path(), &[], &[&self.dir]);
         let prepared = Prepared::from_folder(&self.code(), &options(wrapped.clone()))?;
@@ -580,7 +581,7 @@ fn base(time_limit: Duration) -> anyhow::Result<PathBuf> {
         target_dir: Some(dir.join("target")),
         offline: true,
         time_limit,
-        wrapper: Vec::new(),
+        ..BuildOptions::default()
     };
     Prepared::from_folder(&dir, &options)?;
     Ok(dir.join("target"))

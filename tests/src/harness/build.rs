@@ -21,6 +21,9 @@ pub struct BuildOptions {
     pub offline: bool,
     /// When a build is ended.
     pub time_limit: Duration,
+    /// Take the features of each dependency that `cargo test` takes, not those of
+    /// `cargo build`: what the tests have compiled need not be compiled anew.
+    pub features_of_tests: bool,
     /// Words before cargo's own, which run it in isolation.
     pub wrapper: Vec<OsString>,
 }
@@ -31,6 +34,7 @@ impl Default for BuildOptions {
             target_dir: None,
             offline: false,
             time_limit: Duration::from_secs(600),
+            features_of_tests: false,
             wrapper: Vec::new(),
         }
     }
@@ -72,6 +76,10 @@ pub(super) fn with_cargo(
     command.args(words);
     // --keep-going: a package that does not compile must not take the others' programs.
     command.args(["build", "--workspace", "--bins", "--keep-going"]);
+    if options.features_of_tests {
+        // Any test does: with one, cargo counts the tests' dependencies in.
+        command.args(["--test", "suite"]);
+    }
     command.arg("--message-format=json");
     command.current_dir(dir).stdin(Stdio::null());
     forget_package(&mut command);

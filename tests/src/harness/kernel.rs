@@ -123,6 +123,16 @@ mod linux {
             .collect()
     }
 
+    /// Tells whether neither the process nor a descendant of it is running or ready to run.
+    pub fn is_asleep(pid: u32) -> bool {
+        let processes = family(pid)
+            .into_iter()
+            .filter_map(|pid| Process::new(pid).ok());
+        processes
+            .filter_map(|process| process.stat().ok())
+            .all(|stat| !matches!(stat.state, 'R' | 'D'))
+    }
+
     fn socket_inodes(pids: &[i32]) -> HashSet<u64> {
         let mut inodes = HashSet::new();
         for &pid in pids {
@@ -434,7 +444,9 @@ mod linux {
 }
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{bury_orphans, guard_lane, kill_others, usage_of_others};
+pub(crate) use linux::{
+    bury_orphans, guard_lane, is_asleep, kill_others, usage_of_others,
+};
 #[cfg(target_os = "linux")]
 pub(super) use linux::{
     cpu_time, ended, family, holder, listening, marked, memory, open_files, overloaded,
@@ -478,6 +490,10 @@ mod elsewhere {
     pub(in super::super) fn marked(_: Option<&str>) -> Vec<i32> {
         Vec::new()
     }
+    /// Nothing is known of what a process does.
+    pub fn is_asleep(_: u32) -> bool {
+        true
+    }
     /// Nothing is known of other processes here.
     pub fn usage_of_others(_: bool) -> Option<(u64, usize)> {
         None
@@ -490,7 +506,9 @@ mod elsewhere {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) use elsewhere::{bury_orphans, guard_lane, kill_others, usage_of_others};
+pub(crate) use elsewhere::{
+    bury_orphans, guard_lane, is_asleep, kill_others, usage_of_others,
+};
 #[cfg(not(target_os = "linux"))]
 pub(super) use elsewhere::{
     cpu_time, ended, family, holder, listening, marked, memory, open_files, overloaded,

@@ -40,12 +40,14 @@ pub(crate) use exam::bound_socket;
 pub use exam::{Exam, Launch};
 pub use folders::declared_steps;
 pub(crate) use folders::project_folders;
+#[cfg(unix)]
+pub(crate) use kernel::is_asleep;
 pub use kernel::{ListenAddr, kill_strays};
 pub(crate) use kernel::{bury_orphans, guard_lane, kill_others, usage_of_others};
 #[cfg(unix)]
 pub(crate) use program::exit_of;
 pub use program::{Exit, Program, raise_file_limit};
-pub use python::python;
+pub use python::{WITHOUT_SITE, python};
 pub use runner::{Executor, Plan, run, run_check, schedule};
 pub(crate) use target::course_root;
 pub use target::{Prepared, Target};

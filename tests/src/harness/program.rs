@@ -923,7 +923,7 @@ impl Drop for Program {
 /// after an address differ from run to run and are left out.
 fn told(name: &str, args: &[String]) -> String {
     static PORT: LazyLock<Option<regex::Regex>> =
-        LazyLock::new(|| regex::Regex::new(r"(127\.0\.0\.1|localhost|\]):\d+").ok());
+        LazyLock::new(|| regex::Regex::new(r"(?-u)(127\.0\.0\.1|localhost|\]):\d+").ok());
     let words = std::iter::once(name).chain(args.iter().map(String::as_str));
     let line: Vec<_> = words
         .map(|word| shlex::try_quote(word).unwrap_or(word.into()))

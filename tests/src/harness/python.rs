@@ -3,6 +3,10 @@
 use std::process::Command;
 use std::sync::OnceLock;
 
+/// Python's option to look for nothing but its standard library. What a machine has
+/// installed beside it may take longer to load than most checks.
+pub const WITHOUT_SITE: &str = "-S";
+
 /// Returns the path of the Python interpreter itself, or `None` where `python3` does not
 /// run. What that name starts may be the wrapper of a version manager, which takes longer
 /// than most checks.

@@ -101,13 +101,18 @@ impl Target {
 
 /// Builds all programs of the course, once in the life of this process.
 ///
-/// All at once: cargo then takes the same features of each dependency as it did for the
-/// tests, and need not compile them anew for each program.
+/// All at once, and in tests as the tests themselves were built: cargo then takes the same
+/// features of each dependency, and need not compile them anew.
 fn built_course() -> anyhow::Result<&'static BTreeMap<String, Template>> {
     static BUILT: OnceLock<Result<BTreeMap<String, Template>, String>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
         let mut programs = BTreeMap::new();
-        let options = BuildOptions::default();
+        // What cargo tells a program of its package: it has built a test of this one.
+        let is_test = std::env::var("CARGO_PKG_NAME").is_ok_and(|name| name == "grading");
+        let options = BuildOptions {
+            features_of_tests: is_test,
+            ..BuildOptions::default()
+        };
         build::with_cargo(&course_root(), &mut programs, &options)
             .map(|_| programs)
             .map_err(|error| format!("{error:#}"))

@@ -138,7 +138,7 @@ impl Script {
 
     /// Returns the numbers in commands that may be ports: they are no patterns.
     pub fn ports_in_commands(&self) -> Vec<String> {
-        let Ok(number) = Regex::new(r"\b\d{4,5}\b") else {
+        let Ok(number) = Regex::new(r"(?-u)\b\d{4,5}\b") else {
             return Vec::new();
         };
         let all = self
@@ -150,7 +150,7 @@ impl Script {
     /// Returns the ports that somebody listens on, as far as the text tells: without a
     /// network of its own the script can only run when they are free.
     pub fn ports(&self) -> BTreeSet<u16> {
-        let Ok(port) = Regex::new(r"[: ](\d{4,5})\b") else {
+        let Ok(port) = Regex::new(r"(?-u)[: ](\d{4,5})\b") else {
             return BTreeSet::new();
         };
         let lines = self.steps.iter().filter_map(|step| match &step.action {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use anyhow::Context;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
@@ -239,16 +240,17 @@ impl Reader<'_> {
     }
 }
 
-/// The regular expressions of this module are constants: they compile or no test runs.
-fn regex(pattern: &str) -> Option<Regex> {
-    Regex::new(pattern).ok()
-}
+/// ``[text](file), fn `name` ``
+static ORIGIN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"\]\(([^)#]+)\),?\s+(?:(fn|struct|enum|impl|const|static|trait|mod)\s+`([^`]+)`|(file)\b)",
+    )
+    .ok()
+});
 
 /// Finds ``[text](file), fn `name` `` in a paragraph.
 fn origin_in(paragraph: &str) -> Option<Origin> {
-    let pattern = regex(
-        r"\]\(([^)#]+)\),?\s+(?:(fn|struct|enum|impl|const|static|trait|mod)\s+`([^`]+)`|(file)\b)",
-    )?;
+    let pattern = ORIGIN.as_ref()?;
     let found = pattern.captures_iter(paragraph).last()?;
     let group = |n| found.get(n).map(|group| group.as_str().to_owned());
     Some(Origin {

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::compare::{self, Progress};
 use super::console::{Action, Key, Script, Step};
 use super::{Problem, needs};
-use crate::harness::{Exit, exit_of, forget_package};
+use crate::harness::{Exit, exit_of, forget_package, is_asleep};
 
 /// How long something that a sheet shows may take to appear. A command may have to
 /// compile first.
@@ -237,9 +237,15 @@ impl Terminal<'_> {
             compare::normalise(&format!("{}{prompt}", program.expected), ports);
         let give_up = Instant::now() + deadline;
         let mut ended = false;
+        let mut seen = None;
+        let (mut shown, mut progress) = (String::new(), Progress::Partly);
         loop {
-            let shown = program.shown(ports);
-            match compare::progress(&expected, &shown) {
+            let len = program.screen.lock().bytes.len();
+            if seen.replace(len) != Some(len) {
+                shown = program.shown(ports);
+                progress = compare::progress(&expected, &shown);
+            }
+            match progress {
                 Progress::Reached => return Ok(()),
                 Progress::Never => return Err(program.differs(&expected, &shown)),
                 Progress::Partly if ended => {
@@ -358,26 +364,9 @@ impl Program {
         let mut asleep = 0;
         while asleep < ASLEEP && Instant::now() < give_up {
             thread::sleep(LOOK_AGAIN);
-            asleep = if self.is_asleep() { asleep + 1 } else { 0 };
+            let sleeps = is_asleep(self.child.id());
+            asleep = if sleeps { asleep + 1 } else { 0 };
         }
-    }
-
-    /// Whether no process of the program's group is running or ready to run.
-    #[cfg(target_os = "linux")]
-    fn is_asleep(&self) -> bool {
-        let group = i32::try_from(self.child.id()).unwrap_or_default();
-        let stats = procfs::process::all_processes().into_iter().flatten();
-        stats
-            .flatten()
-            .filter_map(|process| process.stat().ok())
-            .filter(|stat| stat.pgrp == group)
-            .all(|stat| !matches!(stat.state, 'R' | 'D'))
-    }
-
-    /// Nothing is known of processes here.
-    #[cfg(not(target_os = "linux"))]
-    fn is_asleep(&self) -> bool {
-        true
     }
 
     /// Waits for the output that is still on its way when a program has ended.

@@ -11,7 +11,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use grading::harness::{Target, forget_package, python};
+use grading::harness::{Target, WITHOUT_SITE, forget_package, python};
 
 /// Where the grading package is.
 pub fn tests_dir() -> &'static Path {
@@ -82,7 +82,8 @@ while True:
     std::fs::create_dir_all(dir).unwrap();
     std::fs::write(dir.join("server.py"), change(SERVER.to_owned())).unwrap();
     let python = python().unwrap();
-    let lab_toml = format!("[programs]\ntcp_server = \"{python} server.py\"\n");
+    let lab_toml =
+        format!("[programs]\ntcp_server = \"{python} {WITHOUT_SITE} server.py\"\n");
     std::fs::write(dir.join("lab.toml"), lab_toml).unwrap();
 }
 

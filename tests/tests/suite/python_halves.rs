@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use grading::harness::{Exam, Exit, Stop};
+use grading::harness::{Exam, Exit, Stop, WITHOUT_SITE};
 use libtest_mimic::{Failed, Trial};
 
 /// How long a program may take for anything that is asked of it here.
@@ -250,6 +250,7 @@ impl Python {
     fn start(role: &str, addr: SocketAddr) -> Result<Python, Box<dyn std::error::Error>> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/python_halves.py");
         let mut child = Command::new(crate::python())
+            .arg(WITHOUT_SITE)
             .arg(script)
             .args([role, &addr.ip().to_string(), &addr.port().to_string()])
             .env("PYTHONIOENCODING", "utf-8")
