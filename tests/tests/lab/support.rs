@@ -10,6 +10,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+#[cfg(unix)]
+use std::sync::LazyLock;
 
 use grading::harness::{Target, WITHOUT_SITE, forget_package, python};
 
@@ -30,7 +32,33 @@ pub fn lab() -> Command {
     let mut command = Command::new(prepared.binary("lab").unwrap());
     command.current_dir(course()).stdin(Stdio::null());
     forget_package(&mut command);
+    #[cfg(unix)]
+    if let Some(folder) = quick_python() {
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", folder.display()));
+    }
     command
+}
+
+/// A folder whose `python3` is the interpreter itself with its standard library alone. The
+/// wrapper of a version manager takes longer than most checks.
+#[cfg(unix)]
+fn quick_python() -> Option<&'static Path> {
+    use std::os::unix::fs::PermissionsExt;
+    static FOLDER: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+        let python = python()?;
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+        std::fs::create_dir_all(&folder).unwrap();
+        let script = folder.join("python3");
+        let text = format!("#!/bin/sh\nexec '{python}' {WITHOUT_SITE} \"$@\"\n");
+        // Another run of these tests may be starting it now: it is replaced as a whole.
+        let new = tempfile::NamedTempFile::new_in(&folder).unwrap();
+        std::fs::write(&new, text).unwrap();
+        std::fs::set_permissions(&new, PermissionsExt::from_mode(0o755)).unwrap();
+        new.persist(script).unwrap();
+        Some(folder)
+    });
+    FOLDER.as_deref()
 }
 
 /// Runs `cargo lab` with these arguments to its end.

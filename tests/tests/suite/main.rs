@@ -30,7 +30,7 @@ use grading::harness::{kill_strays, raise_file_limit};
 use libtest_mimic::Arguments;
 
 /// How many tests run at once, however few cores there are.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 24;
 
 /// Whether everything is to be done, with the full numbers, however long that takes.
 fn in_full() -> bool {
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     raise_file_limit();
     let mut arguments = Arguments::from_args();
     if soak::is_one_run() {
-        arguments.test_threads.get_or_insert(AT_ONCE / 2);
+        arguments.test_threads.get_or_insert(AT_ONCE / 3);
         return libtest_mimic::run(&arguments, reference::trials()).exit_code();
     }
     arguments.test_threads.get_or_insert(AT_ONCE);
