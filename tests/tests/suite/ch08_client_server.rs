@@ -487,7 +487,9 @@ fn a_killed_server_leaves_no_half_file_and_cleans_up_at_its_next_start() {
     let is_hidden =
         |name: &std::ffi::OsString| name.display().to_string().starts_with('.');
     assert!(left.iter().all(is_hidden), "{left:?}");
-    let _server = exam.server().ok().unwrap();
+    let mut server = exam.server().ok().unwrap();
+    // It listens before it cleans up, and says so after.
+    server.wait_for_output("Serving").ok().unwrap();
     assert!(files().is_empty(), "{:?}", files());
 }
 
