@@ -61,7 +61,7 @@ fn unless(why_not: Option<&'static str>, name: &'static str, test: fn()) -> Tria
 }
 
 /// Whether everything is to be done, however long that takes.
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 fn in_full() -> bool {
     std::env::var_os("SOCKET_LABS_ALL").is_some()
 }

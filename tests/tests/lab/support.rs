@@ -34,31 +34,59 @@ pub fn lab() -> Command {
     forget_package(&mut command);
     #[cfg(unix)]
     if let Some(folder) = quick_python() {
-        let path = std::env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{}:{path}", folder.display()));
+        first_in_path(&mut command, folder);
     }
     command
+}
+
+/// Lets a command look for programs in this folder before all others.
+#[cfg(unix)]
+pub fn first_in_path(command: &mut Command, folder: &Path) {
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{}:{path}", folder.display()));
 }
 
 /// A folder whose `python3` is the interpreter itself with its standard library alone. The
 /// wrapper of a version manager takes longer than most checks.
 #[cfg(unix)]
 fn quick_python() -> Option<&'static Path> {
-    use std::os::unix::fs::PermissionsExt;
     static FOLDER: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
         let python = python()?;
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
-        std::fs::create_dir_all(&folder).unwrap();
-        let script = folder.join("python3");
-        let text = format!("#!/bin/sh\nexec '{python}' {WITHOUT_SITE} \"$@\"\n");
-        // Another run of these tests may be starting it now: it is replaced as a whole.
-        let new = tempfile::NamedTempFile::new_in(&folder).unwrap();
-        std::fs::write(&new, text).unwrap();
-        std::fs::set_permissions(&new, PermissionsExt::from_mode(0o755)).unwrap();
-        new.persist(script).unwrap();
-        Some(folder)
+        let text = format!("exec '{python}' {WITHOUT_SITE} \"$@\"\n");
+        Some(folder_with("python3", &text))
     });
     FOLDER.as_deref()
+}
+
+/// A folder whose `cargo` knows one command, `cargo run --quiet --bin lab -- …`, and starts
+/// the `lab` that the tests have built. Without them cargo would take other features of the
+/// dependencies, and compile them all a second time.
+#[cfg(unix)]
+pub fn quick_cargo() -> &'static Path {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let lab = Target::Reference.prepare(&["lab"]).unwrap();
+        let lab = lab.binary("lab").unwrap().display().to_string();
+        let text = format!(
+            "[ \"$1 $2 $3 $4 $5\" = 'run --quiet --bin lab --' ] || exit 101\n\
+             shift 5\nexec '{lab}' \"$@\"\n"
+        );
+        folder_with("cargo", &text)
+    });
+    &FOLDER
+}
+
+/// A folder with a shell script.
+#[cfg(unix)]
+fn folder_with(name: &str, text: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("quick-{name}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    // Another run of these tests may be starting it now: it is replaced as a whole.
+    let new = tempfile::NamedTempFile::new_in(&folder).unwrap();
+    std::fs::write(&new, format!("#!/bin/sh\n{text}")).unwrap();
+    std::fs::set_permissions(&new, PermissionsExt::from_mode(0o755)).unwrap();
+    new.persist(folder.join(name)).unwrap();
+    folder
 }
 
 /// Runs `cargo lab` with these arguments to its end.

@@ -221,6 +221,8 @@ elif [ "$1" = run ] && [ "$2" = -p ] && [ -x "{binaries}/$3" ]; then
   case "$4" in
     "") exec "{binaries}/$3" ;;
     --) step=$3; shift 4; exec "{binaries}/$step" "$@" ;;
+    -*) ;; # one of cargo's own
+    *) step=$3; shift 3; exec "{binaries}/$step" "$@" ;;
   esac
 fi
 exec "{cargo}" "$@"
