@@ -491,6 +491,7 @@ mod elsewhere {
         Vec::new()
     }
     /// Nothing is known of what a process does.
+    #[cfg(unix)]
     pub fn is_asleep(_: u32) -> bool {
         true
     }
@@ -505,10 +506,10 @@ mod elsewhere {
     pub fn bury_orphans() {}
 }
 
+#[cfg(all(unix, not(target_os = "linux")))]
+pub(crate) use elsewhere::is_asleep;
 #[cfg(not(target_os = "linux"))]
-pub(crate) use elsewhere::{
-    bury_orphans, guard_lane, is_asleep, kill_others, usage_of_others,
-};
+pub(crate) use elsewhere::{bury_orphans, guard_lane, kill_others, usage_of_others};
 #[cfg(not(target_os = "linux"))]
 pub(super) use elsewhere::{
     cpu_time, ended, family, holder, listening, marked, memory, open_files, overloaded,
