@@ -131,12 +131,11 @@ pub fn progress(expected: &str, actual: &str) -> Progress {
 /// Tells whether two normalised texts are the same, but for wildcards and for empty lines
 /// at the end.
 pub fn matches(expected: &str, actual: &str) -> bool {
-    let same = || expected.trim_end_matches('\n') == actual.trim_end_matches('\n');
-    match expected.contains("..") {
-        true => diff(expected, actual).is_none(),
-        // Without a wildcard it need not be written out how the two differ.
-        false => same(),
+    if expected.contains("..") {
+        return diff(expected, actual).is_none();
     }
+    // Without a wildcard it need not be worked out how the two differ.
+    expected.trim_end_matches('\n') == actual.trim_end_matches('\n')
 }
 
 /// Returns the difference of two normalised texts, `None` if there is none.

@@ -31,6 +31,8 @@ use libtest_mimic::Arguments;
 
 /// How many tests run at once, however few cores there are.
 const AT_ONCE: usize = 24;
+/// The same, in one of many runs that may be beside each other.
+const AT_ONCE_IN_SOAK: usize = 8;
 
 /// Whether everything is to be done, with the full numbers, however long that takes.
 fn in_full() -> bool {
@@ -52,7 +54,7 @@ fn main() -> ExitCode {
     raise_file_limit();
     let mut arguments = Arguments::from_args();
     if soak::is_one_run() {
-        arguments.test_threads.get_or_insert(AT_ONCE / 3);
+        arguments.test_threads.get_or_insert(AT_ONCE_IN_SOAK);
         return libtest_mimic::run(&arguments, reference::trials()).exit_code();
     }
     arguments.test_threads.get_or_insert(AT_ONCE);
