@@ -4,6 +4,8 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
 
 use bench::{Comparison, Contender, Nginx, Peer, Running, fresh_addr, load, program};
 
@@ -16,7 +18,8 @@ const PAGE: usize = 400;
 const CLIENTS: usize = 8;
 
 const BARE: &str = "bare accept, reply, close";
-const PEERS: &[Peer] = &[(BARE, bare_loop)];
+const FIXED: &str = "threads, a fixed reply";
+const PEERS: &[Peer] = &[(BARE, bare_loop), (FIXED, fixed_reply)];
 
 fn main() -> ExitCode {
     let close = Comparison {
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
                 keep_alive(Nginx::start(1, PAGE, None)?.addr())
             })
             .goal(1.2),
+            Contender::peer(FIXED, || keep_alive(Running::peer(FIXED)?.addr)),
         ],
     };
     bench::main(&[close, keep_alive], PEERS)
@@ -58,10 +62,14 @@ fn keep_alive(addr: SocketAddr) -> anyhow::Result<f64> {
     load::round_trips(addr, 64, REQUEST, reply_len)
 }
 
+fn reply() -> String {
+    let page = "x".repeat(PAGE);
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {PAGE}\r\n\r\n{page}")
+}
+
 /// Answers every request with the same page and closes.
 fn bare_loop(addr: SocketAddr) -> anyhow::Result<()> {
-    let page = "x".repeat(PAGE);
-    let reply = format!("HTTP/1.1 200 OK\r\nContent-Length: {PAGE}\r\n\r\n{page}");
+    let reply = reply();
     let mut buf = [0; 1024];
     for stream in TcpListener::bind(addr)?.incoming() {
         let mut stream = stream?;
@@ -72,7 +80,23 @@ fn bare_loop(addr: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The same loop in Python.
+/// A thread for every connection, which takes each read for one request: what is left of
+/// a server when it parses nothing.
+fn fixed_reply(addr: SocketAddr) -> anyhow::Result<()> {
+    let reply: Arc<str> = reply().into();
+    for stream in TcpListener::bind(addr)?.incoming() {
+        let (mut stream, reply) = (stream?, Arc::clone(&reply));
+        thread::spawn(move || {
+            let mut buf = [0; 1024];
+            while matches!(stream.read(&mut buf), Ok(1..))
+                && stream.write_all(reply.as_bytes()).is_ok()
+            {}
+        });
+    }
+    Ok(())
+}
+
+/// The bare loop in Python.
 fn python() -> anyhow::Result<Running> {
     const LOOP: &str = "
 import socket, sys
