@@ -51,7 +51,8 @@ fn serve(args: Args) -> anyhow::Result<()> {
     args.console
         .line(format_args!("Accepted connection from {peer_addr}"));
     if let Err(error) = converse(&mut stream, &args) {
-        eprintln!("{peer_addr}: {}", labkit::reason(&error));
+        args.console
+            .failure(format_args!("{peer_addr}: {}", labkit::reason(&error)));
     }
     labkit::lingering_close(stream);
     args.console

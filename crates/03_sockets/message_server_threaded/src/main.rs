@@ -73,7 +73,9 @@ fn accept_loop(listener: &TcpListener, settings: Settings) {
             }
         };
         let Some(slot) = slots.take() else {
-            eprintln!("{peer_addr}: turned away, {MAX_CLIENTS} clients are here");
+            settings.console.failure(format_args!(
+                "{peer_addr}: turned away, {MAX_CLIENTS} clients are here"
+            ));
             continue;
         };
         let thread = thread::Builder::new().spawn(move || {
@@ -91,7 +93,9 @@ fn serve_client(mut stream: TcpStream, peer_addr: SocketAddr, settings: Settings
     let console = settings.console;
     console.line(format_args!("Accepted connection from {peer_addr}"));
     if let Err(error) = converse(&mut stream, settings) {
-        eprintln!("{peer_addr}: {}", labkit::reason(&error));
+        settings
+            .console
+            .failure(format_args!("{peer_addr}: {}", labkit::reason(&error)));
     }
     labkit::lingering_close(stream);
     console.line(format_args!("Connection to client ({peer_addr}) closed"));

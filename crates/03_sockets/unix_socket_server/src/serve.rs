@@ -116,7 +116,9 @@ fn accept_loop(listener: &UnixListener, console: Console, idle_timeout: Duration
         };
         number += 1;
         let Some(slot) = slots.take() else {
-            eprintln!("client #{number}: turned away, {MAX_CLIENTS} clients are here");
+            console.failure(format_args!(
+                "client #{number}: turned away, {MAX_CLIENTS} clients are here"
+            ));
             continue;
         };
         let thread = thread::Builder::new().spawn(move || {
@@ -142,7 +144,7 @@ fn turn_one_away(listener: &UnixListener) {
 fn serve_client(mut stream: UnixStream, number: u64, console: Console, idle: Duration) {
     console.line(format_args!("Accepted connection from client #{number}"));
     if let Err(error) = converse(&mut stream, console, idle) {
-        eprintln!("client #{number}: {}", labkit::reason(&error));
+        console.failure(format_args!("client #{number}: {}", labkit::reason(&error)));
     }
     // Ends the stream for the client; here unread bytes do not destroy the last reply.
     let _ = stream.shutdown(Shutdown::Write);

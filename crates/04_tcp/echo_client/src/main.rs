@@ -62,7 +62,7 @@ fn read_reply(stream: &mut TcpStream, expected: usize) -> io::Result<Vec<u8>> {
         match stream.read(&mut buf) {
             Ok(0) => break,
             Ok(len) => reply.extend(buf.iter().take(len)),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(_) if !reply.is_empty() => break,
             Err(error) => return Err(error),
         }

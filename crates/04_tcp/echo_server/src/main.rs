@@ -55,7 +55,8 @@ fn accept_loop(listener: &TcpListener, args: &Args) {
             Ok((stream, peer_addr)) => {
                 args.console.line(format_args!("Connected by {peer_addr}"));
                 if let Err(error) = echo(stream, args) {
-                    eprintln!("{peer_addr}: {}", labkit::reason(&error));
+                    let reason = labkit::reason(&error);
+                    args.console.failure(format_args!("{peer_addr}: {reason}"));
                 }
                 args.console
                     .line(format_args!("Connection closed with {peer_addr}"));

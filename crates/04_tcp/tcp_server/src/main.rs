@@ -61,7 +61,8 @@ fn accept_loop(listener: &TcpListener, closer: &Closer, args: &Args) {
                 number += 1;
                 if let Err(error) = greet(&mut stream, peer_addr, number, args) {
                     // One client's failure never ends the server.
-                    eprintln!("{peer_addr}: {}", labkit::reason(&error));
+                    let reason = labkit::reason(&error);
+                    args.console.failure(format_args!("{peer_addr}: {reason}"));
                 }
                 // Not dropped here: while the client still sends, that would be a reset,
                 // and could cost it our reply. The next client need not wait for it.

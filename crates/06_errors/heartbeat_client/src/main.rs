@@ -52,6 +52,7 @@ fn main() -> ExitCode {
 
 /// Connects again and again; only failures in a row count against it.
 fn stay_connected(args: Args) -> anyhow::Result<()> {
+    args.endpoint.addrs()?; // A wrong name stays wrong: no attempt makes it better.
     let mut beats = 0;
     let mut failures = 0;
     loop {

@@ -70,13 +70,15 @@ fn accept_loop(listener: &TcpListener, console: Console, interval: Duration) {
             }
         };
         let Some(slot) = slots.take() else {
-            eprintln!("{peer_addr}: turned away, {MAX_CLIENTS} clients are here");
+            console.failure(format_args!(
+                "{peer_addr}: turned away, {MAX_CLIENTS} clients are here"
+            ));
             continue;
         };
         let thread = thread::Builder::new().spawn(move || {
             console.line(format_args!("Connected by {peer_addr}"));
             if let Err(error) = keep_beating(stream, peer_addr, console, interval) {
-                eprintln!("{peer_addr}: {}", reason(&error));
+                console.failure(format_args!("{peer_addr}: {}", reason(&error)));
             }
             console.line(format_args!("Connection closed with {peer_addr}"));
             drop(slot);

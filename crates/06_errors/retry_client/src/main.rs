@@ -52,7 +52,9 @@ fn connect_patiently(args: Args) -> anyhow::Result<()> {
             return Ok(());
         }
         println!("Connection attempt {attempt} failed, retrying...");
-        thread::sleep(pause(&args, attempt));
+        if attempt < args.attempts {
+            thread::sleep(pause(&args, attempt));
+        }
     }
     println!("Failed to connect after retries");
     outcome.with_context(|| format!("cannot connect to {}", args.endpoint))

@@ -102,7 +102,8 @@ fn ask(mut stream: TcpStream, message: &str) -> anyhow::Result<Vec<u8>> {
     log::debug!("sent {} bytes", message.len());
 
     let mut buf = [0; MAX_MESSAGE];
-    let len = stream.read(&mut buf).context("no reply from the server")?;
+    let len = labkit::uninterrupted(|| stream.read(&mut buf))
+        .context("no reply from the server")?;
     log::debug!("received {len} bytes");
     match buf.get(..len) {
         None | Some([]) => bail!("the server closed the connection without a reply"),

@@ -72,7 +72,8 @@ fn ask(addrs: &[SocketAddr], args: &Args) -> anyhow::Result<Vec<u8>> {
         .context("cannot send the message")?;
 
     let mut buf = [0; MAX_MESSAGE];
-    let len = stream.read(&mut buf).context("no reply from the server")?;
+    let len = labkit::uninterrupted(|| stream.read(&mut buf))
+        .context("no reply from the server")?;
     match buf.get(..len) {
         None | Some([]) => bail!("the server closed the connection without a reply"),
         Some(reply) => Ok(reply.to_vec()),

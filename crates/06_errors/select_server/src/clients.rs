@@ -36,7 +36,9 @@ impl Clients {
     pub fn admit(&mut self, door: &mut Door, registry: &Registry) {
         while let Some((mut stream, peer_addr)) = door.accept() {
             if self.by_token.len() >= MAX_CLIENTS {
-                eprintln!("{peer_addr}: turned away, {MAX_CLIENTS} clients are here");
+                self.console.failure(format_args!(
+                    "{peer_addr}: turned away, {MAX_CLIENTS} clients are here"
+                ));
                 continue;
             }
             self.last_token += 1;
@@ -46,7 +48,9 @@ impl Clients {
                     self.console.line(format_args!("Connected by {peer_addr}"));
                     self.by_token.insert(token, Client::new(stream, peer_addr));
                 }
-                Err(error) => eprintln!("{peer_addr}: {}", reason(&error)),
+                Err(error) => self
+                    .console
+                    .failure(format_args!("{peer_addr}: {}", reason(&error))),
             }
         }
     }
@@ -64,7 +68,11 @@ impl Clients {
             Err(error) => Err(error),
         };
         if let Err(error) = outcome {
-            eprintln!("{}: {}", client.peer_addr, reason(&error));
+            self.console.failure(format_args!(
+                "{}: {}",
+                client.peer_addr,
+                reason(&error)
+            ));
             self.let_go(token);
         }
     }

@@ -42,7 +42,8 @@ fn talk(args: Args) -> anyhow::Result<()> {
         .context("cannot send the message")?;
 
     let mut buf = [0; MAX_REPLY];
-    let len = stream.read(&mut buf).context("no reply from the server")?;
+    let len = labkit::uninterrupted(|| stream.read(&mut buf))
+        .context("no reply from the server")?;
     match buf.get(..len) {
         None | Some([]) => bail!("the server closed the connection without a reply"),
         Some(reply) => println!("Received: {}", Printable(reply)),

@@ -76,10 +76,10 @@ fn start_thread(
     args: &Args,
 ) {
     let Some(slot) = slots.take() else {
-        eprintln!(
+        args.console.failure(format_args!(
             "{peer_addr}: turned away, {} clients are here",
             slots.taken()
-        );
+        ));
         return; // The stream is dropped, and that closes it.
     };
     let thread = thread::Builder::new().name(format!("client-{number}"));

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use labkit::{Console, Endpoint, Slot, Slots, printable};
+use labkit::{Closer, Console, Endpoint, Slot, Slots, printable};
 
 /// The longest message that one read returns, in bytes.
 const MAX_MESSAGE: usize = 1024;
@@ -50,14 +50,15 @@ fn serve(args: Args) -> anyhow::Result<()> {
         listener.local_addr()?
     );
 
-    thread::spawn(move || accept_loop(&listener, &args));
+    let closer = Closer::new().context("cannot start a thread")?;
+    thread::spawn(move || accept_loop(&listener, &closer, &args));
     interrupted.recv()?;
     println!("Server shutting down");
     Ok(())
 }
 
 /// Gives every client a thread, for ever.
-fn accept_loop(listener: &TcpListener, args: &Args) {
+fn accept_loop(listener: &TcpListener, closer: &Closer, args: &Args) {
     let mut overload = labkit::Overload::new(listener);
     let slots = Slots::new(args.max_clients);
     let mut number = 0_u64;
@@ -65,26 +66,37 @@ fn accept_loop(listener: &TcpListener, args: &Args) {
         match listener.accept() {
             Ok((stream, peer_addr)) => {
                 number += 1;
-                start_handler(stream, peer_addr, number, &slots, args);
+                let Some(slot) = slots.take() else {
+                    turn_away(stream, peer_addr, closer, args);
+                    continue;
+                };
+                start_handler(stream, peer_addr, number, slot, args);
             }
             Err(error) => overload.shed(listener, &error),
         }
     }
 }
 
-/// Starts the thread of one client, or turns the client away.
+/// Tells a client that there is no room for it, without waiting.
+fn turn_away(mut stream: TcpStream, peer_addr: SocketAddr, closer: &Closer, args: &Args) {
+    // A new connection's send buffer has room for this: the write does not block.
+    let _ = stream.write_all(FULL);
+    // Its first message, unread, would turn the reply into a reset.
+    closer.close(stream);
+    args.console.failure(format_args!(
+        "{peer_addr}: turned away, {} are here",
+        args.max_clients
+    ));
+}
+
+/// Starts the thread of one client.
 fn start_handler(
-    mut stream: TcpStream,
+    stream: TcpStream,
     peer_addr: SocketAddr,
     number: u64,
-    slots: &Slots,
+    slot: Slot,
     args: &Args,
 ) {
-    let Some(slot) = slots.take() else {
-        let _ = stream.write_all(FULL); // Best effort: it is turned away in any case.
-        eprintln!("{peer_addr}: turned away, {} are here", slots.taken());
-        return;
-    };
     let args = args.clone();
     let thread = thread::Builder::new().name(format!("client-{number}"));
     if let Err(error) =

@@ -76,7 +76,9 @@ fn accept_loop(listener: &TcpListener, chat: &Arc<Chat>, args: &Args) {
         match listener.accept() {
             Ok((stream, peer_addr)) => {
                 let Some(slot) = slots.take() else {
-                    eprintln!("{peer_addr}: turned away, too many at the door");
+                    args.console.failure(format_args!(
+                        "{peer_addr}: turned away, too many at the door"
+                    ));
                     continue; // The stream is dropped, and that closes it.
                 };
                 let (chat, args) = (Arc::clone(chat), args.clone());
@@ -99,8 +101,16 @@ fn accept_loop(listener: &TcpListener, chat: &Arc<Chat>, args: &Args) {
 fn serve_client(stream: TcpStream, peer_addr: SocketAddr, chat: &Arc<Chat>, args: &Args) {
     let seat = match chat.enter(stream, peer_addr, args.max_clients) {
         Ok(Some(seat)) => seat,
-        Ok(None) => return eprintln!("{peer_addr}: turned away, the room is full"),
-        Err(error) => return eprintln!("{peer_addr}: {}", reason(&error)),
+        Ok(None) => {
+            return args
+                .console
+                .failure(format_args!("{peer_addr}: turned away, the room is full"));
+        }
+        Err(error) => {
+            return args
+                .console
+                .failure(format_args!("{peer_addr}: {}", reason(&error)));
+        }
     };
     let idle_timeout = Duration::from_secs(args.idle_timeout);
     let end = reading::read_messages(&seat, chat, idle_timeout);

@@ -1,7 +1,11 @@
 //! What a transfer is on this side: a file on the disk, and a bar on the terminal.
 
 use std::fs::File;
-use std::path::Path;
+#[cfg(unix)]
+use std::fs::Permissions;
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -19,6 +23,20 @@ pub fn open(path: &Path) -> anyhow::Result<(File, u64)> {
     Ok((file, metadata.len()))
 }
 
+/// Returns where a download goes: a file moved to the place of a symbolic link would
+/// replace the link, and not what it leads to.
+///
+/// # Errors
+///
+/// When something else is there: moved to the place of a device, a file would replace it.
+pub fn target(path: &Path) -> anyhow::Result<PathBuf> {
+    let Ok(target) = path.canonicalize() else {
+        return Ok(path.to_owned()); // There is nothing yet.
+    };
+    ensure!(target.is_file(), "{} is not a file", path.display());
+    Ok(target)
+}
+
 /// Creates a file in the directory of `path`, under a name that nobody else has. Dropped
 /// before it is kept, it is gone.
 pub fn create_beside(path: &Path) -> anyhow::Result<NamedTempFile> {
@@ -26,12 +44,21 @@ pub fn create_beside(path: &Path) -> anyhow::Result<NamedTempFile> {
         Some(dir) if dir != Path::new("") => dir,
         _ => Path::new("."),
     };
-    NamedTempFile::new_in(dir)
+    let mut options = tempfile::Builder::new();
+    // As any new file: who may read it is up to the umask.
+    #[cfg(unix)]
+    options.permissions(Permissions::from_mode(0o666));
+    options
+        .tempfile_in(dir)
         .map_err(|error| anyhow!("cannot write to {}: {error}", dir.display()))
 }
 
-/// Gives a file that is complete the name `path`, in one step.
+/// Gives a file that is complete the name `path`, in one step, and the permissions of the
+/// one that it replaces.
 pub fn keep(file: NamedTempFile, path: &Path) -> anyhow::Result<()> {
+    if let Ok(old) = path.metadata() {
+        file.as_file().set_permissions(old.permissions())?;
+    }
     file.persist(path)
         .map_err(|error| anyhow!("cannot write {}: {}", path.display(), error.error))?;
     Ok(())

@@ -136,6 +136,7 @@ fn get(
     path: &Path,
     console: Console,
 ) -> anyhow::Result<()> {
+    let path = &local::target(path)?;
     let request = Request::Get { name: name.clone() };
     stream.write_all(&request.to_bytes()?)?;
     expect_yes(stream)?;

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use file_server::{FrameError, Request, refusal};
-use labkit::{Console, Endpoint, reason};
+use labkit::{Closer, Console, Endpoint, reason};
 
 use store::Store;
 
@@ -66,7 +66,8 @@ fn serve(args: Args) -> anyhow::Result<()> {
     println!("Serving {dir} on {}", listener.local_addr()?);
 
     let for_clients = Arc::clone(&store);
-    thread::spawn(move || accept_loop(&listener, &for_clients, args.console));
+    let closer = Closer::new().context("cannot start a thread")?;
+    thread::spawn(move || accept_loop(&listener, &closer, &for_clients, args.console));
     interrupted.recv()?;
     println!("Server shutting down");
     store.abandon_uploads();
@@ -74,15 +75,24 @@ fn serve(args: Args) -> anyhow::Result<()> {
 }
 
 /// Gives every client a thread, for ever.
-fn accept_loop(listener: &TcpListener, store: &Arc<Store>, console: Console) {
+fn accept_loop(
+    listener: &TcpListener,
+    closer: &Closer,
+    store: &Arc<Store>,
+    console: Console,
+) {
     let mut overload = labkit::Overload::new(listener);
     let slots = labkit::Slots::new(MAX_CLIENTS);
     loop {
         match listener.accept() {
             Ok((mut stream, peer_addr)) => {
                 let Some(slot) = slots.take() else {
-                    eprintln!("{peer_addr}: turned away, {MAX_CLIENTS} are here");
+                    console.failure(format_args!(
+                        "{peer_addr}: turned away, {MAX_CLIENTS} are here"
+                    ));
                     let _ = stream.write_all(&refusal("the server is full, try later"));
+                    // Its request, unread, would turn the refusal into a reset.
+                    closer.close(stream);
                     continue;
                 };
                 let store = Arc::clone(store);
@@ -107,7 +117,7 @@ fn serve_client(
     console: Console,
 ) {
     if let Err(error) = serve_requests(&stream, peer_addr, store, console) {
-        eprintln!("{peer_addr}: {error}");
+        console.failure(format_args!("{peer_addr}: {error}"));
         // A broken frame is told before we hang up: nobody knows where the next begins.
         let _ = (&stream).write_all(&refusal(&error.to_string()));
         labkit::lingering_close(stream);

@@ -1,7 +1,7 @@
 //! What the server answers to each request: the frames of one put, get or list.
 
-use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, ErrorKind, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use file_server::{
     ACCEPTED, FrameError, Request, copy, read_checksum, refusal, write_list,
@@ -82,8 +82,18 @@ fn send(
         Err(error) => return Ok(Outcome::Refused(reason(&error))),
     };
     stream.write_all(&[&ACCEPTED[..], &size.to_be_bytes()].concat())?;
-    let checksum = copy(&mut file, &mut stream, size, |_| {})?;
-    stream.write_all(&checksum.to_be_bytes())?;
+    let sent = copy(&mut file, &mut stream, size, |_| {})
+        .and_then(|checksum| stream.write_all(&checksum.to_be_bytes()));
+    if let Err(error) = sent {
+        // A refusal would be taken for a part of the content: end here, so that the client
+        // sees that something is missing.
+        let _ = stream.shutdown(Shutdown::Both);
+        return Err(match error.kind() {
+            ErrorKind::UnexpectedEof => io::Error::other("the file became shorter"),
+            _ => error,
+        }
+        .into());
+    }
     Ok(Outcome::Done)
 }
 

@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process;
 
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt;
+
 use file_server::{Entry, check_name};
 use tempfile::NamedTempFile;
 
@@ -72,9 +75,11 @@ impl Store {
             return Err(io::Error::other(why));
         }
         let prefix = format!("{UNFINISHED}{}-", process::id());
-        let file = tempfile::Builder::new()
-            .prefix(&prefix)
-            .tempfile_in(&self.dir)?;
+        let mut options = tempfile::Builder::new();
+        // As any new file: who may read it is up to the umask.
+        #[cfg(unix)]
+        options.permissions(fs::Permissions::from_mode(0o666));
+        let file = options.prefix(&prefix).tempfile_in(&self.dir)?;
         file.as_file().lock()?;
         Ok(Upload { file, failed: None })
     }

@@ -25,9 +25,12 @@ const MAX_ANSWERS: usize = 1000;
 
 /// Ask who is there, and list who answers within 2 s.
 #[derive(clap::Parser)]
-#[command(version)]
+#[command(
+    version,
+    after_help = "Here --host is the address of the network card to ask from; 127.0.0.1 is \
+                  this machine alone."
+)]
 struct Args {
-    // Here --host is the address of the network card to ask from; 127.0.0.1 is this machine
     #[command(flatten)]
     endpoint: Endpoint<9999>,
     /// Ask by broadcast instead of multicast

@@ -23,9 +23,12 @@ const REST: Duration = Duration::from_millis(50);
 
 /// Answer `WHO` with our name and address; several may run on one machine.
 #[derive(clap::Parser)]
-#[command(version)]
+#[command(
+    version,
+    after_help = "Here --host is the address of the network card to listen on; 127.0.0.1 is \
+                  this machine alone."
+)]
 struct Args {
-    // Here --host is the address of the network card to listen on; 127.0.0.1 is this machine
     #[command(flatten)]
     endpoint: Endpoint<9999>,
     #[command(flatten)]
@@ -113,7 +116,8 @@ fn answer(socket: &UdpSocket, buf: &mut [u8], name: &str, args: &Args) -> io::Re
     }
     let service = match args.service {
         Some(service) => service,
-        None => SocketAddr::new(own_ip(peer_addr)?, args.endpoint.port),
+        // With --port 0 only the socket knows which port it got.
+        None => SocketAddr::new(own_ip(peer_addr)?, socket.local_addr()?.port()),
     };
     socket.send_to(format!("HERE {name} {service}\n").as_bytes(), peer_addr)?;
     args.console.line(format_args!("Answered {peer_addr}"));

@@ -157,7 +157,11 @@ fn converse(wire: &mut Wire, inbox: &Receiver<Event>) -> anyhow::Result<()> {
             }
             Event::ServerClosed(error) => {
                 println!("Disconnected from server");
-                return error.map_or(Ok(()), Err);
+                if let Some(error) = error {
+                    return Err(error);
+                }
+                ensure!(unanswered == 0, "the server closed without a reply");
+                return Ok(());
             }
         }
     }

@@ -137,8 +137,15 @@ impl Reader {
             if len == 0 && self.tls.is_none() && self.line.starts_with(&TLS_ALERT) {
                 return Err(io::Error::other("the server speaks TLS: add --tls"));
             }
-            if len == 0 || !open {
+            if !open {
                 return Ok(());
+            }
+            if len == 0 {
+                // Without close_notify anybody on the way may have cut the connection.
+                return match self.tls {
+                    Some(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+                    None => Ok(()),
+                };
             }
         }
     }

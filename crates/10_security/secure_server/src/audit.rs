@@ -1,6 +1,8 @@
 //! The security log: who did what and when, one line each, for the day after.
 
 use std::fs::File;
+#[cfg(unix)]
+use std::fs::Permissions;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
@@ -27,9 +29,15 @@ pub fn open() -> anyhow::Result<()> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    let file = options
-        .open(LOG_FILE)
-        .with_context(|| format!("cannot write {LOG_FILE}"))?;
+    let context = || format!("cannot write {LOG_FILE}");
+    let file = options.open(LOG_FILE).with_context(context)?;
+    #[cfg(unix)]
+    {
+        // An older log may be there, with other permissions.
+        use std::os::unix::fs::PermissionsExt;
+        let owner_alone = Permissions::from_mode(0o600);
+        file.set_permissions(owner_alone).with_context(context)?;
+    }
     env_logger::Builder::new()
         // Our own events only, not what libraries have to say.
         .filter_module("security", LevelFilter::Info)

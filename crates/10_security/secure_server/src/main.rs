@@ -125,6 +125,7 @@ fn accept_loop(
     closer: &Closer,
 ) {
     let mut overload = Overload::new(listener);
+    let mut turned_away = 0_u64;
     loop {
         let (stream, peer_addr) = match listener.accept() {
             Ok(client) => client,
@@ -134,9 +135,21 @@ fn accept_loop(
             }
         };
         let Some(slot) = slots.take() else {
-            turn_away(server, stream, peer_addr, closer);
+            // The first one is logged, the others are counted: a flood must not fill the
+            // disk.
+            if turned_away == 0 {
+                let why = "no place left";
+                audit::event(Level::Warn, "connection refused", peer_addr, why);
+            }
+            turned_away += 1;
+            turn_away(server, stream, closer);
             continue;
         };
+        if turned_away > 1 {
+            let count = format!("{turned_away} before this one");
+            audit::event(Level::Warn, "connections refused", peer_addr, &count);
+        }
+        turned_away = 0;
         let thread_server = Arc::clone(server);
         let started = thread::Builder::new()
             .spawn(move || serve_client(&thread_server, stream, peer_addr, slot));
@@ -147,18 +160,7 @@ fn accept_loop(
 }
 
 /// Refuses a client for whom there is no place, without waiting for it.
-fn turn_away(
-    server: &Server,
-    mut stream: TcpStream,
-    peer_addr: SocketAddr,
-    closer: &Closer,
-) {
-    audit::event(
-        Level::Warn,
-        "connection refused",
-        peer_addr,
-        "no place left",
-    );
+fn turn_away(server: &Server, mut stream: TcpStream, closer: &Closer) {
     // A TLS client would not understand a plain line. The send buffer of a new
     // connection is empty, so this write does not block.
     if server.tls.is_none() {

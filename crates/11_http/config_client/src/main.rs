@@ -15,7 +15,7 @@ mod terminal;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 use std::time::Duration;
 
@@ -28,6 +28,9 @@ use reply::Reply;
 const MAX_LINE: usize = 4096;
 /// The longest line of a reply in bytes: key and value, which were on one line before.
 const MAX_REPLY: usize = 2 * MAX_LINE;
+/// Lines that wait to be printed: a server that sends more has to wait, as it would for a
+/// full socket.
+const WAITING: usize = 16;
 /// A server that does not answer for this long has forgotten us.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -63,7 +66,7 @@ fn talk(args: Args) -> anyhow::Result<()> {
     let mut stream = TcpStream::connect(&args.endpoint.addrs()?[..])
         .with_context(|| format!("cannot connect to {}", args.endpoint))?;
     stream.set_write_timeout(Some(REPLY_TIMEOUT))?;
-    let (sender, events) = mpsc::channel();
+    let (sender, events) = mpsc::sync_channel(WAITING);
     let (replies, from_server) = (stream.try_clone()?, sender.clone());
     thread::spawn(move || read_replies(replies, &from_server));
 
@@ -77,7 +80,7 @@ fn talk(args: Args) -> anyhow::Result<()> {
 }
 
 /// Passes the server's lines on, until it closes.
-fn read_replies(stream: TcpStream, events: &Sender<Event>) {
+fn read_replies(stream: TcpStream, events: &SyncSender<Event>) {
     let mut stream = BufReader::new(stream);
     loop {
         let mut line = Vec::new();
@@ -107,7 +110,7 @@ fn read_replies(stream: TcpStream, events: &Sender<Event>) {
 /// Asks what is typed, command by command, until one side ends.
 fn talk_with_user(
     mut stream: TcpStream,
-    typed: Sender<Event>,
+    typed: SyncSender<Event>,
     events: &Receiver<Event>,
 ) -> anyhow::Result<()> {
     // Typed lines come from a thread of their own: while it waits for the next one, we
@@ -164,11 +167,9 @@ fn ask(
         }
         Reply::Line(line) => terminal::print_lines(&[line])?,
         Reply::List(count) => {
-            let mut lines = Vec::new();
             for _ in 0..count {
-                lines.push(next_line(events)?);
+                terminal::print_lines(&[next_line(events)?])?;
             }
-            terminal::print_lines(&lines)?;
         }
     }
     Ok(Outcome::Done)

@@ -1,7 +1,7 @@
 //! Where the user types and reads.
 
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, SyncSender};
 
 use anyhow::anyhow;
 use labkit::printable;
@@ -9,7 +9,7 @@ use labkit::printable;
 use crate::Event;
 
 /// Passes typed lines on, one for each word on `next`; empty ones are skipped.
-pub fn read_commands(events: &Sender<Event>, next: &Receiver<()>) {
+pub fn read_commands(events: &SyncSender<Event>, next: &Receiver<()>) {
     for line in io::stdin().lock().lines() {
         let Ok(line) = line else {
             break;

@@ -83,7 +83,7 @@ impl Client {
         let mut buf = [0; 2 * MAX_LINE];
         let mut open = true;
         while open {
-            let len = self.stream.read(&mut buf)?;
+            let len = labkit::uninterrupted(|| self.stream.read(&mut buf))?;
             if len == 0 {
                 return Ok(()); // A line without its end is no command.
             }

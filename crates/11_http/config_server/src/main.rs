@@ -21,7 +21,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use labkit::{Console, Endpoint, Overload, Slots};
+use labkit::{Closer, Console, Endpoint, Overload, Slots};
 
 use client::Client;
 use protocol::Refusal;
@@ -62,7 +62,8 @@ fn serve(args: Args) -> anyhow::Result<()> {
     println!("Config Server listening on {}", listener.local_addr()?);
 
     let saved = store.clone();
-    thread::spawn(move || accept_loop(&listener, &store, &args));
+    let closer = Closer::new().context("cannot start a thread")?;
+    thread::spawn(move || accept_loop(&listener, &closer, &store, &args));
     interrupted.recv()?;
     println!("Server shutting down");
     let (outcome, outcomes) = mpsc::channel();
@@ -77,7 +78,7 @@ fn serve(args: Args) -> anyhow::Result<()> {
 }
 
 /// Gives every client a thread.
-fn accept_loop(listener: &TcpListener, store: &Store, args: &Args) {
+fn accept_loop(listener: &TcpListener, closer: &Closer, store: &Store, args: &Args) {
     let idle_timeout = Duration::from_secs(args.idle_timeout);
     let slots = Slots::new(MAX_CLIENTS);
     let mut overload = Overload::new(listener);
@@ -91,6 +92,8 @@ fn accept_loop(listener: &TcpListener, store: &Store, args: &Args) {
         };
         let Some(slot) = slots.take() else {
             let _ = stream.write_all(format!("ERROR {}\n", Refusal::Busy).as_bytes());
+            // Its commands, unread, would turn the reply into a reset.
+            closer.close(stream);
             continue;
         };
         let (store, console) = (store.clone(), args.console);
@@ -99,7 +102,10 @@ fn accept_loop(listener: &TcpListener, store: &Store, args: &Args) {
             console.line(format_args!("{peer_addr} connected"));
             match Client::new(stream, peer_addr, store, console).serve(idle_timeout) {
                 Ok(()) => console.line(format_args!("{peer_addr} disconnected")),
-                Err(error) => eprintln!("{peer_addr}: {}", labkit::reason(&error)),
+                Err(error) => {
+                    let reason = labkit::reason(&error);
+                    console.failure(format_args!("{peer_addr}: {reason}"));
+                }
             }
         };
         // Without a thread the stream is dropped, and so closed.

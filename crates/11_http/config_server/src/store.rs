@@ -69,7 +69,11 @@ impl Store {
     /// When the file cannot be opened, is no store, or is in use by another server.
     pub fn open(path: &Path, sync_always: bool) -> anyhow::Result<Self> {
         let cannot = || format!("cannot open the settings {}", path.display());
-        let database = Database::create(path).map_err(|error| match error {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = open_private(path, &mut options).with_context(cannot)?;
+        let database = Database::builder().create_file(file);
+        let database = database.map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => {
                 anyhow!("another server has it open. Choose another file with --data")
             }
@@ -288,6 +292,16 @@ fn apply(
     }
 }
 
+/// Opens a file; if it is new, for its owner alone: a value may be a secret.
+fn open_private(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
 /// The changes since the last sync, one a line.
 struct Journal {
     path: PathBuf,
@@ -297,7 +311,7 @@ struct Journal {
 
 impl Journal {
     fn open(path: PathBuf) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).open(&path)?;
+        let file = open_private(&path, OpenOptions::new().append(true).create(true))?;
         let len = file.metadata()?.len();
         Ok(Journal { path, file, len })
     }

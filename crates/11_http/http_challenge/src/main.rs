@@ -90,7 +90,7 @@ fn accept_loop(listener: &TcpListener, closer: &Closer, args: &Args) {
             let served = Connection::new(stream, peer_addr, patience, console)
                 .and_then(Connection::serve);
             if let Err(error) = served {
-                eprintln!("{peer_addr}: {}", labkit::reason(&error));
+                console.failure(format_args!("{peer_addr}: {}", labkit::reason(&error)));
             }
         };
         // Without a thread the stream is dropped, and so closed.

@@ -91,7 +91,9 @@ fn accept_loop(listener: &TcpListener, server: &Arc<Server>) {
             Ok(len) => len,
             Err(error) if is_timeout(&error) => 0, // Nothing has come yet.
             Err(error) => {
-                eprintln!("{peer_addr}: {}", reason(&error));
+                server
+                    .console
+                    .failure(format_args!("{peer_addr}: {}", reason(&error)));
                 continue;
             }
         };
@@ -99,7 +101,9 @@ fn accept_loop(listener: &TcpListener, server: &Arc<Server>) {
         if http::is_whole_request(received) {
             // Every byte has been read: dropping the stream sends FIN, not RST.
             if let Err(error) = answer(&stream, peer_addr, received, server) {
-                eprintln!("{peer_addr}: {}", reason(&error));
+                server
+                    .console
+                    .failure(format_args!("{peer_addr}: {}", reason(&error)));
             }
         } else {
             hand_over(stream, peer_addr, received.to_vec(), server);
@@ -109,7 +113,7 @@ fn accept_loop(listener: &TcpListener, server: &Arc<Server>) {
 
 fn read_for(time: Duration, mut stream: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
     stream.set_read_timeout(Some(time))?;
-    stream.read(buf)
+    labkit::uninterrupted(|| stream.read(buf))
 }
 
 fn is_timeout(error: &io::Error) -> bool {
@@ -128,14 +132,18 @@ fn hand_over(
     server: &Arc<Server>,
 ) {
     let Some(slot) = server.waiting.take() else {
-        eprintln!("{peer_addr}: too many clients are waited for");
+        server
+            .console
+            .failure(format_args!("{peer_addr}: too many clients are waited for"));
         return;
     };
     let server = Arc::clone(server);
     let wait = move || {
         let _slot = slot;
         if let Err(error) = wait_for_request(stream, peer_addr, received, &server) {
-            eprintln!("{peer_addr}: {}", reason(&error));
+            server
+                .console
+                .failure(format_args!("{peer_addr}: {}", reason(&error)));
         }
     };
     // Without a thread the stream is dropped, and so closed.

@@ -1,7 +1,7 @@
 //! `--host`, `--port` and `--quiet`, the same in every lab.
 
 use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -23,7 +23,9 @@ impl<const PORT: u16> Endpoint<PORT> {
     /// Resolves the host: at least one address, the IPv4 ones first.
     ///
     /// `localhost` is both 127.0.0.1 and ::1. A listener binds the first that works, so
-    /// IPv4 comes first: more peers can reach it.
+    /// IPv4 comes first: more peers can reach it. IPv6 addresses are left out on a machine
+    /// that cannot reach them: the error of the last attempt is what a client reports, and
+    /// it shall be the server's.
     ///
     /// # Errors
     ///
@@ -37,8 +39,19 @@ impl<const PORT: u16> Endpoint<PORT> {
             .collect();
         ensure!(!addrs.is_empty(), "the host {:?} has no address", self.host);
         addrs.sort_by_key(SocketAddr::is_ipv6);
+        if addrs.iter().any(SocketAddr::is_ipv4) {
+            addrs.retain(|&addr| addr.is_ipv4() || leads_to(addr));
+        }
         Ok(addrs)
     }
+}
+
+/// Tells whether this machine has a way to an IPv6 address. Connecting a UDP socket sends
+/// nothing: it chooses a route.
+fn leads_to(addr: SocketAddr) -> bool {
+    UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))
+        .and_then(|socket| socket.connect(addr))
+        .is_ok()
 }
 
 impl<const PORT: u16> fmt::Display for Endpoint<PORT> {

@@ -1,8 +1,8 @@
 //! The little that every lab shares and no lab teaches: the arguments, Ctrl-C, the
 //! one-line error report, and what a server does when it has too many clients.
 //!
-//! Nothing here listens, accepts or serves: those calls are the lessons, and stand
-//! in each lab's own `main.rs`.
+//! Nothing here listens or serves: those calls are the lessons, and stand in each lab's
+//! own `main.rs`.
 
 mod args;
 mod closer;
@@ -11,7 +11,7 @@ mod overload;
 mod report;
 mod text;
 
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -48,6 +48,21 @@ const LINGER_TIME: Duration = Duration::from_secs(1);
 /// How many bytes [`lingering_close`] throws away for a peer that keeps talking.
 const LINGER_BYTES: usize = 64 * 1024 * 1024;
 
+/// Makes a call again that a signal has cut short: a read with a time limit ends with
+/// EINTR when its program was stopped with Ctrl-Z and goes on with `fg` (signal(7)).
+///
+/// # Errors
+///
+/// Those of the call, but this one.
+pub fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
 /// Closes a connection so that the peer can read the last reply.
 ///
 /// A socket that is closed while unread bytes wait in it sends RST instead of FIN, and an
@@ -67,7 +82,7 @@ pub fn lingering_close(mut stream: TcpStream) {
         if stream.set_read_timeout(Some(left)).is_err() {
             return;
         }
-        match stream.read(&mut buf) {
+        match uninterrupted(|| stream.read(&mut buf)) {
             Ok(0) | Err(_) => return,
             Ok(len) => drained += len,
         }

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -76,15 +76,20 @@ impl Overload {
         }
     }
 
-    /// Reports a failed `accept` on stderr, turns a waiting client away if descriptors
-    /// are short, and rests for 50 ms.
+    /// Reports a failed `accept` on stderr, turns a waiting client away, since descriptors
+    /// are probably short, and rests for 50 ms.
     pub fn shed(&mut self, listener: &TcpListener, error: &io::Error) {
-        // The client left before it was accepted: nothing is wrong here.
-        if error.kind() == io::ErrorKind::ConnectionAborted {
+        // Where several threads accept, one of them has the socket non-blocking for a
+        // moment, see below; or the client left before it was accepted.
+        let harmless = [io::ErrorKind::WouldBlock, io::ErrorKind::ConnectionAborted];
+        if harmless.contains(&error.kind()) {
             return;
         }
         eprintln!("cannot accept a connection: {}", reason(error));
         if self.reserve.take().is_some() {
+            // One at a time: the mode belongs to the socket, and so to all threads.
+            static SHEDDING: Mutex<()> = Mutex::new(());
+            let _alone = SHEDDING.lock().unwrap_or_else(PoisonError::into_inner);
             // Another thread may have accepted the waiting client: do not block for one.
             if listener.set_nonblocking(true).is_ok() {
                 drop(listener.accept());

@@ -55,6 +55,7 @@ fn end_quietly_when_nobody_reads() {
 fn describe(error: &anyhow::Error, server: &str) -> String {
     let mut report = String::new();
     let mut hint = None;
+    let tried = error.to_string();
     for cause in error.chain() {
         if !report.is_empty() {
             report.push_str(": ");
@@ -62,7 +63,7 @@ fn describe(error: &anyhow::Error, server: &str) -> String {
         match cause.downcast_ref::<io::Error>() {
             Some(error) => {
                 report.push_str(&reason(error));
-                hint = hint_for(error.kind(), server);
+                hint = hint_for(&tried, error.kind(), server);
             }
             None => report.push_str(&cause.to_string()),
         }
@@ -101,9 +102,12 @@ fn is_specific(kind: ErrorKind) -> bool {
     )
 }
 
-/// Returns what to do about an error of this kind, if that is the same for every cause.
-fn hint_for(kind: ErrorKind, server: &str) -> Option<String> {
+/// Returns what to do about an error of this kind when this was tried, if that is known.
+fn hint_for(tried: &str, kind: ErrorKind, server: &str) -> Option<String> {
     let hint = match kind {
+        _ if tried.starts_with("cannot find the host") => {
+            "Check the spelling, or give its address"
+        }
         ErrorKind::ConnectionRefused if server.is_empty() => {
             "Nobody listens there: check host and port"
         }
@@ -118,12 +122,14 @@ fn hint_for(kind: ErrorKind, server: &str) -> Option<String> {
         ErrorKind::AddrNotAvailable => {
             "This machine has no such address: try --host 127.0.0.1"
         }
-        ErrorKind::PermissionDenied => {
-            "The system forbids it; listening on a port below 1024 needs administrator \
-             rights, --port chooses another"
+        ErrorKind::PermissionDenied if tried.starts_with("cannot listen") => {
+            "A port below 1024 needs administrator rights: choose another with --port"
+        }
+        ErrorKind::TimedOut if tried.starts_with("cannot connect") => {
+            "Are host and port right, and is no firewall in between?"
         }
         ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-            "Are host and port right, and is no firewall in between?"
+            "The other side is silent: is it the right one, or busy with somebody else?"
         }
         ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted

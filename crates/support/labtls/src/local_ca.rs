@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose,
@@ -67,7 +67,15 @@ impl LocalCa {
         lock.lock().with_context(context)?;
 
         let (cert, key) = (dir.join("ca-cert.pem"), dir.join("ca-key.pem"));
-        if !cert.exists() || !key.exists() {
+        // Every client trusts that certificate: a new one in its place would not be missed
+        // until they all fail.
+        ensure!(
+            key.exists() || !cert.exists(),
+            "{} is there and ca-key.pem beside it is not: {}",
+            cert.display(),
+            advice(dir)
+        );
+        if !cert.exists() {
             make_ca(dir).with_context(context)?;
         }
         Identity::from_files(&cert, &key).with_context(|| advice(dir))?;
