@@ -1,7 +1,7 @@
 //! The contract that all programs of the course share: flags, ready line, error line,
 //! exit status, signals.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -77,6 +77,52 @@ const TIME_LIMITS: &[(&str, &[&str])] = &[
     ("config_server", &["--idle-timeout"]),
 ];
 
+/// A server that has a word for who comes when there is no room.
+struct Full {
+    step: &'static str,
+    args: &'static [&'static str],
+    /// How many clients it takes, with these arguments.
+    room: usize,
+    /// What a client may say at once.
+    request: &'static [u8],
+    /// What the answer holds.
+    word: &'static str,
+}
+
+const FULL: &[Full] = &[
+    Full {
+        step: "app_server",
+        args: &["--max-clients", "1"],
+        room: 1,
+        request: b"hello",
+        word: "full",
+    },
+    Full {
+        step: "file_server",
+        args: &[],
+        room: 100,
+        request: b"L",
+        word: "the server is full, try later",
+    },
+    Full {
+        step: "config_server",
+        args: &[],
+        room: 1024,
+        request: b"LIST\n",
+        word: "ERROR ",
+    },
+];
+
+/// Clients that wait for a reply with a time limit. A stopped program's read ends with
+/// EINTR when it goes on (signal(7)).
+#[cfg(target_os = "linux")]
+const STOPPED: &[&str] = &[
+    "echo_client",
+    "safe_tcp_client",
+    "robust_client",
+    "threaded_client",
+];
+
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -102,6 +148,8 @@ pub fn trials() -> Vec<Trial> {
             );
             add("listens_on_ipv6", listens_on_ipv6);
             add("says_that_a_port_is_in_use", says_that_a_port_is_in_use);
+            #[cfg(unix)]
+            add("is_quiet_about_clients_that_fail", is_quiet);
             add(
                 "ends_when_nobody_reads_its_output",
                 ends_when_nobody_reads_its_output,
@@ -119,11 +167,22 @@ pub fn trials() -> Vec<Trial> {
             #[cfg(unix)]
             add("ends_on_sigterm", ends_on_sigterm);
         }
+        if FULL.iter().any(|full| full.step == step) {
+            add(
+                "tells_that_it_is_full_to_who_has_spoken",
+                tells_that_it_is_full,
+            );
+        }
+        #[cfg(target_os = "linux")]
+        if STOPPED.contains(&step.as_str()) {
+            add("goes_on_after_it_was_stopped", goes_on_after_a_stop);
+        }
         if kind == Kind::Client {
             add("says_how_to_start_the_server", says_how_to_start_the_server);
             add("says_that_a_host_is_unknown", says_that_a_host_is_unknown);
         }
     }
+    trials.push(blames_the_server());
     trials
 }
 
@@ -293,9 +352,10 @@ impl Drop for Server {
 fn start(command: &mut Command) -> Result<Server, Failed> {
     let mut child = command.spawn()?;
     let stdout = child.stdout.take().ok_or("no stdout")?;
-    let mut stderr = child.stderr.take().ok_or("no stderr")?;
     // Never leave a pipe full.
-    thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::stderr()));
+    if let Some(mut stderr) = child.stderr.take() {
+        thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::stderr()));
+    }
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -437,4 +497,141 @@ fn ends_on_signal(binary: &Path, step: &str, signal: &str) -> Result<(), Failed>
     ensure(lines.iter().any(|line| line == farewell), || {
         format!("{lines:?}")
     })
+}
+
+/// With `--quiet` there is no line for a client, on stderr neither.
+#[cfg(unix)]
+fn is_quiet(binary: &Path, _: &str) -> Result<(), Failed> {
+    let dir = fresh_dir()?;
+    let stderr = dir.path().join("stderr");
+    let mut command = command(binary, dir.path());
+    command.args(["--port", "0", "--quiet"]);
+    command.stderr(std::fs::File::create(&stderr)?);
+    let mut server = start(&mut command)?;
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(("127.0.0.1", server.port))?;
+        stream.write_all(b"x")?;
+        // Closed with a linger time of zero, it is reset (tcp(7), SO_LINGER).
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
+    }
+    // It has met them all when it meets this one.
+    drop(TcpStream::connect(("127.0.0.1", server.port))?);
+    Command::new("kill")
+        .args(["-s", "TERM", &server.child.id().to_string()])
+        .status()?;
+    let give_up = Instant::now() + PATIENCE;
+    while server.child.try_wait()?.is_none() {
+        ensure(Instant::now() < give_up, || "it does not end".to_owned())?;
+        thread::sleep(Duration::from_millis(5));
+    }
+    let said = std::fs::read_to_string(&stderr)?;
+    ensure(said.is_empty(), || said)
+}
+
+/// A reply to who has sent something must not be lost to a reset.
+fn tells_that_it_is_full(binary: &Path, step: &str) -> Result<(), Failed> {
+    let full = FULL.iter().find(|full| full.step == step);
+    let full = full.ok_or("it has no word for that")?;
+    let dir = fresh_dir()?;
+    let server = start(
+        command(binary, dir.path())
+            .args(["--port", "0"])
+            .args(full.args),
+    )?;
+    let connect = || TcpStream::connect(("127.0.0.1", server.port));
+    // Accepted in the order in which they come.
+    let _room = (0..full.room)
+        .map(|_| connect())
+        .collect::<Result<Vec<_>, _>>()?;
+    for _ in 0..10 {
+        let mut late = connect()?;
+        late.set_read_timeout(Some(PATIENCE))?;
+        late.write_all(full.request)?;
+        let mut reply = Vec::new();
+        late.read_to_end(&mut reply)?;
+        let reply = String::from_utf8_lossy(&reply);
+        ensure(reply.contains(full.word), || format!("{reply:?}"))?;
+    }
+    Ok(())
+}
+
+/// A client that is stopped while it waits (Ctrl-Z) waits on when it goes on (`fg`).
+#[cfg(target_os = "linux")]
+fn goes_on_after_a_stop(binary: &Path, _: &str) -> Result<(), Failed> {
+    let dir = fresh_dir()?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let mut command = command(binary, dir.path());
+    command.args(["--port", &listener.local_addr()?.port().to_string()]);
+    let mut child = command.spawn()?;
+    let outcome = stop_and_go_on(&listener, &child);
+    if outcome.is_err() {
+        child.kill()?;
+    }
+    let output = child.wait_with_output()?;
+    outcome?;
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    ensure(output.status.success() && stdout.contains("Hello"), || {
+        format!("{output:?}")
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn stop_and_go_on(listener: &TcpListener, child: &Child) -> Result<(), Failed> {
+    let id = child.id().to_string();
+    let reaches = |state: char| {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            // proc_pid_stat(5): the state comes behind the name in parentheses.
+            let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+            let (_, rest) = stat.rsplit_once(") ").ok_or("no state")?;
+            if rest.starts_with(state) {
+                return Ok::<_, Failed>(());
+            }
+            ensure(Instant::now() < give_up, || stat.clone())?;
+            thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let (mut stream, _) = listener.accept()?;
+    let mut buf = [0; 100];
+    let len = stream.read(&mut buf)?;
+    reaches('S')?; // It waits for the reply.
+    for (signal, state) in [("STOP", 'T'), ("CONT", 'S')] {
+        Command::new("kill").args(["-s", signal, &id]).status()?;
+        reaches(state)?;
+    }
+    // Longer than a client waits that takes the signal for a pause within the reply.
+    stream.set_read_timeout(Some(Duration::from_millis(1500)))?;
+    ensure(stream.read(&mut [0]).is_err(), || "it has gone".to_owned())?;
+    stream.write_all(buf.get(..len).unwrap_or_default())?;
+    Ok(())
+}
+
+/// Where `localhost` is ::1 too and the machine has no IPv6, as in many containers, the
+/// error is still the server's: nobody listens on 127.0.0.1.
+fn blames_the_server() -> Trial {
+    const SETUP: &str = "ip link set lo up && mount --bind hosts /etc/hosts \
+        && echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && exec \"$@\"";
+    let words = ["-rnm", "sh", "-c", SETUP, "sh"];
+    let test = move || {
+        let dir = fresh_dir()?;
+        std::fs::write(
+            dir.path().join("hosts"),
+            "127.0.0.1 localhost\n::1 localhost\n",
+        )?;
+        let mut command = command(Path::new("unshare"), dir.path());
+        command
+            .args(words)
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.arg(binary("tcp_client")?);
+        command.args(["--host", "localhost", "--port", "9"]);
+        is_one_error_line(
+            &finish(command)?,
+            "connection refused. Is the server running?",
+        )
+    };
+    let mut probe = Command::new("unshare");
+    probe.args(["-rnm", "ip", "link", "set", "lo", "up"]);
+    let missing = !probe.output().is_ok_and(|output| output.status.success());
+    Trial::test("tcp_client::blames_the_server_and_not_ipv6", test)
+        .with_ignored_flag(missing)
 }

@@ -186,6 +186,22 @@ mod tests {
     }
 
     #[test]
+    fn the_hint_suits_what_was_tried() {
+        let hint = |tried: &'static str, kind: ErrorKind| {
+            let error = anyhow::Error::new(io::Error::from(kind)).context(tried);
+            describe(&error, "")
+        };
+        let timeout = hint("cannot connect to h:1", ErrorKind::TimedOut);
+        assert!(timeout.contains("firewall"), "{timeout}");
+        let silence = hint("no reply from the server", ErrorKind::WouldBlock);
+        assert!(silence.contains("silent"), "{silence}");
+        let port = hint("cannot listen on h:1", ErrorKind::PermissionDenied);
+        assert!(port.contains("--port"), "{port}");
+        let file = hint("cannot write x.log", ErrorKind::PermissionDenied);
+        assert_eq!(file, "cannot write x.log: permission denied");
+    }
+
+    #[test]
     fn a_read_timeout_is_called_a_timeout() {
         let error = io::Error::from(ErrorKind::WouldBlock);
         assert_eq!(reason(&error), "timed out");
