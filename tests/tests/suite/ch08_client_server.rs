@@ -39,6 +39,11 @@ pub fn trials() -> Vec<Trial> {
             "a_python_client_made_from_the_sheet_moves_files",
             a_python_client_made_from_the_sheet_moves_files,
         ),
+        #[cfg(unix)]
+        (
+            "files_have_the_permissions_of_the_umask_and_links_stay",
+            files_follow_umask_and_links,
+        ),
         (
             "echo_only_confirms_and_says_nothing_to_others",
             echo_only_confirms_and_says_nothing_to_others,
@@ -281,6 +286,47 @@ fn a_python_client_made_from_the_sheet_moves_files() {
     let output = python(PYTHON_FILE_CLIENT, &server, &[]);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.stdout, b"all the same\n", "{errors}");
+}
+
+#[cfg(unix)]
+fn files_follow_umask_and_links() {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::Path;
+
+    let server_exam = exam("file_server");
+    let server = server_exam.server().ok().unwrap();
+    let exam = exam("file_client");
+    let transfer = |args: &[&str]| {
+        let launch = exam.launch().args(args);
+        let mut client = launch.client(server.addr()).ok().unwrap();
+        client.wait_exit(PATIENCE).ok().unwrap()
+    };
+    let file = |name: &str| exam.dir().join(name);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    fs::create_dir_all(exam.dir()).unwrap();
+    fs::write(file("new.txt"), "new").unwrap();
+    // As the umask has it: what a plain write made.
+    let plain = mode(&file("new.txt"));
+    assert_eq!(transfer(&["put", "new.txt"]), Exit::Status(0));
+    assert_eq!(mode(&server_exam.dir().join("files/new.txt")), plain);
+
+    let get = |output: &str| transfer(&["get", "new.txt", "--output", output]);
+    assert_eq!(get("copy.txt"), Exit::Status(0));
+    assert_eq!(mode(&file("copy.txt")), plain);
+
+    fs::write(file("old.txt"), "old").unwrap();
+    fs::set_permissions(file("old.txt"), fs::Permissions::from_mode(0o600)).unwrap();
+    symlink("old.txt", file("link.txt")).unwrap();
+    assert_eq!(get("link.txt"), Exit::Status(0));
+    assert!(file("link.txt").is_symlink());
+    assert_eq!(fs::read_to_string(file("old.txt")).unwrap(), "new");
+    assert_eq!(mode(&file("old.txt")), 0o600);
+
+    let pipe = file("pipe");
+    Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert_eq!(get("pipe"), Exit::Status(1));
+    assert!(!fs::metadata(&pipe).unwrap().is_file());
 }
 
 fn echo_only_confirms_and_says_nothing_to_others() {

@@ -22,7 +22,7 @@ type Test = (&'static str, &'static str, fn() -> Tried);
 
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
-    let tests: [Test; 24] = [
+    let tests: [Test; 25] = [
         ("tls_server::serves_openssl_over_tls_1_2", "openssl", || {
             served_by_us("-tls1_2")
         }),
@@ -103,6 +103,11 @@ pub fn trials() -> Vec<Trial> {
             "secure_server::frees_its_places_after_resets_with_tls",
             "openssl",
             frees_places,
+        ),
+        (
+            "secure_client::fails_when_a_reply_is_missing",
+            "",
+            misses_a_reply,
         ),
         ("tls_client::talks_to_openssl", "openssl", talks_to_openssl),
         ("tls_client::talks_to_python", "python3", talks_to_python),
@@ -776,6 +781,25 @@ fn full_log() -> Tried {
     match server.errors().matches(said).count() {
         1 => Ok(()),
         count => Err(format!("said {count} times").into()),
+    }
+}
+
+/// A server that takes a command and closes has not done it.
+fn misses_a_reply() -> Tried {
+    let exam = exam("secure_client")?;
+    let listener = exam.listener()?;
+    let launch = exam.launch().env("API_KEY", TOKEN);
+    let mut client = launch.client(listener.addr())?;
+    let mut server = listener.accept()?;
+    server.read_until(b"\n")?;
+    server.send("OK authenticated\n")?;
+    client.type_in("TIME\n")?;
+    server.read_until(b"\n")?;
+    drop(server);
+    client.expect_exit(1)?;
+    match client.errors() {
+        said if said.contains("without a reply") => Ok(()),
+        said => Err(said.into()),
     }
 }
 

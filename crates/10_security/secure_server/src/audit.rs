@@ -32,8 +32,8 @@ pub fn open() -> anyhow::Result<()> {
     let context = || format!("cannot write {LOG_FILE}");
     let file = options.open(LOG_FILE).with_context(context)?;
     #[cfg(unix)]
-    {
-        // An older log may be there, with other permissions.
+    if file.metadata().with_context(context)?.is_file() {
+        // An older log may be there, with other permissions; a device keeps its own.
         use std::os::unix::fs::PermissionsExt;
         let owner_alone = Permissions::from_mode(0o600);
         file.set_permissions(owner_alone).with_context(context)?;
