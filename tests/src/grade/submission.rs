@@ -513,7 +513,10 @@ fn available_crates() -> String {
 
 /// Where scratch copies are: in the course's target folder.
 fn root() -> PathBuf {
-    course_root().join("target").join("grade")
+    let target = course_root().join("target");
+    // It may be a link to a larger disk; what is mounted and bound by its path is not.
+    let target = fs::read_link(&target).map_or(target, |link| course_root().join(link));
+    target.join("grade")
 }
 
 /// Removes the oldest scratch copies.

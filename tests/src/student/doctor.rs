@@ -52,6 +52,9 @@ pub fn doctor(workshop: &Workshop) -> Vec<Finding> {
             "--version",
             "install tshark (Wireshark), to see packets",
         ),
+        ("tcpdump", "--version", "install tcpdump, to see packets"),
+        ("lsof", "-v", "install lsof"),
+        ("nginx", "-v", "install nginx, for chapter 11"),
     ];
     for (tool, argument, fix) in tools {
         findings.push(Finding {

@@ -19,9 +19,8 @@ use crate::report::replace;
 
 /// What every package in `work/` builds with: one target folder for all.
 const CARGO_CONFIG: &str = "\
-# Made by `cargo lab`: one target folder for all programs in here.
-[build]
-target-dir = ";
+# Made by `cargo lab`: one target folder for all programs in here, and `cargo lab` itself.
+";
 
 /// The folder of the student's own programs.
 #[derive(Clone, Debug)]
@@ -170,15 +169,7 @@ impl Workshop {
         folder: &Path,
         content: impl FnOnce(&Path) -> anyhow::Result<PathBuf>,
     ) -> anyhow::Result<PathBuf> {
-        let config = self.dir.join(".cargo/config.toml");
-        if !config.exists() {
-            let target = match self.dir == self.course.root.join("work") {
-                true => "../target/work".to_owned(),
-                false => self.course.root.join("target/work").display().to_string(),
-            };
-            let target = toml::Value::String(target);
-            replace(&config, format!("{CARGO_CONFIG}{target}\n").as_bytes())?;
-        }
+        self.configure_cargo()?;
         let new = tempfile::Builder::new()
             .prefix(".new-")
             .tempdir_in(&self.dir)?;
@@ -189,6 +180,28 @@ impl Workshop {
         fs::rename(&inner, folder)
             .with_context(|| format!("cannot make {}", folder.display()))?;
         Ok(file)
+    }
+
+    /// Tells cargo where to build the programs, and how to find `cargo lab` from in there.
+    fn configure_cargo(&self) -> anyhow::Result<()> {
+        let root = &self.course.root;
+        let path = |path: PathBuf| toml::Value::String(path.display().to_string());
+        let target = match self.dir == root.join("work") {
+            true => path("../target/work".into()),
+            false => path(root.join("target/work")),
+        };
+        let (manifest, own) = (path(root.join("Cargo.toml")), path(root.join("target")));
+        let text = format!(
+            "{CARGO_CONFIG}[build]\ntarget-dir = {target}\n\n[alias]\nlab = [\"run\", \
+             \"--manifest-path\", {manifest}, \"--target-dir\", {own}, \"--package\", \
+             \"lab\", \"--\"]\n"
+        );
+        let config = self.dir.join(".cargo/config.toml");
+        match fs::read_to_string(&config) {
+            // The student's own stays; ours follows a course that was moved.
+            Ok(old) if old == text || !old.starts_with("# Made by `cargo lab`") => Ok(()),
+            _ => replace(&config, text.as_bytes()),
+        }
     }
 
     /// Moves a program away and begins again: in `language`, or in the one that the old
@@ -313,7 +326,10 @@ impl Workshop {
     /// When a file cannot be read.
     pub fn solution(&self, step: &Step) -> anyhow::Result<String> {
         let folder = self.folder(&step.name);
-        let mut text = String::new();
+        let mut text =
+            "Ours uses labkit, the course's own library in crates/support/labkit: \
+                        arguments, Ctrl-C, error lines.\n"
+                .to_owned();
         let mut files = rust_files(&step.reference.join("src"))?;
         files.sort();
         for file in files {

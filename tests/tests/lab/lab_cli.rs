@@ -10,6 +10,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::support::{course, lab, python_submission, stderr, stdout};
@@ -85,6 +86,10 @@ pub fn trials() -> Vec<Trial> {
         (
             "the_verdict_is_shown_also_when_the_progress_cannot_be_kept",
             the_verdict_is_shown_also_when_the_progress_cannot_be_kept,
+        ),
+        (
+            "one_check_alone_leaves_the_progress_as_it_is",
+            one_check_alone_leaves_the_progress_as_it_is,
         ),
         (
             "watch_checks_again_on_save_and_takes_keys_from_a_pipe",
@@ -321,6 +326,21 @@ fn progress_is_not_trusted_for_marks() {
     assert_eq!(check.status.code(), Some(1));
 }
 
+fn one_check_alone_leaves_the_progress_as_it_is() {
+    let work = tempfile::tempdir().unwrap();
+    python_submission(&work.path().join("tcp_server"), |source| {
+        source.replace("number = 0", "number = 4")
+    });
+    let alone = run(work.path(), &["check", "tcp_server.listens"]);
+    let said = stdout(&alone);
+    assert!(alone.status.success(), "{said}");
+    assert!(said.contains("1 of 1 points"), "{said}");
+    assert!(!said.contains("numbers each connection"), "{said}");
+    assert!(!work.path().join(".progress.json").exists());
+    let wrong = run(work.path(), &["check", "tcp_server.no_such_check"]);
+    assert_eq!(wrong.status.code(), Some(2), "{}", stderr(&wrong));
+}
+
 fn watch_checks_again_on_save_and_takes_keys_from_a_pipe() {
     let work = tempfile::tempdir().unwrap();
     let folder = work.path().join("tcp_server");
@@ -332,15 +352,22 @@ fn watch_checks_again_on_save_and_takes_keys_from_a_pipe() {
         .spawn()
         .unwrap();
     let mut keys = child.stdin.take().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut wait_for = |what: &str| -> Duration {
-        let start = Instant::now();
-        for line in lines.by_ref().map_while(Result::ok) {
-            if line.contains(what) {
-                return start.elapsed();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut lines = output.lines().map_while(Result::ok);
+        lines.try_for_each(|line| sender.send(line))
+    });
+    let wait_for = |what: &str| {
+        let give_up = Instant::now() + Duration::from_secs(120);
+        loop {
+            let left = give_up.saturating_duration_since(Instant::now());
+            match lines.recv_timeout(left) {
+                Ok(line) if line.contains(what) => return,
+                Ok(_) => {}
+                Err(error) => panic!("{what:?} never came: {error}"),
             }
         }
-        panic!("{what:?} never came");
     };
     wait_for("watching for changes");
     keys.write_all(b"h\n").unwrap();
@@ -352,6 +379,12 @@ fn watch_checks_again_on_save_and_takes_keys_from_a_pipe() {
     keys.write_all(b"n\n").unwrap();
     wait_for("is not done yet");
     wait_for("watching for changes");
+    // A stray key takes no program away.
+    keys.write_all(b"x\nl\n").unwrap();
+    wait_for("x once more begins tcp_server again");
+    wait_for("steps,");
+    wait_for("watching for changes");
+    assert!(!work.path().join(".backup").exists());
     python_submission(&folder, |source| source.replace("number = 0", "number = 5"));
     wait_for("#»6");
     wait_for("watching for changes");

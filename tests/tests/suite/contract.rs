@@ -13,7 +13,7 @@ use grading::harness::Target;
 use libtest_mimic::{Failed, Trial};
 
 /// How long a program may take for anything that is asked of it here.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What kind of program a step is.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -35,7 +35,7 @@ enum Command {
     /// Check your program
     Check(student::CheckArgs),
     /// Check your program on every save
-    Watch(student::CheckArgs),
+    Watch(student::WatchArgs),
     /// Show a hint for what fails first
     Hint(student::HintArgs),
     /// Compare your program with the reference

@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use grading::grade::Event;
 use grading::student::{
     Editor, Key, Links, Watch, Workshop, author_check, doctor as examine, overview,
 };
@@ -19,9 +20,21 @@ pub struct StepArg {
     step: Option<String>,
 }
 
-/// What `check` and `watch` take.
+/// What `check` takes.
 #[derive(Args)]
 pub struct CheckArgs {
+    /// The step, or one of its checks (tcp_server.listens); the step that you worked on
+    /// last, if not given
+    #[arg(value_name = "STEP[.CHECK]")]
+    step: Option<String>,
+    /// Seed of all random inputs, to see a failure again
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// What `watch` takes.
+#[derive(Args)]
+pub struct WatchArgs {
     #[command(flatten)]
     step: StepArg,
     /// Seed of all random inputs, to see a failure again
@@ -168,9 +181,12 @@ fn begun(workshop: &Workshop, name: &str, file: &Path) -> anyhow::Result<ExitCod
 /// `cargo lab check [STEP]`: status 0 when every check passes, 1 when not.
 pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let workshop = open_workshop()?;
-    let step = workshop.named_or_current(args.step.step.as_deref())?;
+    let only = args.step.as_deref().filter(|name| name.contains('.'));
+    let name = args.step.as_deref().and_then(|name| name.split('.').next());
+    let step = workshop.named_or_current(name)?;
     let progress = Progress::new();
-    let lesson = workshop.check(step, args.seed, links(), &|event| progress.tell(event));
+    let events = |event: Event<'_>| progress.tell(event);
+    let lesson = workshop.check(step, args.seed, links(), only, &events);
     progress.bar.finish_and_clear();
     let lesson = lesson?;
     print(&lesson.text)?;
@@ -183,7 +199,7 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// `cargo lab watch [STEP]`.
-pub fn watch(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+pub fn watch(args: &WatchArgs) -> anyhow::Result<ExitCode> {
     let workshop = open_workshop()?;
     let step = workshop.named_or_current(args.step.step.as_deref())?;
     let mut name = step.name.clone();
@@ -194,13 +210,14 @@ pub fn watch(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         false => "",
     };
     let mut wanted = Some(Key::Check);
+    let mut sure = false;
     loop {
         let step = workshop.course.step(&name)?;
         match wanted {
             None | Some(Key::Check) => {
                 let progress = Progress::new();
-                let lesson = workshop
-                    .check(step, args.seed, links(), &|event| progress.tell(event));
+                let events = |event: Event<'_>| progress.tell(event);
+                let lesson = workshop.check(step, args.seed, links(), None, &events);
                 progress.bar.finish_and_clear();
                 match lesson {
                     Ok(lesson) => {
@@ -216,7 +233,14 @@ pub fn watch(args: &CheckArgs) -> anyhow::Result<ExitCode> {
                 told(hints.kept)?;
             }
             Some(Key::List) => print(&overview(&workshop, links()))?,
+            Some(Key::Reset) if !sure => {
+                print(&format!("x once more begins {name} again\n"))?;
+                wanted = watch.wait();
+                sure = wanted == Some(Key::Reset);
+                continue;
+            }
             Some(Key::Reset) => {
+                sure = false;
                 // What cannot be begun again stays as it is, and is watched on.
                 match workshop.reset(step, None) {
                     Ok(again) => {
