@@ -182,6 +182,19 @@ impl Failure {
         failure
     }
 
+    /// Where the conversation shows that the program crashed, that is the cause, and no
+    /// guess about it.
+    pub(super) fn blame_a_crash(&mut self) {
+        let is_guess = |cause: &String| {
+            cause.ends_with("or it crashed") || cause.starts_with("no reply in time")
+        };
+        if self.cause.as_ref().is_none_or(is_guess) && shows_a_crash(&self.conversation) {
+            let cause =
+                "it crashed, or one of its threads did: see its own words on stderr";
+            self.cause = Some(cause.to_owned());
+        }
+    }
+
     /// Adds the likely cause.
     pub fn cause(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into());
@@ -258,6 +271,24 @@ fn mark(bytes: &[u8], at: usize) -> String {
         }
     }
     text
+}
+
+/// Whether a line of stderr is what Rust, Go, Java or Python say at a crash: `panicked at`,
+/// `panic:`, `Exception in thread`, or an exception's own name.
+fn shows_a_crash(conversation: &str) -> bool {
+    conversation.lines().any(|line| {
+        let Some((_, said)) = line.split_once(" stderr: ") else {
+            return false;
+        };
+        let name = said.split(':').next().unwrap_or_default();
+        let is_exception = ["Error", "Exception"]
+            .iter()
+            .any(|end| name.ends_with(end) && name.len() > end.len());
+        is_exception && !name.contains(' ')
+            || ["panicked at ", "panic: ", "Exception in thread "]
+                .iter()
+                .any(|words| said.contains(words))
+    })
 }
 
 /// Recognises the usual ways in which a reply goes wrong.
@@ -417,6 +448,29 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_crash_that_is_shown_is_the_cause() {
+        let cause = |stderr: &str, cause: &str| {
+            let mut failure = Failure::new("1", "2").cause(cause);
+            failure.conversation = format!("    11 ms   stderr: {stderr}\n");
+            failure.blame_a_crash();
+            failure.cause.unwrap_or_default()
+        };
+        let guess = "it closes before it replies, or it crashed";
+        for words in [
+            "thread 'main' (7) panicked at src/main.rs:27:59:",
+            "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff",
+            "java.net.SocketException: Broken pipe",
+            "panic: runtime error: index out of range",
+        ] {
+            assert!(cause(words, guess).starts_with("it crashed"), "{words}");
+            assert_eq!(cause(words, "it is cut"), "it is cut");
+        }
+        for words in ["Error: it is late", "127.0.0.1:5: connection reset", ""] {
+            assert_eq!(cause(words, guess), guess, "{words}");
+        }
+    }
 
     #[test]
     fn a_program_is_shown_by_hand_as_the_student_starts_it() {

@@ -179,6 +179,7 @@ fn run_once(
         Ok(Ok(())) => Outcome::passed(check, start.elapsed()),
         Ok(Err(Stop::Failed(mut failure))) => {
             failure.conversation = exam.transcript().render();
+            failure.blame_a_crash();
             mask(&mut failure, &exam);
             Outcome::failed(check, *failure, start.elapsed())
         }

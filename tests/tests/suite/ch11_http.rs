@@ -81,6 +81,11 @@ pub fn trials() -> Vec<Trial> {
         ("", "of_many_visitors_none_is_lost", many_visitors),
         ("", "few_descriptors_shed_and_recover", few_descriptors),
         ("", "one_client_too_many_learns_it", one_client_too_many),
+        (
+            "",
+            "a_bad_body_is_logged_with_its_status",
+            bad_body_in_the_log,
+        ),
         ("", "a_long_response_is_shown_whole", a_long_response),
         (
             "",
@@ -818,6 +823,21 @@ fn few_descriptors() -> Outcome {
         }
     }
     Ok(())
+}
+
+/// The status in the log is the one that was sent, also when the head was right.
+fn bad_body_in_the_log() -> Outcome {
+    let exam = Exam::reference("http_challenge")?;
+    let mut server = exam.server()?;
+    let request =
+        "POST /hello HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
+    let reply = exchange(server.addr(), request.as_bytes())?;
+    expect(&reply, "HTTP/1.1 400 Bad Request\r\n")?;
+    server.wait_for_output("refused: 400")?;
+    match server.output() {
+        said if said.contains("200") => Err(said.into()),
+        _ => Ok(()),
+    }
 }
 
 fn one_client_too_many() -> Outcome {

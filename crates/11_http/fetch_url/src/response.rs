@@ -34,6 +34,8 @@ pub enum ResponseError {
     StatusLine,
     /// A field line is not `name: value`.
     FieldLine,
+    /// A field value holds NUL, CR or another control character (RFC 9110 §5.5).
+    FieldValue,
     /// The head does not end.
     HeadTooLarge,
     /// Content-Length is no number, or there are two that differ.
@@ -49,6 +51,7 @@ impl fmt::Display for ResponseError {
         f.write_str(match self {
             Self::StatusLine => "the answer is not HTTP/1.0 or HTTP/1.1",
             Self::FieldLine => "the head of the response has a line without a field",
+            Self::FieldValue => "a field of the response holds a control character",
             Self::HeadTooLarge => "the head of the response is larger than 64 KiB",
             Self::ContentLength => "the response has no clear Content-Length",
             Self::TransferCoding => {
@@ -132,10 +135,12 @@ impl Head {
         }
         let mut codings = self
             .values("Transfer-Encoding")
-            .flat_map(|it| it.split(','));
+            .flat_map(|it| it.split(','))
+            .map(str::trim)
+            .filter(|coding| !coding.is_empty()); // RFC 9110 §5.6.1.2
         if let Some(coding) = codings.next() {
             // It outranks Content-Length.
-            return match coding.trim().eq_ignore_ascii_case("chunked") {
+            return match coding.eq_ignore_ascii_case("chunked") {
                 true if codings.next().is_none() => Ok(Framing::Chunked),
                 _ => Err(ResponseError::TransferCoding),
             };
@@ -191,7 +196,11 @@ fn parse_field(line: &str) -> Result<(String, String), ResponseError> {
     if name.is_empty() || name.contains([' ', '\t']) {
         return Err(ResponseError::FieldLine);
     }
-    Ok((name.to_owned(), value.trim().to_owned()))
+    let value = value.trim();
+    if value.contains(|char: char| char.is_ascii_control() && char != '\t') {
+        return Err(ResponseError::FieldValue);
+    }
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Finds the content in a body that arrives piece by piece.
@@ -335,6 +344,14 @@ mod tests {
     }
 
     #[test]
+    fn a_value_with_a_control_character_is_refused() {
+        for value in ["a\0b", "a\rb", "a\x7f"] {
+            let head = format!("HTTP/1.1 200 OK\r\nX: {value}\r\n\r\n");
+            assert_eq!(Head::parse(head.as_bytes()), Err(ResponseError::FieldValue));
+        }
+    }
+
+    #[test]
     fn the_body_ends_as_the_fields_say() {
         assert_eq!(framing("content-length: 5\r\n"), Ok(Framing::Length(5)));
         assert_eq!(framing("Content-Length: 5, 5\r\n"), Ok(Framing::Length(5)));
@@ -347,6 +364,8 @@ mod tests {
         assert_eq!(plus, Err(ResponseError::ContentLength));
         let gzip = framing("Transfer-Encoding: gzip, chunked\r\n");
         assert_eq!(gzip, Err(ResponseError::TransferCoding));
+        let empty = framing("Transfer-Encoding: , chunked ,\r\n");
+        assert_eq!(empty, Ok(Framing::Chunked));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One client's connection: read a request, answer it, and go on while both sides want.
 
+use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -65,6 +66,8 @@ pub struct Connection {
     /// Answers that are not yet sent.
     waiting: String,
     page: String,
+    /// The console line about the request, which ends with the status.
+    line: String,
     /// Whether the request being answered is HEAD, which gets no page; `None` while its
     /// head has not been parsed.
     is_head: Option<bool>,
@@ -91,6 +94,7 @@ impl Connection {
             read_timeout: None,
             waiting: String::new(),
             page: String::new(),
+            line: String::new(),
             is_head: None,
             clock: Clock::default(),
         })
@@ -141,10 +145,13 @@ impl Connection {
         let mut expects_continue = head.expects_continue;
         let mut body = BodyReader::new(head.framing);
         response::start_page(&mut self.page, &head, answer.status);
-        self.console.line(format_args!(
+        // Written now, while the head is in the buffer; printed when the body has come, too.
+        self.line.clear();
+        let _ = write!(
+            self.line,
             "{} {} {} {}",
             self.peer_addr, head.method, head.path, answer.status
-        ));
+        );
         self.is_head = Some(answer.is_head);
         self.start += head_len;
 
@@ -156,6 +163,7 @@ impl Connection {
         } else {
             self.read_body(&mut body, &mut expects_continue)?;
         }
+        self.console.line(format_args!("{}", self.line));
         response::end_page(&mut self.page, &answer, body.content_len());
         answer.write(&mut self.waiting, self.clock.date(), &self.page);
         if self.waiting.len() >= MAX_WAITING {

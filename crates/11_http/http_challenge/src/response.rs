@@ -94,6 +94,8 @@ impl Answer {
         out.push_str(reason_phrase(self.status));
         out.push_str("\r\nDate: ");
         out.push_str(date);
+        // The page is about this one request: no cache may give it to somebody else.
+        out.push_str("\r\nCache-Control: no-store");
         out.push_str("\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: ");
         let _ = write!(out, "{}", page.len());
         if self.allow {

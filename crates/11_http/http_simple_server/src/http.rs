@@ -60,7 +60,7 @@ pub fn response(request_line: &[u8], number: u64) -> String {
     // Not done here: Date, which RFC 9110 §6.6.1 asks of a server with a clock.
     let mut response = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n",
+         Cache-Control: no-store\r\nConnection: close\r\n\r\n",
         page.len()
     );
     if !request_line.starts_with(b"HEAD ") {

@@ -89,6 +89,12 @@ fn certificate_words(error: &CertificateError) -> String {
         | CertificateError::InvalidPurposeContext { .. } => {
             "its certificate is made for another purpose (extendedKeyUsage)".to_owned()
         }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "its certificate is signed in a way that is not supported here".to_owned()
+        }
+        // Names alone, such as UnsupportedCriticalExtension.
+        CertificateError::Other(why) => format!("its certificate is invalid: {why}"),
         other => format!("its certificate is invalid: {other}"),
     }
 }
