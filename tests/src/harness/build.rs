@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -104,7 +104,7 @@ pub(super) fn with_cargo(
     let stderr = String::from_utf8_lossy(&stderr).into_owned();
     Ok(match end {
         BuildEnd::Done => String::new(),
-        BuildEnd::Failed => stderr,
+        BuildEnd::Failed(_) => stderr,
         BuildEnd::TimeUp => time_up(options),
     })
 }
@@ -220,10 +220,15 @@ pub(super) fn with_command(
     };
     Ok(match end {
         BuildEnd::Done => None,
-        BuildEnd::Failed => {
+        BuildEnd::Failed(status) => {
             let said = [stdout, stderr].concat();
             let said = String::from_utf8_lossy(&said).trim().to_owned();
-            Some(format!("the build command fails\n{said}"))
+            // An exit status says no more than that; a signal came from elsewhere.
+            let how = match status.code() {
+                Some(_) => "fails".to_owned(),
+                None => format!("was ended: {status}"),
+            };
+            Some(format!("the build command {how}\n{said}"))
         }
         BuildEnd::TimeUp => Some(time_up(options)),
     })
@@ -238,7 +243,7 @@ fn time_up(options: &BuildOptions) -> String {
 
 enum BuildEnd {
     Done,
-    Failed,
+    Failed(ExitStatus),
     TimeUp,
 }
 
@@ -263,7 +268,7 @@ fn output_within(
         if let Some(status) = child.try_wait()? {
             break match status.success() {
                 true => BuildEnd::Done,
-                false => BuildEnd::Failed,
+                false => BuildEnd::Failed(status),
             };
         }
         if Instant::now() >= give_up {

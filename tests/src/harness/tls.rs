@@ -17,13 +17,15 @@ use rustls::client::danger::{
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
-    ClientConfig, ClientConnection, Connection, DigitallySignedStruct, ServerConfig,
-    ServerConnection, SignatureScheme,
+    AlertDescription, ClientConfig, ClientConnection, Connection, DigitallySignedStruct,
+    ServerConfig, ServerConnection, SignatureScheme,
 };
 
 use super::Conn;
 use super::check::{Failure, Stop, Verdict};
+use super::kernel::overloaded;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -137,9 +139,18 @@ impl TlsConn {
                 ring::default_provider(),
             )));
         let config = match identity {
-            Some((chain, key)) => {
-                config.with_client_auth_cert(chain, key).map_err(own)?
-            }
+            // As it is: whether this certificate is good is for the server to say.
+            Some((chain, key)) => match ring::sign::any_supported_type(&key) {
+                Ok(key) => {
+                    let shown = CertifiedKey::new(chain, key);
+                    let shown = SingleCertAndKey::from(shown);
+                    config.with_client_cert_resolver(Arc::new(shown))
+                }
+                Err(error) => {
+                    let expected = "a private key of ECDSA, Ed25519 or RSA";
+                    return Err(Failure::new(expected, error.to_string()).into());
+                }
+            },
             None => config.with_no_client_auth(),
         };
         let name = ServerName::try_from("localhost").map_err(own)?;
@@ -163,12 +174,23 @@ impl TlsConn {
 
     fn shake_hands(conn: Conn, tls: Connection) -> Result<Self, Stop> {
         let mut this = TlsConn { conn, tls };
-        let give_up = Instant::now() + PATIENCE;
+        let mut give_up = Instant::now() + PATIENCE;
+        let mut given_more = false;
         while this.tls.is_handshaking() {
             let mut stream = TimedStream(this.conn.stream(), give_up);
             if let Err(error) = this.tls.complete_io(&mut stream) {
+                if error.kind() == ErrorKind::TimedOut && !given_more && overloaded() {
+                    // It may not have had its share of the processor yet.
+                    (given_more, give_up) = (true, Instant::now() + 2 * PATIENCE);
+                    continue;
+                }
                 this.conn.note(&format!("no TLS handshake: {error}"));
-                return Err(Failure::new("a TLS handshake", error.to_string()).into());
+                let failure = Failure::new("a TLS handshake", error.to_string());
+                return Err(match known_cause(&error) {
+                    Some(cause) => failure.cause(cause),
+                    None => failure,
+                }
+                .into());
             }
         }
         this.conn.note("TLS handshake done");
@@ -336,6 +358,25 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Why this side of the handshake gave up, where that says little to who wrote the other.
+fn known_cause(error: &io::Error) -> Option<&'static str> {
+    match error.get_ref()?.downcast_ref()? {
+        rustls::Error::AlertReceived(AlertDescription::HandshakeFailure) => Some(
+            "nothing that both can do: the check speaks TLS 1.2 and 1.3, with keys of ECDSA \
+             on P-256 or P-384, Ed25519 or RSA",
+        ),
+        rustls::Error::InvalidCertificate(why)
+            if format!("{why:?}").contains("UnsupportedCertVersion") =>
+        {
+            Some(
+                "the certificate has X.509 version 1, which TLS clients refuse: openssl \
+                 x509 -req makes version 3 when it gets an -extfile",
+            )
+        }
+        _ => None,
     }
 }
 
