@@ -14,6 +14,8 @@ use super::transcript::{Transcript, escape};
 
 /// How long a reply may take; far longer than any correct program needs.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What is read within this time was there already.
+const AT_ONCE: Duration = Duration::from_millis(1);
 /// How long one attempt to connect is given. A system that has room in the backlog answers
 /// at once, whatever the program does. Linux drops a call that it has no room for and lets
 /// its client call again after 1, 3, 7 s; a new call now and then waits less.
@@ -52,6 +54,16 @@ pub struct Conn {
     patience: Duration,
     deadline: Instant,
     transcript: Transcript,
+    /// When the first byte came of those that are not yet in the transcript.
+    arrival: Option<Arrival>,
+}
+
+/// When bytes came, as far as somebody who reads them can know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub(super) at: Instant,
+    /// They were there before anybody looked.
+    pub(super) had_waited: bool,
 }
 
 impl Conn {
@@ -130,6 +142,7 @@ impl Conn {
             patience: PATIENCE,
             deadline,
             transcript,
+            arrival: None,
         })
     }
 
@@ -164,7 +177,7 @@ impl Conn {
 
     pub(super) fn note_received(&self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.transcript.received(&self.label, bytes);
+            self.transcript.received(&self.label, bytes, None);
         }
     }
 
@@ -222,7 +235,8 @@ impl Conn {
         patience: Duration,
         enough: impl Fn(&[u8]) -> bool,
     ) -> End {
-        let give_up = (Instant::now() + patience).min(self.deadline);
+        let begin = Instant::now();
+        let give_up = (begin + patience).min(self.deadline);
         let mut buf = vec![0; room.min(64 * 1024)];
         while !enough(bytes) {
             let left = give_up.saturating_duration_since(Instant::now());
@@ -235,7 +249,13 @@ impl Conn {
             };
             match (&*self.stream).read(part) {
                 Ok(0) => return End::Closed(Closed::Fin),
-                Ok(len) => bytes.extend_from_slice(part.get(..len).unwrap_or_default()),
+                Ok(len) => {
+                    bytes.extend_from_slice(part.get(..len).unwrap_or_default());
+                    self.arrival.get_or_insert_with(|| Arrival {
+                        at: Instant::now(),
+                        had_waited: begin.elapsed() < AT_ONCE,
+                    });
+                }
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => return End::Silent,
                     ErrorKind::Interrupted => {}
@@ -246,9 +266,10 @@ impl Conn {
         End::Enough
     }
 
-    fn note_read(&self, bytes: &[u8], end: End) {
+    fn note_read(&mut self, bytes: &[u8], end: End) {
+        let arrival = self.arrival.take();
         if !bytes.is_empty() {
-            self.transcript.received(&self.label, bytes);
+            self.transcript.received(&self.label, bytes, arrival);
         }
         let how = match end {
             End::Closed(Closed::Fin) => "closed by it",
@@ -693,7 +714,7 @@ impl Udp {
             match self.socket.recv_from(&mut buf) {
                 Ok((len, from)) => {
                     let bytes = buf.get(..len).unwrap_or_default().to_vec();
-                    self.transcript.received(&self.label, &bytes);
+                    self.transcript.received(&self.label, &bytes, None);
                     return Ok((bytes, from));
                 }
                 Err(error) => match error.kind() {

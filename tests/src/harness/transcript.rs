@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use super::conn::Arrival;
 use super::lock;
 
 /// The most bytes of one message that are shown.
@@ -15,11 +16,16 @@ const LINES: usize = 24;
 /// The most lines that are kept, so that an endless talker costs no memory.
 const KEPT: usize = 2000;
 
+/// From whom bytes came, and which.
+type Received = (String, Vec<u8>);
+
 /// The record of one check, shared by all that takes part in it.
 #[derive(Clone, Debug)]
 pub struct Transcript {
     start: Instant,
     lines: Arc<Mutex<Vec<String>>>,
+    /// The bytes of the last line, if it shows what came from the program, and from whom.
+    last: Arc<Mutex<Option<Received>>>,
 }
 
 impl Default for Transcript {
@@ -27,6 +33,7 @@ impl Default for Transcript {
         Transcript {
             start: Instant::now(),
             lines: Arc::default(),
+            last: Arc::default(),
         }
     }
 }
@@ -42,13 +49,39 @@ impl Transcript {
         self.push(format_args!("> {who}{}", shortened(bytes)));
     }
 
-    /// Notes bytes that the program sent.
-    pub fn received(&self, who: &str, bytes: &[u8]) {
-        self.push(format_args!("< {who}{}", shortened(bytes)));
+    /// Notes bytes that the program sent. A check may read one reply in two steps: what had
+    /// waited behind the first part stands on its line, since it came with it.
+    pub(super) fn received(&self, who: &str, bytes: &[u8], arrival: Option<Arrival>) {
+        let before = lock(&self.last).take();
+        let mut all = bytes.to_vec();
+        if let Some((talker, mut first)) = before
+            && talker == who
+            && first.len() <= SHOWN
+            && arrival.is_some_and(|arrival| arrival.had_waited)
+        {
+            let mut lines = lock(&self.lines);
+            first.append(&mut all);
+            if let Some(line) = lines.last_mut() {
+                let time = line.split(" ms ").next().unwrap_or_default();
+                *line = format!("{time} ms < {who}{}", shortened(&first));
+            }
+            all = first;
+        } else {
+            let at = arrival.map_or_else(Instant::now, |arrival| arrival.at);
+            self.push_at(at, format_args!("< {who}{}", shortened(bytes)));
+        }
+        if lock(&self.lines).len() < KEPT {
+            *lock(&self.last) = Some((who.to_owned(), all));
+        }
     }
 
     fn push(&self, line: std::fmt::Arguments<'_>) {
-        let millis = self.start.elapsed().as_millis();
+        lock(&self.last).take();
+        self.push_at(Instant::now(), line);
+    }
+
+    fn push_at(&self, at: Instant, line: std::fmt::Arguments<'_>) {
+        let millis = at.duration_since(self.start).as_millis();
         let mut lines = lock(&self.lines);
         if lines.len() < KEPT {
             lines.push(format!("{millis:>6} ms {line}"));
@@ -120,6 +153,25 @@ mod tests {
     fn bytes_are_shown_safely() {
         assert_eq!(escape("é\r\n\u{1b}[2J".as_bytes()), "é\\r\\n\\x1b[2J");
         assert_eq!(escape(b"\xff\x00a"), "\\xff\\x00a");
+    }
+
+    #[test]
+    fn what_came_together_stands_on_one_line() {
+        let transcript = Transcript::default();
+        let arrival = |had_waited| {
+            let at = transcript.start;
+            Some(Arrival { at, had_waited })
+        };
+        transcript.received("", b"Hello #", arrival(false));
+        transcript.received("", b"1\n", arrival(true));
+        transcript.received("B: ", b"x", arrival(true));
+        transcript.received("B: ", b"late", arrival(false));
+        transcript.sent("", b"y");
+        transcript.received("B: ", b"z", arrival(true));
+        let text = transcript.render();
+        let said: Vec<_> = text.lines().filter_map(|line| line.get(10..)).collect();
+        let expected = ["< Hello #1\\n", "< B: x", "< B: late", "> y", "< B: z"];
+        assert_eq!(said, expected);
     }
 
     #[test]
