@@ -14,7 +14,7 @@ use crate::grade::{Batch, Event, grade};
 use crate::report::{CheckStatus, Feedback, SubmissionReport, Visibility, outcome_line};
 
 /// Where the course begins: chapters 1 to 3 may come later.
-const FIRST_STEP: &str = "tcp_server";
+pub(super) const FIRST_STEP: &str = "tcp_server";
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const NEXT: Style = AnsiColor::Cyan.on_default().bold();
@@ -123,6 +123,7 @@ impl Workshop {
         let mut checks = one.checks.iter();
         let failing = checks.find(|check| check.status != CheckStatus::Passed);
         known.failing = failing.map(|check| check.id.clone());
+        known.likely = failing.and_then(|check| likely(check.feedback.as_deref()?));
         // A verdict is worth more than the note of it.
         let kept = progress.write();
         let text = self.tell(step, &one, report.seed, links);
@@ -240,7 +241,7 @@ impl Workshop {
                 step.name
             )));
         }
-        let failing = known.failing.clone();
+        let (failing, likely) = (known.failing.clone(), known.likely.clone());
         let mut checks = step.checks.iter();
         let check = checks
             .find(|check| Some(check.id) == failing.as_deref())
@@ -264,6 +265,9 @@ impl Workshop {
         known.hints.insert(check.id.to_owned(), shown);
         let kept = progress.write();
         let mut text = format!("{} {}\n", step.name, check.title);
+        if let Some(likely) = likely.filter(|_| Some(check.id) == failing.as_deref()) {
+            let _ = writeln!(text, "\nlikely: {likely}");
+        }
         for (index, hint) in check.hints.iter().take(shown).enumerate() {
             let of = check.hints.len();
             let _ = writeln!(text, "\nhint {} of {of}: {hint}", index + 1);
@@ -283,6 +287,18 @@ impl Workshop {
         }
         Ok(Hints { text, kept })
     }
+}
+
+/// Returns what a feedback says of the cause.
+fn likely(feedback: &str) -> Option<String> {
+    if feedback.contains("\nexpected: it compiles\n") {
+        let first = "it does not compile yet: mend what the compiler says first, hints are \
+                     for what comes then";
+        return Some(first.to_owned());
+    }
+    let mut lines = feedback.lines();
+    let cause = lines.find_map(|line| line.strip_prefix("likely:"))?;
+    Some(cause.trim().to_owned())
 }
 
 /// The list of chapters and steps with what is done, and what to do next.
@@ -375,6 +391,16 @@ fn slug(heading: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_likely_cause_is_what_the_feedback_says() {
+        let said = "x\n\nexpected: 1\ngot:      2\nlikely:   it is cut\nsheet:    y\n";
+        assert_eq!(likely(said).as_deref(), Some("it is cut"));
+        assert_eq!(likely("x\n\nexpected: 1\ngot:      2\n"), None);
+        let broken =
+            likely("x\n\nexpected: it compiles\ngot:      error: expected `;`\n");
+        assert!(broken.is_some_and(|said| said.contains("compile")));
+    }
 
     #[test]
     fn a_section_ends_at_the_next_heading_of_its_level() {

@@ -36,6 +36,8 @@ pub struct StepProgress {
     pub of: u32,
     /// The first check that did not pass last time.
     pub failing: Option<String>,
+    /// What was the likely cause.
+    pub likely: Option<String>,
     /// How many hints of each check have been shown.
     pub hints: BTreeMap<String, usize>,
 }

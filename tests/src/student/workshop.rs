@@ -12,6 +12,7 @@ use similar::TextDiff;
 
 use super::course::{Course, Step};
 use super::languages::{NewProgram, is_rust, language_of};
+use super::lesson::FIRST_STEP;
 use super::progress::{Progress, StepProgress};
 use crate::Usage;
 use crate::harness::{Target, forget_package};
@@ -93,7 +94,9 @@ impl Workshop {
             let mut steps = self.course.steps().filter(|step| self.begun(&step.name));
             steps.next().map(|step| step.name.clone())
         });
-        let name = begun.ok_or_else(|| match self.course.steps().next() {
+        let first = self.course.step(FIRST_STEP).ok();
+        let first = first.or_else(|| self.course.steps().next());
+        let name = begun.ok_or_else(|| match first {
             Some(step) => {
                 Usage::error(format!("nothing is begun: `cargo lab start {}`", step.name))
             }

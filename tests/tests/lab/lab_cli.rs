@@ -88,6 +88,10 @@ pub fn trials() -> Vec<Trial> {
             the_verdict_is_shown_also_when_the_progress_cannot_be_kept,
         ),
         (
+            "a_hint_begins_with_the_likely_cause",
+            a_hint_begins_with_the_likely_cause,
+        ),
+        (
             "one_check_alone_leaves_the_progress_as_it_is",
             one_check_alone_leaves_the_progress_as_it_is,
         ),
@@ -575,6 +579,18 @@ fn hints_name_the_step_and_refuse_a_level_that_is_not_there() {
         let said = stderr(&output);
         assert!(said.contains(" are 1 to "), "{said}");
     }
+}
+
+fn a_hint_begins_with_the_likely_cause() {
+    let work = tempfile::tempdir().unwrap();
+    python_submission(&work.path().join("tcp_server"), |source| {
+        source.replace("#{number}", "#{number}\\n")
+    });
+    run(work.path(), &["check", "tcp_server"]);
+    let text = stdout(&run(work.path(), &["hint"]));
+    let likely = "\nlikely: after the # stands the number, and nothing follows it";
+    assert!(text.contains(likely), "{text}");
+    assert!(text.find(likely) < text.find("hint 1 of"), "{text}");
 }
 
 fn the_verdict_is_shown_also_when_the_progress_cannot_be_kept() {
