@@ -11,10 +11,15 @@ use super::progress::StepProgress;
 use super::workshop::Workshop;
 use crate::Usage;
 use crate::grade::{Batch, Event, grade};
-use crate::report::{CheckStatus, Feedback, SubmissionReport, Visibility, outcome_line};
+use crate::report::{
+    CheckReport, CheckStatus, Feedback, SubmissionReport, Visibility, outcome_line,
+};
 
 /// Where the course begins: chapters 1 to 3 may come later.
 pub(super) const FIRST_STEP: &str = "tcp_server";
+
+/// So many blocked checks are listed one by one.
+const FEW: usize = 3;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const NEXT: Style = AnsiColor::Cyan.on_default().bold();
@@ -143,8 +148,16 @@ impl Workshop {
         if let Some(why) = one.why_not_gradable() {
             let _ = writeln!(text, "{name} cannot be checked: {why}\n");
         }
+        let blocked = |check: &&CheckReport| check.status == CheckStatus::Blocked;
+        let waiting = one.checks.iter().filter(blocked).count();
         for check in &one.checks {
-            let _ = writeln!(text, "{}", outcome_line(check));
+            // A screen of what cannot be judged yet would hide what can.
+            if waiting <= FEW || !blocked(&check) {
+                let _ = writeln!(text, "{}", outcome_line(check));
+            }
+        }
+        if waiting > FEW {
+            let _ = writeln!(text, "{DIM}⊘ {waiting} more wait until these pass{DIM:#}");
         }
         // One thing at a time: the first that failed is told in full.
         let mut checks = one.checks.iter();
