@@ -452,7 +452,8 @@ impl Program {
             let got = match exit {
                 Some(exit) => format!("it ended before that: {exit}"),
                 None if elsewhere.is_empty() => {
-                    format!("it listens on no port after {} s", patience.as_secs())
+                    let waited = start.elapsed().as_secs();
+                    format!("it listens on no port after {waited} s")
                 }
                 None => {
                     let list: Vec<_> =
