@@ -188,7 +188,8 @@ impl Failure {
         let is_guess = |cause: &String| {
             cause.ends_with("or it crashed") || cause.starts_with("no reply in time")
         };
-        if self.cause.as_ref().is_none_or(is_guess) && shows_a_crash(&self.conversation) {
+        if self.cause.as_ref().is_some_and(is_guess) && shows_a_crash(&self.conversation)
+        {
             let cause =
                 "it crashed, or one of its threads did: see its own words on stderr";
             self.cause = Some(cause.to_owned());
