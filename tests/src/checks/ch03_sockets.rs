@@ -181,7 +181,7 @@ fn message_server() -> Vec<Check> {
         Check::new(
             "message_server.prints_what_happens",
             "prints who connected, what was received, and that the connection is closed",
-            |exam| prints_what_happens(exam, "Connection to client closed"),
+            |exam| prints_what_happens(exam, false),
         )
         .needs(&["message_server.closes_on_close"])
         .sheet(sheet)
@@ -287,7 +287,7 @@ fn message_server_threaded() -> Vec<Check> {
         Check::new(
             "message_server_threaded.serves_beside_a_silent_client",
             "serves a second client while the first is connected and silent",
-            |exam| common::serves_beside_a_silent_client(exam, probe),
+            serves_beside_a_silent_client,
         )
         .needs(&["message_server_threaded.closes_on_close"])
         .points(2)
@@ -379,7 +379,7 @@ fn message_server_threaded() -> Vec<Check> {
         Check::new(
             "message_server_threaded.prints_what_happens",
             "prints who connected, what was received, and which connection is closed",
-            |exam| prints_what_happens(exam, "Connection to client ("),
+            |exam| prints_what_happens(exam, true),
         )
         .needs(&["message_server_threaded.closes_on_close"])
         .sheet(sheet)
@@ -468,15 +468,18 @@ fn message_client() -> Vec<Check> {
             "message_client.ends_on_closed",
             "ends with Connection to server closed and status 0 on closed",
             |exam| {
-                let listener = exam.listener()?;
-                let mut client = exam.client(listener.addr())?;
-                let mut conn = listener.accept()?;
-                client.type_in("close\n")?;
-                conn.expect("close")?;
-                conn.send("closed")?;
-                client.expect_exit(0)?;
-                conn.expect_end()?;
-                client.wait_for_output("Connection to server closed")
+                for word in ["close", "CLOSE"] {
+                    let listener = exam.listener()?;
+                    let mut client = exam.client(listener.addr())?;
+                    let mut conn = listener.accept()?;
+                    client.type_in(&format!("{word}\n"))?;
+                    conn.expect(word)?;
+                    conn.send("closed")?;
+                    client.expect_exit(0)?;
+                    conn.expect_end()?;
+                    client.wait_for_output("Connection to server closed")?;
+                }
+                Ok(())
             },
         )
         .needs(&["message_client.sends_what_is_typed"])
@@ -686,25 +689,68 @@ fn ends_without_a_crash(exam: &mut Exam) -> Verdict {
     server.expect_no_crash()
 }
 
-fn prints_what_happens(exam: &mut Exam, last_line: &str) -> Verdict {
+/// The first client goes on although another one has said close meanwhile.
+fn serves_beside_a_silent_client(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut first = server.connect()?;
+    common::served_beside_a_silent_client(&server, &exam.word(8), probe)?;
+    for _ in 0..2 {
+        first.send(exam.word(8))?;
+        first.expect("accepted").map_err(|stop| match stop {
+            Stop::Failed(failure) => failure
+                .cause(
+                    "the close of one client has ended the conversation of another: what \
+                     ends it belongs to the client's own thread",
+                )
+                .into(),
+            error @ Stop::Error(_) => error,
+        })?;
+    }
+    Ok(())
+}
+
+fn prints_what_happens(exam: &mut Exam, threaded: bool) -> Verdict {
     let mut server = exam.server()?;
     let mut client = server.connect()?;
-    let word = format!("{} é", exam.word(8));
+    let word = format!("{} é {}", exam.word(8), common::PERCENTS);
     client.send(&word)?;
     client.expect("accepted")?;
     let port = client.local_addr()?.port().to_string();
+    let mut latest = None;
+    if threaded {
+        // It must not become the client whose lines are printed. Whether it is served at
+        // once is another check's business.
+        let other = latest.insert(server.connect()?);
+        other.patience(Duration::from_secs(2));
+        other.send(exam.word(8))?;
+        let _ = other.expect("accepted");
+    }
+    // A shorter one: nothing of the first may be left behind it.
+    let short = exam.word(4);
+    client.send(&short)?;
+    client.expect("accepted")?;
     say_close(&mut client, b"close")?;
     server.wait_for_printed(
         &format!("it prints Accepted connection from 127.0.0.1:{port}"),
         |printed| line_with(printed, "Accepted connection from", &port),
     )?;
-    server.wait_for_printed(&format!("it prints Received: {word}"), |printed| {
-        printed
-            .lines()
-            .any(|line| line.ends_with(&format!("Received: {word}")))
-    })?;
+    common::prints_line_end(&mut server, &format!("Received: {word}"))?;
+    common::prints_line_end(&mut server, &format!("Received: {short}"))?;
     drop(client); // The server may wait for the client's own end before it says so.
-    server.wait_for_output(last_line)
+    if !threaded {
+        return server.wait_for_output("Connection to client closed");
+    }
+    let expected = format!("it prints Connection to client (127.0.0.1:{port}) closed");
+    let verdict = server.wait_for_printed(&expected, |printed| {
+        line_with(printed, "Connection to client (", &port)
+    });
+    if server.printed().contains("Connection to client (") {
+        return verdict.map_err(common::likely(
+            "the line names another client: each thread keeps the address of its own \
+             client, in a local variable",
+        ));
+    }
+    verdict
 }
 
 /// Tells whether a line holds both texts.
@@ -717,10 +763,18 @@ fn cuts_long_lines(exam: &mut Exam) -> Verdict {
     let listener = exam.listener()?;
     let mut client = exam.client(listener.addr())?;
     let mut conn = listener.accept()?;
-    // The characters stand so that byte 1024 is the second of one.
-    let line = format!("{}{}", exam.word(7), "é".repeat(600));
-    client.type_in(&format!("{line}\n"))?;
-    conn.patience(Duration::from_secs(5));
+    // The characters stand so that byte 1024 is the second of two, and of three.
+    for (lead, letter) in [(7, "é"), (2, "日")] {
+        let line = format!("{}{}", exam.word(lead), letter.repeat(600));
+        client.type_in(&format!("{line}\n"))?;
+        conn.patience(Duration::from_secs(5));
+        is_cut(&mut conn, &line)?;
+        conn.send("accepted")?;
+    }
+    Ok(())
+}
+
+fn is_cut(conn: &mut Conn, line: &str) -> Verdict {
     let mut sent = conn.read_exactly(1)?;
     sent.extend(conn.read_some(Duration::from_millis(300)));
     let whole = std::str::from_utf8(&sent).is_ok();
@@ -919,13 +973,13 @@ fn unix_socket_client() -> Vec<Check> {
         .by_hand("nc -lU /tmp/socket_labs.sock"),
         Check::new(
             "unix_socket_client.reports_a_missing_server",
-            "says Error: when there is no such file",
+            "says Error: when there is no such file, or nobody listens at it",
             |exam| {
-                let mut client = unix::launch(exam, &unix::path(exam))?;
-                client.close_stdin();
-                client.wait_exit(unix::START)?;
-                client.expect_no_crash()?;
-                client.wait_for_output("Error:")
+                let path = unix::path(exam);
+                unix::reports_that_nobody_listens(exam, &path)?;
+                // A file that a killed server has left: it is there, and nobody listens.
+                unix::leave_a_stale_file(&path)?;
+                unix::reports_that_nobody_listens(exam, &path)
             },
         )
         .sheet(sheet)
@@ -933,8 +987,8 @@ fn unix_socket_client() -> Vec<Check> {
             "What does connect say when the file does not exist?",
             "Report the error in one line, as for TCP.",
             "UnixStream::connect returns NotFound, Python's connect raises \
-             FileNotFoundError. Catch it where you catch the other errors, and print \
-             Error: in front of it.",
+             FileNotFoundError; both know ConnectionRefused, too. Catch all errors \
+             (OSError) in one place, and print Error: in front of them.",
         ])
         .by_hand("cargo run -p unix_socket_client (without a server)"),
     ]
@@ -956,6 +1010,15 @@ mod unix {
     pub fn launch(exam: &Exam, path: &Path) -> Result<Program, Stop> {
         let path = path.display().to_string();
         exam.launch().args(&["--path", &path]).program()
+    }
+
+    /// The client says that it cannot connect, without a crash.
+    pub fn reports_that_nobody_listens(exam: &Exam, path: &Path) -> Verdict {
+        let mut client = launch(exam, path)?;
+        client.close_stdin();
+        client.wait_exit(START)?;
+        client.expect_no_crash()?;
+        client.wait_for_output("Error:")
     }
 
     #[cfg(not(unix))]
@@ -982,6 +1045,10 @@ mod unix {
         pub use nowhere as is_done_with_who_has_left;
         pub use nowhere as prints_its_lines;
         pub use nowhere as client_talks;
+
+        pub fn leave_a_stale_file(_: &Path) -> Verdict {
+            Err(Stop::Error("Unix sockets need Linux, macOS or WSL".into()))
+        }
     }
 
     #[cfg(unix)]
@@ -1306,21 +1373,22 @@ mod unix {
         }
 
         pub fn prints_its_lines(exam: &mut Exam) -> Verdict {
-            let word = format!("{} é", exam.word(8));
+            // The second is shorter: nothing of the first may be left behind it.
+            let word = format!("{} é {}", exam.word(8), common::PERCENTS);
+            let words = [word, exam.word(4)];
             let mut server = start(exam)?;
-            converse(exam, std::slice::from_ref(&word))?;
+            converse(exam, &words)?;
             server.wait_for_output("Accepted connection from")?;
-            server.wait_for_printed(&format!("it prints Received: {word}"), |it| {
-                let received = format!("Received: {word}");
-                it.lines().any(|line| line.ends_with(&received))
-            })?;
+            for word in &words {
+                common::prints_line_end(&mut server, &format!("Received: {word}"))?;
+            }
             server.wait_for_printed("it prints Connection to client closed", |it| {
                 line_with(it, "Connection to client", "closed")
             })
         }
 
         pub fn client_talks(exam: &mut Exam) -> Verdict {
-            let line = format!(" {} é ", exam.word(8));
+            let (line, last) = (format!(" {} é ", exam.word(8)), exam.word(8));
             let path = path(exam);
             let listener = UnixListener::bind(&path)
                 .and_then(|listener| {
@@ -1328,6 +1396,14 @@ mod unix {
                     Ok(listener)
                 })
                 .map_err(|error| Stop::grader("cannot listen", &error))?;
+            // The last line of a file may have no line end: nothing is to be cut off.
+            let mut client = launch(exam, &path)?;
+            let mut peer = accept(exam, &listener)?;
+            client.type_in(&last)?;
+            client.close_stdin();
+            peer.expect(&last)?;
+            drop(peer);
+
             let mut client = launch(exam, &path)?;
             let mut peer = accept(exam, &listener)?;
             client.type_in(&format!("{line}\n"))?;
@@ -1340,6 +1416,13 @@ mod unix {
             drop(peer); // As the server does: the client may wait for it.
             client.expect_exit(0)?;
             client.wait_for_output("Connection to server closed")
+        }
+
+        /// The file of a server that is gone.
+        pub fn leave_a_stale_file(path: &Path) -> Verdict {
+            UnixListener::bind(path)
+                .map(drop)
+                .map_err(|error| Stop::grader("cannot listen", &error))
         }
 
         fn accept<'a>(exam: &'a Exam, listener: &UnixListener) -> Result<Peer<'a>, Stop> {

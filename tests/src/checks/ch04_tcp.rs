@@ -150,11 +150,22 @@ fn tcp_server() -> Vec<Check> {
             "tcp_server.closes_after_the_answer",
             "closes the connection after its answer",
             |exam| {
-                let server = exam.server()?;
-                let mut client = server.connect()?;
-                client.send(exam.word(8))?;
-                client.expect("Hello! You are connection #")?;
-                client.read_to_end().map(drop)
+                // What fills a buffer of 1024 bytes, and what does not fit into it, is a
+                // message as well; a reset is an end where some of it is unread (F17).
+                for len in [8, 1024, 3000] {
+                    let server = exam.server()?;
+                    let mut client = server.connect()?;
+                    client.send(exam.word(len))?;
+                    let answered = client.expect("Hello! You are connection #");
+                    answered.map_err(|stop| match stop {
+                        Stop::Failed(failure) if len >= 1024 => {
+                            failure.cause(NO_ROOM).into()
+                        }
+                        other => other,
+                    })?;
+                    client.read_to_end()?;
+                }
+                Ok(())
             },
         )
         .needs(answers)
@@ -216,13 +227,19 @@ fn tcp_server() -> Vec<Check> {
                 let mut server = exam.server()?;
                 let mut client = server.connect()?;
                 let (peer, word) = (client.local_addr()?, exam.word(8));
-                client.send(format!("{word} é"))?;
+                let text = format!("{word} é {}", common::PERCENTS);
+                client.send(&text)?;
                 client.expect("Hello! You are connection #1")?;
                 server.wait_for_output("Connection #1 from ")?;
                 let port = peer.port().to_string();
                 let shows_peer = format!("it prints the peer, {peer}");
                 server.wait_for_printed(&shows_peer, |printed| printed.contains(&port))?;
-                prints_line_end(&mut server, &format!("Received: {word} é"))
+                common::prints_line_end(&mut server, &format!("Received: {text}"))?;
+                drop(client);
+                // A shorter one: nothing of the first may be left behind it.
+                let word = exam.word(4);
+                greeted(&server, &word)?;
+                common::prints_line_end(&mut server, &format!("Received: {word}"))
             },
         )
         .needs(&["tcp_server.numbers_each_connection"])
@@ -304,6 +321,11 @@ fn tcp_server() -> Vec<Check> {
     ]
 }
 
+/// What is behind a long message that is not answered as a short one is.
+const NO_ROOM: &str = "a message that fills the buffer, or more, harms it: a zero byte \
+                       behind the text needs a place of its own, and read must be told \
+                       how many bytes there is room for";
+
 /// One client's visit: a message, an answer that begins as it should.
 fn greeted(server: &Program, word: &str) -> Verdict {
     let mut client = server.connect()?;
@@ -312,13 +334,6 @@ fn greeted(server: &Program, word: &str) -> Verdict {
     // A socket that is closed with unread bytes sends a reset: that is another visit.
     client.read_some(Duration::from_millis(500));
     Ok(())
-}
-
-/// It prints a line that ends with this text: what stands before it is free (F10).
-fn prints_line_end(server: &mut Program, text: &str) -> Verdict {
-    server.wait_for_printed(&format!("it prints a line {text}"), |printed| {
-        printed.lines().any(|line| line.ends_with(text))
-    })
 }
 
 fn answers_a_message(exam: &mut Exam) -> Verdict {
@@ -550,7 +565,7 @@ pub(super) fn client_waits(exam: &mut Exam, form: &str) -> Verdict {
     client.wait_for_output(&form.replace("REPLY", &reply))
 }
 
-/// The server takes the message and closes: the client ends, in whatever words.
+/// The server takes the message and closes, or resets: the client ends, in whatever words.
 pub(super) fn client_ends_without_a_reply(exam: &mut Exam) -> Verdict {
     let listener = exam.listener()?;
     let mut client = exam.client(listener.addr())?;
@@ -559,7 +574,21 @@ pub(super) fn client_ends_without_a_reply(exam: &mut Exam) -> Verdict {
     take_message(&mut conn)?;
     conn.half_close();
     client.wait_exit(Duration::from_secs(5))?;
-    client.expect_no_crash()
+    client.expect_no_crash()?;
+
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    client.close_stdin();
+    let mut conn = listener.accept()?;
+    take_message(&mut conn)?;
+    conn.reset();
+    client.wait_exit(Duration::from_secs(5))?;
+    let cause = "a server that crashes resets the connection: read fails then, in place \
+                 of returning 0 bytes, and its error is not handled";
+    client.expect_no_crash().map_err(|stop| match stop {
+        Stop::Failed(failure) => failure.cause(cause).into(),
+        error @ Stop::Error(_) => error,
+    })
 }
 
 /// Takes what the client sends: what it is, is another check's business. Whoever sends
@@ -659,14 +688,17 @@ fn echo_server() -> Vec<Check> {
         .by_hand(hello),
         Check::new(
             "echo_server.echoes_any_bytes",
-            "sends zero bytes, line ends and control characters back unchanged",
+            "sends zero bytes, control characters and long texts back unchanged",
             |exam| {
                 let server = exam.server()?;
                 let mut client = server.connect()?;
                 let (first, last) = (exam.word(200), exam.word(200));
                 let text = format!("\0{first}\r\n\t\x1b\n\n\0\r日本\x7f{last}\r\n\0");
                 client.send(&text)?;
-                client.expect(&text)
+                client.expect(&text)?;
+                let text = text_that_reads_cut(exam, 1000);
+                client.send(&text)?;
+                client.expect(&text).map_err(common::likely(CUT_CHARACTER))
             },
         )
         .needs(echoes)
@@ -699,12 +731,21 @@ fn echo_server() -> Vec<Check> {
                 let mut server = exam.server()?;
                 let mut client = server.connect()?;
                 let (peer, word) = (client.local_addr()?, exam.word(8));
-                client.send(format!("{word} é"))?;
-                client.expect(format!("{word} é"))?;
+                let text = format!("{word} é {}", common::PERCENTS);
+                client.send(&text)?;
+                client.expect(&text)?;
+                // A shorter one: nothing of the first may be left behind it. Whether it is
+                // answered is another check's business.
+                let short = exam.word(4);
+                client.send_anyway(&short);
+                let goes_on = client.expect(&short).is_ok();
                 drop(client);
                 server.wait_for_output("Connected by ")?;
                 server.wait_for_output(&peer.port().to_string())?;
-                prints_line_end(&mut server, &format!("Received: {word} é"))?;
+                common::prints_line_end(&mut server, &format!("Received: {text}"))?;
+                if goes_on {
+                    common::prints_line_end(&mut server, &format!("Received: {short}"))?;
+                }
                 server.wait_for_output("Connection closed with ")
             },
         )
@@ -782,14 +823,28 @@ fn echoed(server: &Program, word: &str) -> Verdict {
     client.expect(word)
 }
 
+/// Letters of three bytes each, so that a read of 1024 bytes ends within one.
+pub(super) fn text_that_reads_cut(exam: &mut Exam, letters: usize) -> String {
+    format!("{}{}", exam.word(2), "日".repeat(letters))
+}
+
+/// What is behind a long text that comes back changed.
+pub(super) const CUT_CHARACTER: &str = "a read may end within a character: whoever decodes each piece and encodes it again \
+     changes it. Send the bytes back as they are";
+
 /// Text that tempts to be changed comes back as it is, behind `prefix`, and nothing after.
 pub(super) fn echoes_unchanged(exam: &mut Exam, prefix: &str) -> Verdict {
     let server = exam.server()?;
     let mut client = server.connect()?;
-    let text = format!("  {} aB é  ", exam.word(6));
+    let text = format!("  {} aB é {}  ", exam.word(6), common::PERCENTS);
     client.send(&text)?;
     let expected = format!("{prefix}{text}");
-    client.expect(&expected)?;
+    client.expect(&expected).map_err(|stop| match stop {
+        Stop::Failed(failure) if !failure.got.contains("%%") => {
+            common::likely(common::TAKEN_FOR_A_FORMAT)(Stop::Failed(failure))
+        }
+        other => other,
+    })?;
     let more = client.read_some(Duration::from_millis(200));
     if more.is_empty() {
         return Ok(());

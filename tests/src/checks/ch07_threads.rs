@@ -1,10 +1,12 @@
 //! Chapter 7: what the threaded server and its client must do.
 
+use std::net::SocketAddr;
+
 use super::ch04_tcp::{
-    HINTS_ECHO, HINTS_END, HINTS_IN_USE, HINTS_LINES, HINTS_LISTENS, HINTS_PRINTS,
-    HINTS_REFUSED, HINTS_RESTART, HINTS_SENDS, HINTS_SURVIVES,
+    CUT_CHARACTER, HINTS_ECHO, HINTS_END, HINTS_IN_USE, HINTS_LINES, HINTS_LISTENS,
+    HINTS_PRINTS, HINTS_REFUSED, HINTS_RESTART, HINTS_SENDS, HINTS_SURVIVES,
     client_ends_without_a_reply, client_prints_and_leaves, client_sends,
-    client_survives_invalid_utf8, client_waits, echoes_unchanged,
+    client_survives_invalid_utf8, client_waits, echoes_unchanged, text_that_reads_cut,
 };
 use super::common;
 use crate::harness::prelude::*;
@@ -91,6 +93,12 @@ fn threaded_server() -> Vec<Check> {
                 }
                 for message in common::line_ends_and_blanks(exam) {
                     client.send(&message)?;
+                    client.expect(format!("Echo: {message}"))?;
+                }
+                // These end other conversations, or a text in C, but not this one.
+                let zeros = format!("\0{}\0\n", exam.word(8));
+                for message in ["quit\n", "exit", &zeros] {
+                    client.send(message)?;
                     client.expect(format!("Echo: {message}"))?;
                 }
                 client.half_close();
@@ -231,21 +239,23 @@ fn echoed(server: &Program, word: &str) -> Verdict {
 /// However the server cuts the message, and however many prefixes that makes, the bytes
 /// are all there and in order.
 fn echoes_long_messages(exam: &mut Exam) -> Verdict {
-    let server = exam.server()?;
-    let mut client = server.connect()?;
+    const LOST: &str = "every read must be followed by a write of all that was read";
     // Letters only: no part of it can be taken for a prefix.
-    let message = exam.word(5000);
-    client.send(&message)?;
-    client.half_close();
-    // In small pieces, each of them late, it takes its time (F18, F30).
-    client.patience(Duration::from_secs(20));
-    let got = common::without_prefixes(&client.read_to_end()?, "Echo: ");
-    if got == message.as_bytes() {
-        return Ok(());
+    let letters = exam.word(5000);
+    let cut = text_that_reads_cut(exam, 1666);
+    for (message, cause) in [(letters, LOST), (cut, CUT_CHARACTER)] {
+        let server = exam.server()?;
+        let mut client = server.connect()?;
+        client.send(&message)?;
+        client.half_close();
+        // In small pieces, each of them late, it takes its time (F18, F30).
+        client.patience(Duration::from_secs(20));
+        let got = common::without_prefixes(&client.read_to_end()?, "Echo: ");
+        if got != message.as_bytes() {
+            return Err(Failure::bytes(message.as_bytes(), &got).cause(cause).into());
+        }
     }
-    Err(Failure::bytes(message.as_bytes(), &got)
-        .cause("every read must be followed by a write of all that was read")
-        .into())
+    Ok(())
 }
 
 /// The silent client is not forgotten: what it says after seconds is answered.
@@ -282,23 +292,56 @@ fn prints_what_happens(exam: &mut Exam) -> Verdict {
     let mut server = exam.server()?;
     let mut client = server.connect()?;
     let (peer, word) = (client.local_addr()?, exam.word(8));
-    let text = format!("{word} é");
+    let text = format!("{word} é {}", common::PERCENTS);
     client.send(&text)?;
     client.expect(format!("Echo: {text}"))?;
+    // Another one comes, and then the first says something shorter: the line is its own,
+    // and nothing of the older message is left behind. Whether both are answered is
+    // another check's business.
+    const A_WHILE: Duration = Duration::from_secs(2);
+    let (other, short) = (exam.word(8), exam.word(4));
+    let mut latest = server.connect()?;
+    latest.patience(A_WHILE);
+    latest.send(&other)?;
+    let _ = latest.expect(format!("Echo: {other}"));
+    client.patience(A_WHILE);
+    client.send_anyway(&short);
+    let goes_on = client.expect(format!("Echo: {short}")).is_ok();
     drop(client);
     server.wait_for_output("New connection from ")?;
-    let port = peer.port().to_string();
-    // The address may be written in other ways, so only its port and the text are compared.
-    let expected = format!("a line Received from {peer}: {text}");
-    server.wait_for_printed(&expected, |printed| {
-        printed.lines().any(|line| {
-            line.contains("Received from ")
-                && line.contains(&port)
-                && line.ends_with(&text)
-        })
-    })?;
+    prints_received(&mut server, peer, &text)?;
+    if goes_on {
+        prints_received(&mut server, peer, &short)?;
+    }
     server.wait_for_output("Connection closed by ")?;
     server.wait_for_output("Connection handler closed for ")
+}
+
+/// It prints this message with its sender. The address may be written in other ways, so
+/// only its port and the text are compared.
+fn prints_received(server: &mut Program, peer: SocketAddr, text: &str) -> Verdict {
+    let port = peer.port().to_string();
+    let received = |line: &str| line.contains("Received from ") && line.ends_with(text);
+    let expected = format!("a line Received from {peer}: {text}");
+    let verdict = server.wait_for_printed(&expected, |printed| {
+        printed
+            .lines()
+            .any(|line| received(line) && line.contains(&port))
+    });
+    if server.printed().lines().any(received) {
+        return verdict.map_err(common::likely(
+            "the line names another client, or none: each thread keeps the address of \
+             its own client, in a local variable",
+        ));
+    }
+    // What else may be wrong with the text is told there.
+    verdict.map_err(|stop| match common::prints_line_end(server, text) {
+        Err(Stop::Failed(other)) => match (stop, other.cause) {
+            (Stop::Failed(failure), Some(cause)) => failure.cause(cause).into(),
+            (stop, _) => stop,
+        },
+        _ => stop,
+    })
 }
 
 fn threaded_client() -> Vec<Check> {

@@ -372,6 +372,42 @@ fn kept_waiting(stop: Stop, cause: &str) -> Stop {
     }
 }
 
+/// Adds the likely cause to a failure that does not know a better one.
+pub fn likely(cause: &'static str) -> impl FnOnce(Stop) -> Stop {
+    move |stop| match stop {
+        Stop::Failed(failure) if failure.cause.is_none() => failure.cause(cause).into(),
+        other => other,
+    }
+}
+
+/// Text that changes where it is taken for a format, as by C's `printf(text)` or Go's
+/// `fmt.Fprintf(conn, text)`.
+pub const PERCENTS: &str = "100%% %d";
+
+/// What is behind text without its percent signs.
+pub const TAKEN_FOR_A_FORMAT: &str = "the message is taken for a format, in which % has a meaning: it must be an argument, \
+     as in printf(\"%s\", text)";
+
+/// It prints a line that ends with this text: what stands before it is free (F10).
+pub fn prints_line_end(server: &mut Program, text: &str) -> Verdict {
+    let verdict = server
+        .wait_for_printed(&format!("it prints a line {text}"), |printed| {
+            printed.lines().any(|line| line.ends_with(text))
+        });
+    let printed = server.printed();
+    let begins = |(start, _)| printed.contains(start);
+    if printed.contains(text) {
+        verdict.map_err(likely(
+            "more than the message is printed: zero bytes, or what an older and longer \
+             message has left in the buffer. read tells how many bytes are new",
+        ))
+    } else if text.split_once("%%").is_some_and(begins) {
+        verdict.map_err(likely(TAKEN_FOR_A_FORMAT))
+    } else {
+        verdict
+    }
+}
+
 /// Messages that tempt to be trimmed, or to be taken for none (A9, D17).
 pub fn line_ends_and_blanks(exam: &mut Exam) -> [String; 4] {
     let word = exam.word(8);

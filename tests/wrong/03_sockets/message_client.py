@@ -9,11 +9,22 @@ sys.stdout.reconfigure(line_buffering=True)
 sys.stdin.reconfigure(encoding="utf-8")
 
 
+def is_text(data):
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def cut(data):
     if bug == "no_cut":
         return data
     if bug == "byte_cut":
         return data[:1024]
+    if bug == "cuts_one_byte":
+        data = data[:1024]
+        return data if is_text(data) else data[:-1]
     if bug == "short_cut":
         return data[:256].decode(errors="ignore").encode()
     return data[:1024].decode(errors="ignore").encode()
@@ -50,6 +61,10 @@ def talk():
             if bug == "end_ignored":
                 time.sleep(60)
             raise ConnectionError("closed by the server")
+        if bug == "looks_at_its_own_words":
+            if text == "close":
+                return
+            answer = answer.replace(b"closed", b"Closed")
         if answer == b"closed":
             if bug == "goes_on":
                 continue

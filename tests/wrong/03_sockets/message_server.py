@@ -10,6 +10,8 @@ host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 threaded = bug.startswith("threaded_")
 bug = bug.removeprefix("threaded_")
 kept = []
+streams = set()
+latest = None
 places = threading.Semaphore(30 if bug == "few_places" else 100)
 
 
@@ -26,6 +28,7 @@ def is_close(text):
 
 
 def converse(stream):
+    buffer = bytearray(1024)
     while True:
         if bug == "line_reader":
             data = stream.makefile("rb").readline()
@@ -55,12 +58,20 @@ def converse(stream):
             text = data.decode(errors="replace")
         if bug == "bytes_form":
             print("Received:", data)
+        elif bug == "prints_as_a_format":
+            print("Received:", text.replace("%%", "%"))
+        elif bug == "old_bytes":
+            buffer[: len(data)] = data
+            print("Received:", buffer.split(b"\0")[0].decode(errors="replace"))
         elif bug != "mute":
             print("Received:", text)
         if is_close(text):
             stream.sendall(b"close" if bug == "close_for_closed" else b"closed")
             if bug == "stays_open":
                 time.sleep(60)
+            if bug == "one_close_for_all":
+                for other in streams - {stream}:
+                    other.shutdown(socket.SHUT_RDWR)
             return
         if bug == "silent_on_blank" and not text.strip():
             continue
@@ -79,6 +90,7 @@ def converse(stream):
 
 
 def serve(stream, peer):
+    streams.add(stream)
     try:
         if bug != "no_connect_line":
             print(f"Accepted connection from {peer[0]}:{peer[1]}")
@@ -91,6 +103,7 @@ def serve(stream, peer):
         if bug == "leaks_on_reset":
             kept.append(stream.dup())
     finally:
+        streams.discard(stream)
         if bug == "first_only":
             print(f"Connection to client ({peer[0]}:{peer[1]}) closed")
             listener.shutdown(socket.SHUT_RDWR)
@@ -106,6 +119,8 @@ def serve(stream, peer):
             places.release()
         if bug == "last_line":
             print("bye")
+        elif bug == "names_the_latest":
+            print(f"Connection to client ({latest[0]}:{latest[1]}) closed")
         elif threaded:
             print(f"Connection to client ({peer[0]}:{peer[1]}) closed")
         else:
@@ -134,6 +149,7 @@ print(f"Listening on {host}:{port}")
 if threaded:
     while True:
         stream, peer = listener.accept()
+        latest = peer
         if bug == "one_at_a_time":
             serve(stream, peer)
             continue

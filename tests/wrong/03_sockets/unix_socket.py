@@ -83,6 +83,8 @@ def client():
     stream.connect(path)
     for line in sys.stdin:
         text = line if bug == "client_newline" else line.rstrip("\n")
+        if bug == "client_cuts_last":
+            text = line[:-1]
         stream.sendall(text.encode())
         answer = stream.recv(1024)
         if answer == b"closed":
@@ -96,6 +98,8 @@ if bug.startswith("client_"):
         client()
     except OSError as error:
         if bug == "client_traceback":
+            raise
+        if bug == "client_stale_traceback" and isinstance(error, ConnectionRefusedError):
             raise
         sys.exit(f"Error: {error}")
     sys.exit()

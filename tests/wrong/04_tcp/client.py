@@ -66,6 +66,10 @@ try:
         assert data
 except TimeoutError:
     sys.exit("Error: timed out")
+except ConnectionError as error:
+    if bug == "reset_traceback":
+        raise
+    sys.exit(f"Error: {error}")
 if data:
     print(received(data))
 if bug == "status":

@@ -35,6 +35,12 @@ def reply_to(data):
         return data + b"\n"
     if bug == "prefix":
         return b"Echo: " + data
+    if bug == "cuts_characters":
+        return data.decode(errors="replace").encode()
+    if bug == "drops_cut_characters":
+        return data.decode(errors="ignore").encode()
+    if bug == "as_a_format":
+        return data.replace(b"%%", b"%")  # As C's printf and its family do.
     if bug == "stops_at_zero":
         return data.split(b"\0")[0]
     return data
@@ -74,6 +80,11 @@ def converse(stream):
             return
         if bug == "mute":
             pass
+        elif bug == "prints_as_a_format":
+            print("Received:", data.decode(errors="replace").replace("%%", "%"))
+        elif bug == "old_bytes":
+            buffer[: len(data)] = data
+            print("Received:", buffer.split(b"\0")[0].decode(errors="replace"))
         elif bug == "bytes_form":
             print("Received:", data)
         elif bug == "whole_buffer":
@@ -98,6 +109,7 @@ def converse(stream):
 
 
 kept = []
+buffer = bytearray(1024)
 sys.stdout.reconfigure(line_buffering=True)
 signal.signal(signal.SIGINT, interrupted)
 if bug == "broken_pipe_ends":

@@ -66,8 +66,15 @@ def serve(stream, peer):
         text = data.decode()
     else:
         text = data.decode(errors="replace")
+    if bug == "overflows" and len(data) == 1024:
+        os.abort()  # As C does when the zero behind the text goes over its buffer's end.
     if bug == "bytes_form":
         print("Received:", data)
+    elif bug == "prints_as_a_format":
+        print("Received:", text.replace("%%", "%"))
+    elif bug == "old_bytes":
+        buffer[: len(data)] = data
+        print("Received:", buffer.split(b"\0")[0].decode(errors="replace"))
     else:
         print("Received:", text)
     n = 1 if bug == "always_one" else number
@@ -105,6 +112,7 @@ def serve_and_close(stream, peer):
 
 
 kept = []
+buffer = bytearray(1024)
 sys.stdout.reconfigure(line_buffering=bug != "buffered_output")
 if bug == "broken_pipe_ends":
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # As it is in C.

@@ -12,6 +12,7 @@ places = threading.Semaphore(100 if bug == "lost_places" else 30)
 kept = []
 floods = []
 latest = None
+latest_name = None
 shared = bytearray(1024)
 PREFIX = b"echo: " if bug == "small_prefix" else b"Echo: "
 
@@ -23,6 +24,12 @@ def reply_to(data):
         data = data.strip()
     if bug == "strips_line_end":
         data = data.rstrip(b"\r\n")
+    if bug == "as_a_format":
+        data = data.replace(b"%%", b"%")  # As C's printf and its family do.
+    if bug == "cuts_characters":
+        data = data.decode(errors="replace").encode()
+    if bug == "stops_at_zero":
+        data = data.split(b"\0")[0]
     if bug == "upper":
         data = data.upper()
     if bug == "newline":
@@ -43,6 +50,7 @@ def receive(stream):
 
 
 def converse(stream, name):
+    buffer = bytearray(1024)
     while True:
         data = receive(stream)
         if not data:
@@ -59,8 +67,18 @@ def converse(stream, name):
                 data.decode()
             except UnicodeDecodeError:
                 os._exit(1)
+        if bug == "knows_quit" and data.strip() in (b"quit", b"exit"):
+            return
         if bug == "bytes_form":
             print(f"Received from {name}: {data}")
+        elif bug == "prints_as_a_format":
+            print(f"Received from {name}:", data.decode(errors="replace").replace("%%", "%"))
+        elif bug == "old_bytes":
+            buffer[: len(data)] = data
+            text = buffer.split(b"\0")[0].decode(errors="replace")
+            print(f"Received from {name}: {text}")
+        elif bug == "names_the_latest":
+            print(f"Received from {latest_name}:", data.decode(errors="replace"))
         elif bug == "no_peer":
             print("Received:", data.decode(errors="replace"))
         else:
@@ -132,6 +150,7 @@ print(f"Server started on {host}:{port}, waiting for connections...")
 while True:
     stream, peer = listener.accept()
     latest = stream
+    latest_name = f"{peer[0]}:{peer[1]}"
     if bug == "first_only":
         threading.Thread(target=serve, args=(stream, peer)).start()
         time.sleep(3600)
