@@ -46,6 +46,17 @@ fn address_info() -> Vec<Check> {
                     expect_told(&output, "Family", "IPv4")?;
                     expect_told(&output, "Scope", scope)?;
                 }
+                // Each of several is told.
+                let several = [&format!("10.{a}.1.{b}"), "127.0.0.1", "224.0.0.1"];
+                let output = facts::run(exam, &several)?;
+                for scope in ["private", "loopback", "multicast"] {
+                    expect_told(&output, "Scope", scope).map_err(|stop| match stop {
+                        Stop::Failed(failure) => {
+                            failure.cause("it was given three addresses").into()
+                        }
+                        error @ Stop::Error(_) => error,
+                    })?;
+                }
                 Ok(())
             },
         )
@@ -246,7 +257,9 @@ fn dns_lookup() -> Vec<Check> {
             "reports a name that has no address, with a status that is not 0",
             |exam| {
                 let name = format!("{}.invalid", exam.word(8).to_lowercase());
-                facts::refuses(exam, &[&name])
+                facts::refuses(exam, &[&name])?;
+                // The status tells of it also when another name is found after it.
+                facts::refuses(exam, &[&name, "127.0.0.1"])
             },
         )
         .sheet(step)

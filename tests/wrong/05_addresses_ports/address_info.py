@@ -34,7 +34,7 @@ def port_of(text):
     return int(text)
 
 
-for text in sys.argv[4:]:
+for text in sys.argv[4:5] if bug == "first_only" else sys.argv[4:]:
     port = None
     if text.isdigit():
         address, port = None, port_of(text)

@@ -15,6 +15,8 @@ for name in names[:1] if bug == "first_only" else names:
         if bug == "stops_at_error":
             break
         continue
+    if bug == "last_one_counts":
+        failed = 0
     addresses = dict.fromkeys((family, sockaddr[0]) for family, _, _, _, sockaddr in found)
     for family, address in addresses:
         if bug == "only_v6" and family == socket.AF_INET:
