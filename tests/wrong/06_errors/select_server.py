@@ -16,6 +16,7 @@ both = selectors.EVENT_READ | selectors.EVENT_WRITE
 unsent = {}
 names = {}
 kept = []
+owed = {}
 
 
 def admit():
@@ -27,8 +28,9 @@ def admit():
     if bug == "threads":
         return threading.Thread(target=echo_all, args=(stream,), daemon=True).start()
     stream.setblocking(bug in ("blocking", "blocking_read"))
-    unsent[stream] = b""
-    selector.register(stream, both if bug == "always_writable" else selectors.EVENT_READ)
+    unsent[stream] = owed.pop(stream.fileno(), bytearray())
+    writes = unsent[stream] or bug == "always_writable"
+    selector.register(stream, both if writes else selectors.EVENT_READ)
 
 
 def echo_all(stream):
@@ -45,7 +47,9 @@ def echo_all(stream):
 def remove(stream):
     print(f"Connection closed with {names.pop(stream)}")
     selector.unregister(stream)
-    unsent.pop(stream)
+    rest = unsent.pop(stream)
+    if bug == "owes_by_number":
+        owed[stream.fileno()] = rest
     if bug == "leaks":
         kept.append(stream)
         try:
@@ -73,7 +77,9 @@ def serve(stream, mask):
     try:
         if mask & selectors.EVENT_WRITE:
             flush(stream)
-        if not mask & selectors.EVENT_READ or unsent[stream]:
+        if not mask & selectors.EVENT_READ:
+            return
+        if unsent[stream] and bug != "ends_with_a_debt":
             return
         data = stream.recv(1024)
         if not data:
@@ -98,6 +104,9 @@ def serve(stream, mask):
             data = b"Echo: " + data
         if bug == "blocking":
             return stream.sendall(data)
+        if bug == "ends_with_a_debt":
+            unsent[stream] += data
+            return selector.modify(stream, both)
         sent = stream.send(data)
         if bug != "partial" and sent < len(data):
             unsent[stream] = data[sent:]

@@ -8,6 +8,9 @@ use crate::harness::bound_socket;
 
 const RETRY: &str = "labs/06_errors.md#step-4-try-again";
 
+const AFTER_SUCCESS: &str =
+    "the loop goes on, or runs into its last line, after a success";
+
 pub(super) fn checks() -> Vec<Check> {
     vec![
         Check::new(
@@ -19,7 +22,8 @@ pub(super) fn checks() -> Vec<Check> {
                 let mut conn = listener.accept()?;
                 client.wait_for_output("Connected to the server")?;
                 client.expect_exit(0)?;
-                conn.expect_end()
+                conn.expect_end()?;
+                succeeds_once(&client.printed())
             },
         )
         .sheet(RETRY)
@@ -111,5 +115,29 @@ fn connects_to_a_late_server(exam: &mut Exam) -> Verdict {
         .map_err(|error| Stop::grader(format_args!("cannot listen on {addr}"), &error))?;
     client.wait_for_output("Connected to the server")?;
     drop(server.accept()); // It may wait for the server's end.
-    client.expect_exit(0)
+    client.expect_exit(0)?;
+    succeeds_once(&client.printed())?;
+    if server.accept().is_ok() {
+        let got = "it has connected again";
+        return Err(Failure::new("one connection", got)
+            .cause(AFTER_SUCCESS)
+            .into());
+    }
+    Ok(())
+}
+
+/// After a success there is nothing more to try, and nothing failed.
+fn succeeds_once(printed: &str) -> Verdict {
+    let successes = printed.matches("Connected to the server").count();
+    if successes != 1 {
+        let got = format!("{successes} of them");
+        let expected = "one line Connected to the server";
+        return Err(Failure::new(expected, got).cause(AFTER_SUCCESS).into());
+    }
+    if printed.contains("Failed to connect") {
+        let got = "Failed to connect, after a success";
+        let expected = "Connected to the server as the last word";
+        return Err(Failure::new(expected, got).cause(AFTER_SUCCESS).into());
+    }
+    Ok(())
 }

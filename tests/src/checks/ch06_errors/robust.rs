@@ -334,7 +334,8 @@ fn robust_client() -> Vec<Check> {
                     return Err(Failure::new(expected, got).into());
                 }
                 client.expect_no_crash()?;
-                client.wait_for_output("Connection attempt timed out")
+                client.wait_for_output("Connection attempt timed out")?;
+                client.expect_exit(1)
             },
         )
         .timing()

@@ -1,7 +1,11 @@
 //! select_client and select_server.
 
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::thread;
 use std::time::Instant;
+
+use socket2::SockRef;
 
 use super::super::common;
 use super::*;
@@ -237,7 +241,10 @@ fn select_server() -> Vec<Check> {
         Check::new(
             "select_server.survives_resets",
             "survives clients that reset the connection",
-            |exam| common::survives_resets(exam, same_probe),
+            |exam| {
+                common::survives_resets(exam, same_probe)?;
+                forgets_what_a_lost_client_was_owed(exam)
+            },
         )
         .needs(&["select_server.echoes"])
         .sheet(SELECT_SERVER)
@@ -375,7 +382,8 @@ fn select_server() -> Vec<Check> {
                         "the end of the stream is known before its last bytes are read",
                     ))?;
                 }
-                Ok(())
+                drop(server);
+                returns_all_after_the_end(exam)
             },
         )
         .needs(&["select_server.echoes"])
@@ -431,6 +439,102 @@ fn loses_nothing(exam: &mut Exam) -> Verdict {
     let word = exam.word(8);
     let beside = || same_probe(&server, &word);
     common::echoes_to_a_late_reader(exam, &server, &bytes, beside)
+}
+
+/// How much a client sends that reads nothing: more than the kernels keep on the way.
+const MUCH: usize = 8_000_000;
+
+/// Sends `bytes` and reads nothing, until they are gone or neither side gets any further.
+/// Returns how many were taken.
+fn send_without_reading(
+    server: &Program,
+    mut stream: &TcpStream,
+    bytes: &[u8],
+) -> Result<usize, Stop> {
+    const STILL: Duration = Duration::from_millis(400);
+    let grader = |error| Stop::grader("cannot use a connection", &error);
+    // A small window, or the kernels' buffers would hold all of the echo.
+    SockRef::from(stream)
+        .set_recv_buffer_size(16 * 1024)
+        .and_then(|()| stream.set_nonblocking(true))
+        .map_err(grader)?;
+    let give_up = Instant::now() + Duration::from_secs(10);
+    let (mut sent, mut since, mut worked) = (0, Instant::now(), server.cpu_time());
+    while sent < bytes.len() && since.elapsed() < STILL && Instant::now() < give_up {
+        match stream.write(bytes.get(sent..).unwrap_or_default()) {
+            Ok(len) if len > 0 => {
+                sent += len;
+                since = Instant::now();
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            _ => break,
+        }
+        // It may still be busy with what has come.
+        let now = server.cpu_time();
+        if now != worked {
+            (worked, since) = (now, Instant::now());
+        }
+    }
+    stream.set_nonblocking(false).map_err(grader)?;
+    Ok(sent)
+}
+
+/// What could not be sent to a client that reset its connection is nobody's: least of all
+/// that of the next client, whose socket has the same number.
+fn forgets_what_a_lost_client_was_owed(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let lost = server.connect()?;
+    let bytes = exam.word(1000).repeat(MUCH / 1000);
+    let sent = send_without_reading(&server, lost.stream(), bytes.as_bytes())?;
+    exam.note(&format!("> {sent} bytes, and nothing is read"));
+    lost.reset();
+    // Whoever comes first may be accepted before the reset is noticed.
+    for _ in 0..3 {
+        let mut client = server.connect()?;
+        let word = exam.word(8);
+        client.send(&word)?;
+        client.expect_exactly(&word).map_err(because(
+            "what a lost client was still owed goes to the next one: its socket has got \
+             the same number",
+        ))?;
+    }
+    Ok(())
+}
+
+/// A client may end its side long before it has read its echo.
+fn returns_all_after_the_end(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    let bytes = exam.word(1000).repeat(MUCH / 1000);
+    let sent = send_without_reading(&server, client.stream(), bytes.as_bytes())?;
+    exam.note(&format!("> {sent} bytes, and nothing is read yet"));
+    client.half_close();
+    // From now on in large pieces: small ones into a small window take their time.
+    let _ = SockRef::from(client.stream()).set_recv_buffer_size(1024 * 1024);
+    let mut buf = vec![0; 64 * 1024];
+    let mut got = 0;
+    let give_up = Instant::now() + Duration::from_secs(15);
+    let patience = Some(Duration::from_secs(10));
+    client
+        .stream()
+        .set_read_timeout(patience)
+        .map_err(|error| Stop::grader("cannot use a connection", &error))?;
+    while got < sent && Instant::now() < give_up {
+        match client.stream().read(&mut buf) {
+            Ok(len) if len > 0 => got += len,
+            _ => break,
+        }
+    }
+    exam.note(&format!("< {got} bytes"));
+    if got >= sent {
+        return Ok(());
+    }
+    let expected = format!("all {sent} bytes that came before the end");
+    Err(Failure::new(expected, format!("{got} bytes"))
+        .cause("at the end of the stream it throws away what was still to be sent")
+        .into())
 }
 
 fn rests_when_idle(exam: &mut Exam) -> Verdict {
