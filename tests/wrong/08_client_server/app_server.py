@@ -13,6 +13,7 @@ KEPT = []
 
 
 def echo(stream, peer):
+    buf = bytearray()
     while True:
         if BUG == "reads_lines":
             message = b"".join(iter(lambda: stream.recv(1), b"\n"))
@@ -26,9 +27,16 @@ def echo(stream, peer):
             except UnicodeDecodeError:
                 os._exit(1)
         shown = message if BUG == "prints_bytes" else message.decode(errors="replace")
+        if BUG == "prints_the_whole_buffer":
+            buf[: len(message)] = message
+            shown = bytes(buf).decode(errors="replace")
         print(f"Received from {peer[0]}:{peer[1]}: {shown}", flush=True)
         if BUG == "trims":
             message = message.strip()
+        if BUG == "ends_at_a_nul":
+            message = message.partition(b"\0")[0]
+        if BUG == "makes_text_of_pieces":
+            message = message.decode(errors="replace").encode()
         if BUG == "takes_line_ends_off":
             message = message.rstrip(b"\r\n")
         if BUG == "ignores_blanks" and not message.strip():

@@ -128,7 +128,7 @@ def hear(client, message):
             os._exit(1)
     text = message.decode(errors="replace")
     print(f"[{client.peer}] {message if BUG == 'prints_bytes' else text.rstrip()}", flush=True)
-    if is_quit(text.strip()):
+    if is_quit(text.strip()) or (BUG == "quit_by_an_empty_line" and not text.strip()):
         return False
     client.tell(b"Server received: " + (message.strip() if BUG == "trims" else message))
     pattern = r"/name (.+)" if BUG == "takes_any_name" else r"/name ([A-Za-z][\w-]*)"
@@ -138,14 +138,16 @@ def hear(client, message):
             taken = list(NAMES) if BUG == "keeps_the_names_of_the_gone" else [
                 other.name for other in clients]
         if command[1] not in taken or BUG == "gives_a_name_twice":
-            client.name = command[1]
+            if BUG != "names_once" or client.name == client.peer:
+                client.name = command[1]
             NAMES.add(command[1])
         else:
             client.tell(b"* That name is taken\n")
         return True
     if text.strip() == "/who" and BUG != "does_not_know_who":
         with lock:
-            here = [other.name for other in clients]
+            room = ever if BUG == "lists_who_has_been" else clients
+            here = [other.name for other in room]
         client.tell(f"* {len(here)} here: {', '.join(here)}\n".encode())
         return True
     line = text.removesuffix("\n")
@@ -155,6 +157,8 @@ def hear(client, message):
         return True
     if BUG != "passes_everything_on":
         line = "".join(c if c.isprintable() else "?" for c in line)
+    if BUG == "tells_the_beginning":
+        line = line[:200]
     tell_others(client, f"[{client.name}] {line}\n")
     return True
 
@@ -187,7 +191,7 @@ def handle(stream, peer):
             clients.remove(client)
     if BUG != "announces_nobody" and (BUG != "announces_no_reset" or has_ended):
         who = client.peer if BUG == "forgets_the_name_at_the_end" else client.name
-        tell_others(client, f"* {who} left\n")
+        tell_others(client, f"* {who} left\n" * (2 if BUG == "leaves_twice" else 1))
     # What is queued is still sent, but not waited for without end.
     try:
         client.queue.put_nowait(None)

@@ -10,6 +10,8 @@ HOST, PORT, BUG = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 
 
 def exactly(stream, size):
+    if BUG == "takes_a_read_for_a_frame":
+        return stream.recv(size)
     data = b""
     while len(data) < size:
         part = stream.recv(min(65536, size - len(data)))
@@ -41,11 +43,14 @@ def put(stream, path):
     stream.sendall(data + struct.pack(">I", zlib.crc32(data)))
     if BUG == "does_not_wait_for_the_yes":
         expect_yes(stream)
-    expect_yes(stream)
+    if BUG != "ignores_the_last_reply":
+        expect_yes(stream)
 
 
 def get(stream, name):
     stream.sendall(named(b"G", name))
+    if BUG == "opens_too_early":
+        open(name, "wb").close()
     expect_yes(stream, is_get=True)
     (size,) = struct.unpack(">Q", exactly(stream, 8))
     data = exactly(stream, size)
@@ -76,6 +81,11 @@ command = sys.argv[4]
 if command == "put":
     put(stream, sys.argv[5])
 elif command == "get":
-    get(stream, sys.argv[5])
+    try:
+        get(stream, sys.argv[5])
+    except SystemExit:
+        if BUG == "opens_too_early":
+            os.remove(sys.argv[5])
+        raise
 else:
     listing(stream)

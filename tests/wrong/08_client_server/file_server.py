@@ -53,7 +53,15 @@ def put(stream):
     name = read_name(stream)
     (size,) = struct.unpack(ORDER + "Q", exactly(stream, 8))
     if not is_safe(name):
-        return refuse(stream, "that is no name")
+        refuse(stream, "that is no name")
+        if BUG == "awaits_what_it_refused":
+            exactly(stream, size + 4)
+        return
+    if BUG == "believes_every_size":
+        try:
+            bytearray(size)
+        except (MemoryError, OverflowError):
+            os._exit(1)
     path = os.path.join(DIR, name)
     stream.sendall(b"\0")
     if BUG == "writes_in_place":
@@ -87,8 +95,14 @@ def put(stream):
         raise
     if struct.unpack(ORDER + "I", wanted)[0] != checksum and BUG != "ignores_the_checksum":
         os.remove(unfinished)
+        if BUG == "removes_before_it_checks" and os.path.exists(path):
+            os.remove(path)
         return refuse(stream, "the checksum is another one")
-    if BUG == "writes_through_links":
+    if BUG == "writes_over_the_old" and os.path.isfile(path) and not os.path.islink(path):
+        with open(unfinished, "rb") as new, open(path, "r+b") as old:
+            old.write(new.read())
+        os.remove(unfinished)
+    elif BUG == "writes_through_links":
         shutil.copyfile(unfinished, path)
         os.remove(unfinished)
     elif os.path.exists(unfinished):

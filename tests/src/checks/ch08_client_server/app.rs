@@ -274,7 +274,12 @@ fn probe(server: &Program, word: &str) -> Verdict {
 
 fn echoes(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
-    let words = [exam.word(9), format!("  aB é {} ", exam.word(5))];
+    let words = [
+        exam.word(9),
+        format!("  aB é {} ", exam.word(5)),
+        // In C this byte ends a text; here it is one like any other.
+        format!("{}\0{}", exam.word(3), exam.word(3)),
+    ];
     for message in words {
         let mut client = server.connect()?;
         client.send(&message)?;
@@ -301,16 +306,30 @@ fn answers_every_message(exam: &mut Exam) -> Verdict {
 fn echoes_long_messages(exam: &mut Exam) -> Verdict {
     const LEN: usize = 3000;
     let server = exam.server()?;
-    let mut client = server.connect()?;
-    let message = exam.word(LEN);
-    client.send(&message)?;
-    client.half_close();
-    // Any number of pieces is right, each behind the prefix; random letters hold none.
-    let echoed = common::without_prefixes(&client.read_to_end()?, PREFIX);
-    if echoed == message.as_bytes() {
-        return Ok(());
+    // In the second, every piece of an even number of bytes cuts a character in two.
+    let cut = format!("{}{}", exam.word(1), "é".repeat(LEN / 2));
+    for (message, cause) in [
+        (exam.word(LEN), None),
+        (
+            cut,
+            Some("a piece ends within a character, whose bytes are lost or changed"),
+        ),
+    ] {
+        let mut client = server.connect()?;
+        client.send(&message)?;
+        client.half_close();
+        // Any number of pieces is right, each behind the prefix; the message holds none.
+        let echoed = common::without_prefixes(&client.read_to_end()?, PREFIX);
+        if echoed != message.as_bytes() {
+            let failure = Failure::bytes(message.as_bytes(), &echoed);
+            return Err(match cause {
+                Some(cause) => failure.cause(cause),
+                None => failure,
+            }
+            .into());
+        }
     }
-    Err(Failure::bytes(message.as_bytes(), &echoed).into())
+    Ok(())
 }
 
 fn prints_what_happens(exam: &mut Exam) -> Verdict {
@@ -319,6 +338,11 @@ fn prints_what_happens(exam: &mut Exam) -> Verdict {
     let mut client = server.connect()?;
     client.send(&text)?;
     client.expect(format!("{PREFIX}{text}"))?;
+    // A shorter one, in the same buffer perhaps. Whether it is answered has a check of its
+    // own.
+    let short = format!("S{}", exam.word(3));
+    client.send_anyway(&short);
+    let goes_on = client.expect(format!("{PREFIX}{short}")).is_ok();
     let peer_addr = client.local_addr()?;
     drop(client);
     let port = peer_addr.port().to_string();
@@ -329,9 +353,38 @@ fn prints_what_happens(exam: &mut Exam) -> Verdict {
             lines.any(|line| line.contains(&port) && line.contains(&text))
         },
     )?;
+    if goes_on {
+        shows_nothing_older(&mut server, &port, &text, &short)?;
+    }
     server.wait_for_output("New connection from")?;
     server.wait_for_output("Connection closed by")?;
     server.wait_for_output("Connection handler closed for")
+}
+
+/// What a longer message has left behind the end of a shorter one is not told again.
+fn shows_nothing_older(
+    server: &mut Program,
+    port: &str,
+    long: &str,
+    short: &str,
+) -> Verdict {
+    let mut lines = String::new();
+    let expected = format!("a line with {port} and {short:?}");
+    server.wait_for_printed(&expected, |printed| {
+        let of_it = |line: &&str| line.contains(port) && line.contains(short);
+        lines = printed.lines().filter(of_it).collect();
+        !lines.is_empty()
+    })?;
+    if long
+        .get(short.len()..)
+        .is_some_and(|rest| lines.contains(rest))
+    {
+        let expected = format!("a line with the message {short:?} alone");
+        return Err(Failure::new(expected, format!("{lines:?}"))
+            .cause("it prints the whole buffer, with the end of an older message in it")
+            .into());
+    }
+    Ok(())
 }
 
 fn sends_the_line(exam: &mut Exam) -> Verdict {

@@ -461,7 +461,13 @@ fn confirms_each_line(exam: &mut Exam) -> Verdict {
     let mut client = enter(&server)?;
     let (one, two) = (exam.word(6), exam.word(7));
     client.send(format!("{one}\n{two}\n"))?;
-    client.expect_exactly(format!("{CONFIRMATION}{one}\n{CONFIRMATION}{two}\n"))
+    client.expect_exactly(format!("{CONFIRMATION}{one}\n{CONFIRMATION}{two}\n"))?;
+    // An empty line may be confirmed or not; it is no good-bye.
+    let word = exam.word(8);
+    client.send("\n")?;
+    client.send_anyway(format!("{word}\n"));
+    let wanted = format!("{CONFIRMATION}{word}\n");
+    hears(&mut client, &wanted).map_err(because("an empty line came before it"))
 }
 
 fn quits(exam: &mut Exam) -> Verdict {
@@ -571,15 +577,29 @@ fn plain_addrs(heard: &[u8]) -> String {
     }
 }
 
-/// Reads on to the announcement that somebody has joined or left.
-fn hears_of(client: &mut Conn, name: SocketAddr, what: &str) -> Verdict {
+/// Reads on to the announcement that somebody has joined or left, and hears no more of who
+/// is `gone`.
+fn hears_of(
+    client: &mut Conn,
+    name: SocketAddr,
+    what: &str,
+    gone: Option<SocketAddr>,
+) -> Verdict {
     let wanted = format!("* {name} {what}\n");
     loop {
         let line = client
             .read_until(b"\n")
             .map_err(|stop| expecting(&wanted, stop))?;
-        if plain_addrs(&line) == wanted {
+        let line = plain_addrs(&line);
+        if line == wanted {
             return Ok(());
+        }
+        if gone.is_some_and(|gone| line == format!("* {gone} left\n")) {
+            let got = format!("\"{}\" again", crate::harness::escape(line.as_bytes()));
+            let expected = format!("\"{}\"", crate::harness::escape(wanted.as_bytes()));
+            return Err(Failure::new(expected, got)
+                .cause("of one client it takes leave twice")
+                .into());
         }
     }
 }
@@ -669,12 +689,14 @@ const WAYS_TO_LEAVE: [fn(Conn) -> Verdict; 4] = [
 fn announces(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut first = enter(&server)?;
+    let mut gone = None;
     for leave in WAYS_TO_LEAVE {
         let second = enter(&server)?;
         let name = second.local_addr()?;
-        hears_of(&mut first, name, "joined")?;
+        hears_of(&mut first, name, "joined", gone)?;
         leave(second)?;
-        hears_of(&mut first, name, "left")?;
+        hears_of(&mut first, name, "left", None)?;
+        gone = Some(name);
     }
     Ok(())
 }
@@ -701,6 +723,12 @@ fn gives_names(exam: &mut Exam) -> Verdict {
     ask_for_name(&mut a, &name)?;
     say(&mut a, &format!("{text}\n"))?;
     hears(&mut b, &format!("[{name}] {text}\n"))?;
+    let (name, text) = (format!("m{}", exam.word(6)), exam.word(9));
+    ask_for_name(&mut a, &name)?;
+    say(&mut a, &format!("{text}\n"))?;
+    hears(&mut b, &format!("[{name}] {text}\n")).map_err(because(
+        "this is the second name that the client has asked for",
+    ))?;
     // Whether it says who leaves has a check of its own.
     let peer_addr = a.local_addr()?.to_string();
     a.send("quit\n")?;
@@ -744,7 +772,7 @@ fn tells_who_is_here(exam: &mut Exam) -> Verdict {
     said(&mut a, &mut c, &exam.word(9))?;
     c.send("/who\n")?;
     // The list may have any form; the names stand in it.
-    let mut missing = vec![name, b.local_addr()?.to_string()];
+    let mut missing = vec![name.clone(), b.local_addr()?.to_string()];
     let mut list = String::new();
     let give_up = Instant::now() + PATIENCE;
     while !missing.is_empty() && Instant::now() < give_up {
@@ -752,10 +780,33 @@ fn tells_who_is_here(exam: &mut Exam) -> Verdict {
         let names = plain_addrs(list.as_bytes());
         missing.retain(|name| !names.contains(name.as_str()));
     }
-    if missing.is_empty() {
-        return Ok(());
+    if !missing.is_empty() {
+        let expected = format!("a list of who is here, with {}", missing.join(" and "));
+        let got = format!("\"{}\"", crate::harness::escape(list.as_bytes()));
+        return Err(Failure::new(expected, got).into());
     }
-    let expected = format!("a list of who is here, with {}", missing.join(" and "));
+    lists_nobody_who_has_gone(b, &mut c, &name)
+}
+
+/// Who has left is not here. The server may need a moment to notice.
+fn lists_nobody_who_has_gone(mut leaver: Conn, asker: &mut Conn, here: &str) -> Verdict {
+    let gone = leaver.local_addr()?.to_string();
+    leaver.send("quit\n")?;
+    leaver.read_to_end()?;
+    let mut list = String::new();
+    let give_up = Instant::now() + PATIENCE;
+    while Instant::now() < give_up {
+        asker.send("/who\n")?;
+        let heard = plain_addrs(&asker.read_some(Duration::from_millis(300)));
+        // That it has left is told to everyone: no part of the list.
+        let is_news = |line: &&str| line.trim_end() == format!("* {gone} left");
+        let (news, rest): (Vec<&str>, _) = heard.lines().partition(is_news);
+        list = rest.join("\n");
+        if news.is_empty() && list.contains(here) && !list.contains(&gone) {
+            return Ok(());
+        }
+    }
+    let expected = format!("a list of who is here, without {gone}, who has left");
     let got = format!("\"{}\"", crate::harness::escape(list.as_bytes()));
     Err(Failure::new(expected, got).into())
 }
@@ -800,7 +851,30 @@ fn keeps_the_order(exam: &mut Exam) -> Verdict {
                 .into());
         }
     }
-    Ok(())
+    tells_a_long_line(exam, &mut a, &mut c)
+}
+
+/// A long line reaches the others, too, in one line or in several.
+fn tells_a_long_line(exam: &mut Exam, speaker: &mut Conn, other: &mut Conn) -> Verdict {
+    let long = exam.word(3000);
+    speaker.send(format!("{long}\n"))?;
+    let mut heard = String::new();
+    while heard.len() < long.len() {
+        let Ok(line) = other.read_until(b"\n") else {
+            break;
+        };
+        let line = String::from_utf8_lossy(&line).into_owned();
+        if let (true, Some((_, text))) = (line.starts_with('['), line.split_once("] ")) {
+            heard.push_str(text.trim_end());
+        }
+    }
+    if heard == long {
+        return Ok(());
+    }
+    let cause = "a long line is confirmed and not told to the others, or not all of it";
+    Err(Failure::bytes(long.as_bytes(), heard.as_bytes())
+        .cause(cause)
+        .into())
 }
 
 fn tells_one_line_for_a_message(exam: &mut Exam) -> Verdict {

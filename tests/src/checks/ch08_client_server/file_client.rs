@@ -1,6 +1,7 @@
 //! file_client.
 
 use std::fs;
+use std::thread;
 
 use super::super::common;
 use super::*;
@@ -19,6 +20,9 @@ const HINTS_WHOLE: &[&str] = &[
      (os.unlink), and end with a status that is not 0.",
 ];
 
+const IN_PIECES: &str =
+    "the reply came in pieces: one read may return less than a whole frame";
+
 pub fn checks() -> Vec<Check> {
     let sheet = "labs/08_client_server.md#step-7-files-in-frames";
     let safe = "labs/08_client_server.md#step-8-nothing-half-nothing-outside";
@@ -34,7 +38,7 @@ pub fn checks() -> Vec<Check> {
         .by_hand("cargo run -p file_client -- put README.md"),
         Check::new(
             "file_client.waits_for_the_yes",
-            "sends no content to a server that says no, says why and fails",
+            "sends content after a yes only, and fails and says why at either no",
             waits_for_the_yes,
         )
         .needs(&["file_client.puts"])
@@ -164,7 +168,28 @@ fn waits_for_the_yes(exam: &mut Exam) -> Verdict {
     server.send(frame)?;
     client.wait_for_output(&why)?;
     drop(server);
-    fails(&mut client)
+    fails(&mut client)?;
+
+    // The second reply is no formality either: the disk may be full by then.
+    let (mut client, mut server, content) = start_upload(exam, 700)?;
+    server.send([0])?;
+    server.expect(&content)?;
+    server.expect(crc32fast::hash(&content).to_be_bytes())?;
+    let why = exam.word(12);
+    server.send(name_frame(1, &why))?;
+    let ignored = "the reply to the content says no: the file was not kept";
+    client.wait_for_output(&why).map_err(because(ignored))?;
+    drop(server);
+    fails(&mut client).map_err(because(ignored))
+}
+
+/// Sends a few bytes at a time: a frame is no segment.
+fn send_in_pieces(server: &mut Conn, frame: &[u8]) -> Verdict {
+    for piece in frame.chunks(5) {
+        server.send(piece)?;
+        thread::sleep(Duration::from_millis(40));
+    }
+    Ok(())
 }
 
 /// Starts a download up to the server's word.
@@ -184,10 +209,19 @@ fn gets(exam: &mut Exam) -> Verdict {
     for size in [0, 1, 1023, 1024, 1025, 300_000] {
         let (mut client, mut server, name) = start_download(exam)?;
         let content = exam.bytes(size);
-        server.send([[0].as_slice(), &size_frame(size)].concat())?;
-        server.send(&content)?;
-        server.send(crc32fast::hash(&content).to_be_bytes())?;
-        client.expect_exit(0)?;
+        let head = [[0].as_slice(), &size_frame(size)].concat();
+        let checksum = crc32fast::hash(&content).to_be_bytes();
+        if size == 1023 {
+            send_in_pieces(&mut server, &head)?;
+            server.send(&content)?;
+            send_in_pieces(&mut server, &checksum)?;
+            client.expect_exit(0).map_err(because(IN_PIECES))?;
+        } else {
+            server.send(head)?;
+            server.send(&content)?;
+            server.send(checksum)?;
+            client.expect_exit(0)?;
+        }
         if fs::read(exam.dir().join(&name)).ok().as_ref() != Some(&content) {
             let expected =
                 format!("the file {name} with the {size} bytes that were sent");
@@ -226,10 +260,40 @@ fn says_why(exam: &mut Exam) -> Verdict {
     if exam.dir().join(&name).exists() {
         return Err(Failure::new(format!("no file {name}"), "it is there").into());
     }
-    Ok(())
+    leaves_the_old_file(exam)
+}
+
+/// A no changes nothing here: not the file of that name either.
+fn leaves_the_old_file(exam: &mut Exam) -> Verdict {
+    let (name, old) = (format!("{}.bin", exam.word(6)), exam.word(20));
+    let path = exam.dir().join(&name);
+    fs::write(&path, &old)
+        .map_err(|error| Stop::grader("cannot write a file", &error))?;
+    let listener = exam.listener()?;
+    let launch = exam.launch().args(&["get", &name]);
+    let mut client = launch.client(listener.addr())?;
+    // Who will not replace a file need not even ask for it.
+    if let Ok(mut server) = listener.accept_within(Duration::from_secs(3)) {
+        server.expect(name_frame(b'G', &name))?;
+        server.send(name_frame(1, &exam.word(12)))?;
+        drop(server);
+    }
+    fails(&mut client)?;
+    if fs::read_to_string(&path).is_ok_and(|kept| kept == old) {
+        return Ok(());
+    }
+    let expected = format!("the file {name} that was here before, as it was");
+    Err(Failure::new(expected, "it is gone or different")
+        .cause("it opens the file for writing before the server has said yes")
+        .into())
 }
 
 fn lists(exam: &mut Exam) -> Verdict {
+    lists_a_reply(exam, |server, reply| server.send(reply))?;
+    lists_a_reply(exam, send_in_pieces).map_err(because(IN_PIECES))
+}
+
+fn lists_a_reply(exam: &mut Exam, send: fn(&mut Conn, &[u8]) -> Verdict) -> Verdict {
     let listener = exam.listener()?;
     let mut client = exam.launch().args(&["list"]).client(listener.addr())?;
     let mut server = listener.accept()?;
@@ -240,16 +304,14 @@ fn lists(exam: &mut Exam) -> Verdict {
         reply.extend(name_frame(b'L', name).split_off(1));
         reply.extend(size_frame(*size));
     }
-    server.send(reply)?;
+    send(&mut server, &reply)?;
     for (name, size) in &files {
         let size = size.to_string();
-        client.wait_for_printed(
-            &format!("a line with {name:?} and {size}"),
-            |printed| {
-                let mut lines = printed.lines();
-                lines.any(|line| line.contains(name.as_str()) && line.contains(&size))
-            },
-        )?;
+        let expected = format!("a line with {name:?} and {size}");
+        client.wait_for_printed(&expected, |printed| {
+            let mut lines = printed.lines();
+            lines.any(|line| line.contains(name.as_str()) && line.contains(&size))
+        })?;
     }
     drop(server);
     client.expect_exit(0)

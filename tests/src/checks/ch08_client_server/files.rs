@@ -1,6 +1,7 @@
 //! file_server: the frames of the sheet, and what must never happen to a file.
 
 use std::fs;
+use std::io::ErrorKind;
 #[cfg(unix)]
 use std::os::unix::fs::symlink;
 #[cfg(windows)]
@@ -194,7 +195,10 @@ pub fn checks() -> Vec<Check> {
         check(
             "file_server.survives_garbage",
             "goes on when a client sends bytes that are no request",
-            |exam| common::survives_invalid_utf8(exam, probe),
+            |exam| {
+                common::survives_invalid_utf8(exam, probe)?;
+                believes_no_size(exam)
+            },
         )
         .sheet(wrong)
         .hints(HINTS_SURVIVES)
@@ -363,14 +367,19 @@ fn lists(exam: &mut Exam) -> Verdict {
     }
 }
 
-/// Asks for the list. Each entry is the length of the name, the name, the size.
+/// Asks for the list.
 fn listing(client: &mut Conn) -> Result<Vec<Vec<u8>>, Stop> {
+    client.send(b"L")?;
+    read_listing(client)
+}
+
+/// Reads the list. Each entry is the length of the name, the name, the size.
+fn read_listing(client: &mut Conn) -> Result<Vec<Vec<u8>>, Stop> {
     let number = |bytes: &[u8]| {
         bytes
             .iter()
             .fold(0, |number, byte| number * 256 + usize::from(*byte))
     };
-    client.send(b"L")?;
     client.expect([0])?;
     let mut entries = Vec::new();
     for _ in 0..number(&client.read_exactly(4)?) {
@@ -427,6 +436,7 @@ fn lets_no_name_out(exam: &mut Exam) -> Verdict {
             return Err(Failure::new(expected, got).into());
         }
     }
+    goes_on_after_a_refused_upload(&server)?;
     probe(&server, &exam.word(7))
 }
 
@@ -553,7 +563,32 @@ fn keeps_the_old_file(exam: &mut Exam) -> Verdict {
     let checksum = crc32fast::hash(&new).to_be_bytes();
     client.send([rest, checksum.as_slice()].concat())?;
     let kept = if accepted(&mut client)? { &new } else { &old };
-    download(&mut server.connect()?, &name, kept)
+    drop(client);
+    download(&mut server.connect()?, &name, kept)?;
+    replaces_all_of_it(exam, &server, &name, kept)
+}
+
+/// A shorter file leaves nothing of the longer one that had its name.
+fn replaces_all_of_it(
+    exam: &mut Exam,
+    server: &Program,
+    name: &str,
+    longer: &[u8],
+) -> Verdict {
+    let shorter = exam.bytes(10);
+    let mut client = server.connect()?;
+    client.send(put(name, shorter.len()))?;
+    let mut kept = longer;
+    if accepted(&mut client)? {
+        client.send(content_frame(&shorter))?;
+        if accepted(&mut client)? {
+            kept = &shorter;
+        }
+    }
+    drop(client);
+    download(&mut server.connect()?, name, kept).map_err(because(
+        "a shorter file has come for a longer one, and not all of the old one is gone",
+    ))
 }
 
 /// Reads a reply: yes, or no with a reason.
@@ -576,10 +611,73 @@ fn refuses_a_wrong_checksum(exam: &mut Exam) -> Verdict {
     let mut client = server.connect()?;
     client.send(put(&name, content.len()))?;
     client.expect([0])?;
-    client.send(frame)?;
+    client.send(&frame)?;
     expect_no(&mut client, "the checksum does not fit the content")?;
     drop(client); // Whether it serves several at once is another check.
-    expect_missing(&server, exam, &name)
+    expect_missing(&server, exam, &name)?;
+
+    // What was there under this name stays as it was.
+    let old = exam.bytes(900);
+    upload(&mut server.connect()?, &name, &old)?;
+    let mut client = server.connect()?;
+    client.send(put(&name, content.len()))?;
+    if accepted(&mut client)? {
+        client.send(&frame)?;
+        expect_no(&mut client, "the checksum does not fit the content")?;
+    }
+    drop(client);
+    download(&mut server.connect()?, &name, &old).map_err(because(
+        "an upload with a wrong checksum has changed the file that was there before",
+    ))
+}
+
+/// A size is only what a client says: nobody must have room for it before it has come.
+fn believes_no_size(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    for size in [u64::MAX, 1 << 62] {
+        let mut client = server.connect()?;
+        let frame = [named(b'P', &exam.word(7)), size.to_be_bytes().to_vec()].concat();
+        client.send(frame)?;
+        // No, yes, or the end: then some of the content, and it is gone.
+        client.read_some(Duration::from_millis(300));
+        client.send_anyway(exam.bytes(1000));
+        drop(client);
+        probe(&server, &exam.word(7)).map_err(because(format!(
+            "a client has announced a file of {size} bytes: it asks for that much memory \
+             at once, or counts in too small a number"
+        )))?;
+    }
+    Ok(())
+}
+
+/// Whoever was refused has a connection as before, or none. Content, which only follows a
+/// yes, is not waited for.
+fn goes_on_after_a_refused_upload(server: &Program) -> Verdict {
+    let mut client = server.connect()?;
+    client.send(put("../outside.txt", 4))?;
+    // It may say no at once, or when it has the content.
+    if accepted(&mut client)? {
+        client.send(content_frame(b"evil"))?;
+        accepted(&mut client)?;
+    }
+    client.send_anyway(b"L");
+    let patience = Some(Duration::from_secs(5));
+    client
+        .stream()
+        .set_read_timeout(patience)
+        .map_err(|error| Stop::grader("cannot use a connection", &error))?;
+    match client.stream().peek(&mut [0]) {
+        Ok(1..) => read_listing(&mut client).map(drop),
+        Err(error)
+            if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+        {
+            let expected = "after its no, an answer to the next request (L)";
+            Err(Failure::new(expected, "silence for 5 s")
+                .cause("it said no, and waits for the content: that follows a yes only")
+                .into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn keeps_two_uploads_apart(exam: &mut Exam) -> Verdict {
