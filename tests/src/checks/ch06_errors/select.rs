@@ -382,8 +382,7 @@ fn select_server() -> Vec<Check> {
                         "the end of the stream is known before its last bytes are read",
                     ))?;
                 }
-                drop(server);
-                returns_all_after_the_end(exam)
+                Ok(())
             },
         )
         .needs(&["select_server.echoes"])
@@ -438,7 +437,8 @@ fn loses_nothing(exam: &mut Exam) -> Verdict {
     bytes.extend(exam.word(1000).bytes().cycle().take(LEN - 1000));
     let word = exam.word(8);
     let beside = || same_probe(&server, &word);
-    common::echoes_to_a_late_reader(exam, &server, &bytes, beside)
+    common::echoes_to_a_late_reader(exam, &server, &bytes, beside)?;
+    returns_all_after_the_end(exam)
 }
 
 /// How much a client sends that reads nothing: more than the kernels keep on the way.
