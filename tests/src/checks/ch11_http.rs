@@ -355,7 +355,14 @@ fn head_has_no_body(exam: &mut Exam, path: &str, statuses: &[u16]) -> Verdict {
     let server = exam.server()?;
     let mut client = server.connect()?;
     client.send(get(path).replacen("GET", "HEAD", 1))?;
-    read_response(&mut client, true)?.expect_status(statuses)?;
+    let response = read_response(&mut client, true)?;
+    response.expect_status(statuses)?;
+    if response.field("Content-Length") == Some("0") {
+        let expected = "the Content-Length that GET would get, or none (RFC 9110 §8.6)";
+        return Err(Failure::new(expected, "Content-Length: 0")
+            .cause("the length of nothing is announced, and not that of the page")
+            .into());
+    }
     let more = client.read_some(Duration::from_millis(300));
     if more.is_empty() {
         return Ok(());

@@ -46,7 +46,7 @@ def serve(conn):
                 if BUG == "malformed_ends_it":
                     os._exit(1)
                 if BUG not in ("one_read", "short_read"):
-                    return refuse(conn, "400 Bad Request")
+                    return refuse(conn, "400 Bad Request", lines[0] if BUG == "raw_400" else "")
                 words = (words + ["/", ""])[:3]
             method, path, version = words
             kept = {name: fields[name] for name in fields if name == "user-agent"}
@@ -60,6 +60,10 @@ def serve(conn):
                 if BUG == "length_case" and name == "content-length":
                     continue
                 name = name.lower()
+                if BUG == "folded_is_field":
+                    name = name.lstrip()
+                if BUG == "first_coding_only" and name == "transfer-encoding" and name in fields:
+                    continue
                 if name == "content-length" and name in fields:
                     return refuse(conn, "400 Bad Request")
                 if name != name.strip():
@@ -99,6 +103,8 @@ def serve(conn):
 
 def body(conn, buf, fields):
     chunked = fields.get("transfer-encoding")
+    if BUG == "ignores_codings" and chunked and "chunked" not in chunked:
+        chunked = None
     if chunked and ("content-length" in fields or chunked != "chunked"):
         if BUG == "contains_chunked" and "content-length" not in fields and "," not in chunked:
             chunked = "chunked"
@@ -118,12 +124,14 @@ def body(conn, buf, fields):
             while b"\r\n" not in buf:
                 need(len(buf) + 1)
             line, _, buf = buf.partition(b"\r\n")
-            size = int(line.split(b";")[0], 16)
+            size = int(line if BUG == "no_extension" else line.split(b";")[0], 16)
             need(size + 2)
             buf = buf[size + 2:]
             if size == 0:
                 return buf
     length = fields.get("content-length", "0")
+    if BUG == "length_list":
+        length = length.split(",")[0].strip()
     if BUG == "plus_length":
         length = length.removeprefix("+")
     if BUG == "minus_length" and length.startswith("-"):
@@ -164,7 +172,7 @@ def respond(method, path, version, fields, close):
         status = "405 Method Not Allowed"
         if BUG != "no_allow":
             more = "Allow: GET, HEAD, POST, OPTIONS\r\n"
-        page = "<h1>405</h1>"
+        page = f"<h1>405</h1>{method}" if BUG == "raw_405" else "<h1>405</h1>"
     elif BUG == "prefix" and name.startswith("/hello") and "/" not in name[1:]:
         page = page_of(method, name, agent, shown)
     elif name not in ("/", "/hello", "/about") or BUG == "literal" and (method not in ("GET", "HEAD") or version != "HTTP/1.1"):
@@ -175,10 +183,14 @@ def respond(method, path, version, fields, close):
             page = "<h1>Oops</h1></html>"
         if BUG == "characters_404":
             page += html.escape(name)
+        if BUG == "raw_404":
+            page += "Back to " + fields.get("referer", "")
     else:
         page = page_of(method, name, agent, shown)
     data = page.encode()
     length = len(page) if BUG in ("characters", "characters_404") else len(data)
+    if BUG == "head_length_0" and method == "HEAD":
+        length = 0
     end = "\n" if BUG == "bare_lf" else "\r\n"
     head = f"HTTP/1.1 {status}\r\n{more}"
     if not (BUG == "no_type" or BUG == "no_type_404" and status[0] == "4"):
@@ -199,10 +211,10 @@ def respond(method, path, version, fields, close):
     return head.replace("\r\n", end).encode() + data
 
 
-def refuse(conn, status):
+def refuse(conn, status, page=""):
     if BUG == "leaks_refused":
         LEAKED.append(conn.dup())
-    conn.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+    conn.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(page.encode())}\r\nConnection: close\r\n\r\n{page}".encode())
     conn.shutdown(socket.SHUT_WR)
     conn.settimeout(1)
     while conn.recv(65536):

@@ -627,13 +627,32 @@ fn escapes_what_it_shows(exam: &mut Exam) -> Verdict {
     let word = exam.word(5);
     // The tags are of our own making: a page may well have tags of the usual names.
     let agent = format!("<script{word}>alert(1)</script>\"'&amp;");
-    for path in [
-        "/hello".to_owned(),
-        format!("/<b{word}>bold</b>"),
-        format!("/about?<i{word}>"),
+    let response = ask(&server, with_agent("GET", "/hello", &agent))?;
+    // Also the & must be escaped, or &amp; would be shown as &.
+    if !response.text().contains(&agent) {
+        let shown = String::from_utf8_lossy(&response.body).into_owned();
+        let expected = format!("a page that shows {agent} as text");
+        return Err(Failure::new(expected, shown).into());
+    }
+    let with_field = |path: &str, field: &str| {
+        format!("GET {path} HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n{field}\r\n\r\n")
+    };
+    let cause = "a page of an error is a page too: escape wherever one is made";
+    let ask_for = |path: &str| with_agent("GET", path, &agent);
+    for request in [
+        ask_for("/hello"),
+        ask_for(&format!("/<b{word}>bold</b>")),
+        ask_for(&format!("/about?<i{word}>")),
+        // What is refused is shown in a page as well.
+        with_agent(&format!("<b{word}>"), "/hello", &agent),
+        with_agent(&format!("<i{word}>"), "/no-such-page", &agent),
+        with_field("/no-such-page", &format!("Referer: http://x/<b{word}>")),
+        with_field("/hello", &format!("<i{word}>")),
+        // The last, since whether the server survives it is another check.
+        ask_for(&format!("/hello <i{word}>")),
     ] {
         let mut client = server.connect()?;
-        client.send(with_agent("GET", &path, &agent))?;
+        client.send(request)?;
         // These characters are none of a URL's: to refuse the request is right as well.
         let Some(response) = next_response(&mut client)? else {
             continue;
@@ -643,16 +662,13 @@ fn escapes_what_it_shows(exam: &mut Exam) -> Verdict {
             let tag = format!("{tag}{word}").to_lowercase();
             if page.contains(&tag) {
                 let expected = format!("no {tag} in the page: it came from the client");
-                return Err(Failure::new(expected, page).into());
+                let failure = Failure::new(expected, page);
+                return Err(match response.status {
+                    200 => failure.into(),
+                    _ => failure.cause(cause).into(),
+                });
             }
         }
-    }
-    let response = ask(&server, with_agent("GET", "/hello", &agent))?;
-    // Also the & must be escaped, or &amp; would be shown as &.
-    if !response.text().contains(&agent) {
-        let shown = String::from_utf8_lossy(&response.body).into_owned();
-        let expected = format!("a page that shows {agent} as text");
-        return Err(Failure::new(expected, shown).into());
     }
     Ok(())
 }
@@ -688,7 +704,9 @@ fn reads_the_body(exam: &mut Exam) -> Verdict {
     let chunked = chunk(hidden) + "0\r\n\r\n";
     // Longer than the buffer of most programs.
     let long = hidden.repeat(80);
-    let chunks = chunk(hidden) + &chunk(&long) + "0\r\n\r\n";
+    // What stands behind the size of a chunk is left aside (RFC 9112 §7.1.1).
+    let noted = chunk(hidden).replacen("\r\n", ";note=1\r\n", 1);
+    let chunks = noted + &chunk(&long) + "0\r\n\r\n";
     for (field, body) in [
         (format!("Content-Length: {}", hidden.len()), hidden),
         ("Transfer-Encoding: chunked".to_owned(), &chunked),
@@ -791,6 +809,10 @@ fn never_two_readings(exam: &mut Exam) -> Verdict {
         "Content-Length: +5\r\n",
         "Content-Length: -5\r\n",
         "Transfer-Encoding: xchunked\r\n",
+        // A coding that is not known is no reason to read on as if there were none.
+        "Transfer-Encoding: gzip\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n",
+        "Content-Length: 0, 5\r\n",
     ] {
         let mut client = server.connect()?;
         let request = format!(
@@ -819,7 +841,30 @@ fn never_two_readings(exam: &mut Exam) -> Verdict {
             return Err(Failure::new(expected, got).into());
         }
     }
-    Ok(())
+    a_folded_line_is_no_field(&server, &hidden)
+}
+
+/// A line that begins with a space belongs to the field above it (RFC 9112 §5.2): it is
+/// joined to that one, or the request is refused.
+fn a_folded_line_is_no_field(server: &Program, next: &str) -> Verdict {
+    let mut client = server.connect()?;
+    let length = next.len();
+    client.send_anyway(format!(
+        "POST /hello HTTP/1.1\r\nHost: x\r\nX-Note: a\r\n Content-Length: {length}\r\n\r\n{next}"
+    ));
+    let refused = |response: &Response| response.status >= 400;
+    if next_response(&mut client)?.is_none_or(|response| refused(&response)) {
+        return Ok(());
+    }
+    match next_response(&mut client) {
+        Ok(_) => Ok(()),
+        Err(Stop::Failed(failure)) => Err(failure
+            .cause(
+                "the folded line \" Content-Length: …\" was taken for a field of its own",
+            )
+            .into()),
+        Err(stop) => Err(stop),
+    }
 }
 
 fn unsupported_methods(exam: &mut Exam) -> Verdict {
