@@ -194,11 +194,11 @@ fn udp_server() -> Vec<Check> {
             |exam| {
                 let mut server = exam.udp_server()?;
                 let client = exam.udp()?;
-                for number in 1..=2 {
-                    let text = format!("Grüße {}", exam.word(8));
+                let texts = texts(exam);
+                for (number, text) in texts.iter().enumerate() {
                     answer(&client, &server, text.as_bytes())?;
-                    server.wait_for_output(&format!("Message #{number}"))?;
-                    server.wait_for_output(&text)?;
+                    server.wait_for_output(&format!("Message #{}", number + 1))?;
+                    prints_alone(&mut server, text, &texts)?;
                 }
                 Ok(())
             },
@@ -422,9 +422,12 @@ fn udp_echo_server() -> Vec<Check> {
             |exam| {
                 let mut server = exam.udp_server()?;
                 let client = exam.udp()?;
-                let text = format!("Grüße {}", exam.word(8));
-                answer(&client, &server, text.as_bytes())?;
-                server.wait_for_output(&text)
+                let texts = texts(exam);
+                for text in &texts {
+                    answer(&client, &server, text.as_bytes())?;
+                    prints_alone(&mut server, text, &texts)?;
+                }
+                Ok(())
             },
         )
         .needs(&["udp_echo_server.sends_each_datagram_back"])
@@ -591,10 +594,10 @@ fn udp_receiver() -> Vec<Check> {
             |exam| {
                 let mut receiver = exam.udp_server()?;
                 let senders = [exam.udp_named("A")?, exam.udp_named("B")?];
-                for sender in senders.iter().chain(&senders) {
-                    let text = format!("Grüße {}", exam.word(8));
-                    sender.send_to(&text, receiver.addr())?;
-                    receiver.wait_for_output(&text)?;
+                let texts = texts(exam);
+                for (sender, text) in senders.iter().cycle().zip(&texts) {
+                    sender.send_to(text, receiver.addr())?;
+                    prints_alone(&mut receiver, text, &texts)?;
                 }
                 Ok(())
             },
@@ -927,6 +930,41 @@ fn ask(
         true => Ok(()),
         false => Err(Failure::bytes(expected.as_ref(), &got).into()),
     }
+}
+
+/// A long text, shorter ones, and one with a NUL, which ends texts in C and nowhere else.
+fn texts(exam: &mut Exam) -> [String; 4] {
+    [
+        format!("Grüße {}", exam.word(40)),
+        format!("Grüße {}", exam.word(8)),
+        format!("Grüße {}\0 {}", exam.word(4), exam.word(8)),
+        exam.word(5),
+    ]
+}
+
+/// Expects a line with this text, up to its end, and with nothing of the first of all.
+fn prints_alone(program: &mut Program, text: &str, all: &[String; 4]) -> Verdict {
+    let behind_nul = text.split('\0').next_back().unwrap_or(text);
+    program.wait_for_output(behind_nul)?;
+    let [first, ..] = all;
+    let rest = first.get(first.len() - 8..).unwrap_or_default();
+    if text == first {
+        return Ok(());
+    }
+    let alone = |line: &str| line.contains(behind_nul) && !line.contains(rest);
+    if program.printed().lines().any(alone) {
+        return Ok(());
+    }
+    let expected =
+        format!("a line with {behind_nul:?} and no more of the datagram before");
+    program
+        .wait_for_printed(&expected, |printed| printed.lines().any(alone))
+        .map_err(|stop| match stop {
+            Stop::Failed(failure) => failure
+                .cause("the buffer still holds the datagram before: only what came now counts")
+                .into(),
+            error => error,
+        })
 }
 
 /// It ends by itself with status 0.

@@ -17,6 +17,7 @@ def receive():
             print(error)
             sys.exit(0)
         sys.exit(1 if bug == "in_use_silent" else f"cannot listen: {error}")
+    buffer = bytearray(65535)
     while True:
         data, peer = sock.recvfrom(512 if bug == "small" else 65535)
         if bug == "first_peer_only":
@@ -24,6 +25,11 @@ def receive():
         if not data and bug == "empty_ends":
             return
         text = data.decode(errors="strict" if bug == "strict" else "replace")
+        if bug == "stale":
+            buffer[:len(data)] = data
+            text = buffer.rstrip(b"\0").decode(errors="replace")
+        if bug == "ends_at_nul":
+            text = text.partition("\0")[0]
         if bug == "bytes_form":
             text = str(data)
         if bug == "trims":

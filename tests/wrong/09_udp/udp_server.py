@@ -23,6 +23,11 @@ def reply(count, data):
 
 
 def shown(data):
+    if bug == "stale":
+        buffer[:len(data)] = data
+        return buffer.rstrip(b"\0").decode(errors="replace")
+    if bug == "ends_at_nul":
+        data = data.partition(b"\0")[0]
     if bug == "strict":
         return data.decode()
     if bug == "bytes_form":
@@ -55,6 +60,7 @@ if bug == "tcp":
         sock.accept()
 
 first = None
+buffer = bytearray(65535)
 per_client = {}
 count = 0 if bug == "from_zero" else 1
 size = {"small": 512, "tiny": 16}.get(bug, 65535)
