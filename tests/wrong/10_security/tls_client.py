@@ -2,8 +2,9 @@
 import socket, ssl, sys, time
 
 host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-context = ssl.create_default_context(cafile=sys.argv[sys.argv.index("--ca") + 1])
-if bug == "no_verification":
+ca = sys.argv[sys.argv.index("--ca") + 1] if "--ca" in sys.argv else "certs/ca-cert.pem"
+context = ssl.create_default_context(cafile=ca)
+if bug == "no_verification" or bug == "trusts_all_without_ca" and "--ca" not in sys.argv:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
 if bug == "no_name_check":

@@ -314,7 +314,10 @@ pub fn client_checks() -> Vec<Check> {
         check(
             "tls_client.refuses_an_unknown_ca",
             "says nothing to a server whose certificate no trusted CA has signed",
-            |exam| refuses(exam, Cert::Good, true),
+            |exam| {
+                refuses(exam, Cert::Good, true)?;
+                refuses_without_a_ca(exam)
+            },
         )
         .points(2)
         .hints(&[
@@ -762,6 +765,38 @@ fn client_prints(exam: &mut Exam) -> Verdict {
             .lines()
             .any(|line| line.trim_end().ends_with(&expected))
     })
+}
+
+/// Started without --ca: it may want one, or trust certs/ca-cert.pem and nobody else.
+fn refuses_without_a_ca(exam: &mut Exam) -> Verdict {
+    let (listener, known) = (exam.listener()?, TestCa::new()?);
+    let certs = exam.dir().join("certs");
+    std::fs::create_dir_all(&certs)
+        .map_err(|error| Stop::grader("cannot make certs/", &error))?;
+    known.write(&certs.join("ca-cert.pem"))?;
+    exam.note("without --ca");
+    let mut client = exam.launch().client(listener.addr())?;
+    let give_up = Instant::now() + Duration::from_secs(15);
+    let conn = loop {
+        match listener.accept_within(Duration::from_millis(100)) {
+            Ok(conn) => break conn,
+            Err(Stop::Failed(_)) if !client.runs()? => return Ok(()),
+            Err(Stop::Failed(_)) if Instant::now() < give_up => {}
+            Err(stop) => return Err(stop),
+        }
+    };
+    let Ok(mut server) = TlsConn::server(conn, TestCa::new()?.sign(Cert::Good)?) else {
+        return Ok(());
+    };
+    let (message, _) = server.read_some(GREETING.len(), Duration::from_secs(3));
+    if message.is_empty() {
+        return Ok(());
+    }
+    let expected = "an end of the handshake: nobody has vouched for this server";
+    let got = String::from_utf8_lossy(&message).into_owned();
+    Err(Failure::new(expected, format!("it sends {got:?}"))
+        .cause("without --ca the certificate is not verified")
+        .into())
 }
 
 /// A server that cannot prove who it is must not learn the message; an honest one must
