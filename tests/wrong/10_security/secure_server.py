@@ -23,7 +23,8 @@ def log(event, detail=""):
         return
     if bug != "forgeable_log":
         detail = ascii(detail)
-    with open("server_security.log", "a", newline="") as file:
+    mode = "w" if bug == "new_log_at_start" and event == "started" else "a"
+    with open("server_security.log", mode, newline="") as file:
         if bug == "events_on_two_lines":
             file.write("--\n")
         file.write(f"Event: {event} {detail}\n")
@@ -49,7 +50,8 @@ def right(guess):
 
 
 def answer(line, state, ip):
-    if too_fast(ip):
+    counts = bug != "limits_auth_alone" or line.startswith(b"AUTH")
+    if counts and too_fast(ip):
         return "ERROR 429 slow down"
     try:
         text = line.decode()
@@ -68,6 +70,8 @@ def answer(line, state, ip):
         text = "AUTH "
     if text.startswith("AUTH "):
         guess = text[5:]
+        if bug == "first_word_is_enough":
+            guess = guess.split(" ")[0]
         of = "all" if bug == "one_lock_for_all" else ip
         most = 1 if bug == "locks_after_one" else GUESSES
         looks = bug not in ("no_lock_out", "locks_at_the_door_only")
@@ -110,6 +114,8 @@ def serve(stream, ip):
                 if bug == "leaks":
                     kept.append(stream.dup())
                 return
+            if bug == "decodes_pieces":
+                more = more.decode(errors="replace").encode()
             data += more
             if bug == "one_read" and b"\n" not in data:
                 data += b"\n"

@@ -490,7 +490,8 @@ fn refuses_wrong_tokens(exam: &mut Exam) -> Verdict {
     } else {
         token.to_uppercase()
     };
-    for wrong in [shorter, &longer, &swapped, "x"] {
+    let more = format!("{token} {}", exam.word(5));
+    for wrong in [shorter, &longer, &more, &swapped, "x"] {
         // A fresh server each time: none of these is repeated guessing.
         let server = exam.launch().env("API_KEY", &token).server()?;
         let mut client = server.connect()?;
@@ -530,7 +531,16 @@ fn obeys_commands(exam: &mut Exam) -> Verdict {
         format!("é {word} ü"),
     ] {
         let mut client = authenticate(&server, &token)?;
-        client.send(format!("ECHO {text}\n"))?;
+        // A character of two bytes comes in two pieces.
+        let line = format!("ECHO {text}\n").into_bytes();
+        let middle = line
+            .iter()
+            .position(|byte| *byte >= 128)
+            .map_or(3, |at| at + 1);
+        let (first, rest) = line.split_at(middle);
+        client.send(first)?;
+        thread::sleep(Duration::from_millis(50));
+        client.send_anyway(rest);
         let reply = client.read_until(b"\n")?;
         // Whoever allows ASCII only refuses the rest.
         if text.is_ascii() || !reply.starts_with(b"ERROR") {
@@ -788,7 +798,32 @@ fn next_is_let_in(server: &Program, token: &str) -> Result<Conn, Stop> {
     }
 }
 
+/// A flood of commands on one connection, as the sheet makes it with `yes HELP`.
+fn limits_commands(exam: &mut Exam) -> Verdict {
+    const BATCHES: usize = 30;
+    const COMMANDS: usize = 100;
+    let (server, token) = start(exam)?;
+    let mut client = authenticate(&server, &token)?;
+    for _ in 0..BATCHES {
+        client.send_anyway("HELP\n".repeat(COMMANDS));
+        for _ in 0..COMMANDS {
+            if !line_from(&mut client).starts_with("OK") {
+                return Ok(());
+            }
+        }
+    }
+    let got = format!("{} times HELP in one go, all served", BATCHES * COMMANDS);
+    Err(Failure::new("a refusal at some point", got)
+        .cause("every line is a request, and not AUTH alone")
+        .into())
+}
+
 fn limits_requests(exam: &mut Exam) -> Verdict {
+    limits_commands(exam)?;
+    limits_logins(exam)
+}
+
+fn limits_logins(exam: &mut Exam) -> Verdict {
     const CLIENTS: usize = 300;
     const REQUESTS: usize = 10;
     let (server, token) = start(exam)?;
@@ -860,11 +895,36 @@ fn logs_events(exam: &mut Exam) -> Verdict {
         let expected = format!("a line with \"Event: \" in {LOG_FILE} on a wrong token");
         return Err(Failure::new(expected, format!("{text:?}")).into());
     }
-    match text.lines().find(|line| !line.contains("Event:")) {
+    if let Some(line) = text.lines().find(|line| !line.contains("Event:")) {
+        let expected = "\"Event: \" in every line";
+        return Err(Failure::new(expected, format!("{line:?}")).into());
+    }
+    drop(server);
+    log_outlives_a_restart(exam, &text)
+}
+
+/// What was logged before a restart is still there, in this file or in one beside it.
+fn log_outlives_a_restart(exam: &mut Exam, before: &str) -> Verdict {
+    let (server, token) = start(exam)?;
+    authenticate(&server, &token)?;
+    let mut after = String::new();
+    for file in std::fs::read_dir(exam.dir())
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        if file.file_name().to_string_lossy().contains("security") {
+            let log = std::fs::read(file.path()).unwrap_or_default();
+            after.push_str(&String::from_utf8_lossy(&log));
+        }
+    }
+    match before.lines().find(|line| !after.contains(line)) {
         None => Ok(()),
         Some(line) => {
-            let expected = "\"Event: \" in every line";
-            Err(Failure::new(expected, format!("{line:?}")).into())
+            let expected = format!("the line {line:?}, also after a restart");
+            Err(Failure::new(expected, format!("{after:?}"))
+                .cause("the log is opened to be written anew, not to be appended to")
+                .into())
         }
     }
 }
