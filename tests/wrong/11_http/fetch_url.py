@@ -1,4 +1,5 @@
 """fetch_url with one bug, which the third argument chooses; then come its own arguments."""
+import io
 import os
 import socket
 import sys
@@ -56,7 +57,11 @@ def fetch(url, hops):
         head = read_head(stream)
         while BUG != "interim" and head.split(b" ")[1:2] == [b"100"]:
             head = read_head(stream)
+            if BUG == "one_interim":
+                break
         body = None
+    if not head:
+        return None if BUG == "empty_is_fine" else fail("no reply")
     lines = head.decode().split("\r\n")
     fields = {}
     for line in lines[1:]:
@@ -65,6 +70,8 @@ def fetch(url, hops):
             continue
         fields[name.lower()] = value.strip()
     status = int(lines[0].split(" ")[1])
+    if BUG == "needs_reason" and not lines[0].split(" ")[2]:
+        fail("no reason")
     if status >= 400 and BUG == "no_error_pages":
         fail(status)
     if BUG == "verbose_stdout" and "-v" in WORDS:
@@ -73,12 +80,16 @@ def fetch(url, hops):
     if status in moved and "location" in fields and ("-L" in WORDS or BUG == "always_follows"):
         if BUG == "no_redirect":
             sys.exit(0)
-        if hops == 0 and BUG != "endless":
+        if hops == 0 and BUG != "endless" or hops == 9 and BUG == "one_redirect":
             fail("too many redirects")
         target = fields["location"]
         if BUG == "no_join":
             target = f"http://{parts.netloc}/{target}"
+        if BUG == "same_server" and target.startswith("http://"):
+            target = "/" + target.split("/", 3)[3]
         return fetch(urljoin(url, target), hops - 1)
+    if status == 204 and BUG != "204_waits":
+        body = b""
     if body is None:
         body = read_body(stream, fields)
     if "-i" in WORDS and BUG != "no_head":
@@ -105,6 +116,14 @@ def fetch(url, hops):
 def read_body(stream, fields):
     if "transfer-encoding" in fields and BUG != "raw_chunks":
         body = b""
+        if BUG == "chunks_at_once":
+            stream = io.BytesIO(stream.read1(65536))
+        if BUG == "searches_the_0":
+            raw = b""
+            while b"\r\n0\r\n" not in raw:
+                more = stream.read1(65536)
+                raw += more or fail("cut")
+            stream = io.BytesIO(raw)
         while True:
             line = stream.readline()
             if not line:
@@ -121,7 +140,11 @@ def read_body(stream, fields):
     is_empty = fields.get("content-length") == "0"
     if "content-length" in fields and BUG != "to_eof" and not (BUG == "zero_is_none" and is_empty):
         length = int(fields["content-length"])
-        body = stream.read(length)
+        body = b""
+        if BUG == "all_that_comes":
+            while len(body) < length and (more := stream.read1(65536)):
+                body += more
+        body = body or stream.read(length)
         if len(body) < length and BUG != "cut_is_fine":
             fail("cut")
         return body

@@ -509,7 +509,33 @@ fn pages_of_any_size(exam: &mut Exam) -> Verdict {
         server.send([head.as_bytes(), &body].concat())?;
         expect_output(&mut client, &body)?;
     }
+    // Bytes behind the length are no part of the page, and 204 has none at all.
+    let page = exam.word(10);
+    for (response, page, cause) in [
+        (
+            response_of(&page) + "HTTP/1.1 400 Bad Request\r\n\r\n",
+            page.as_str(),
+            "Content-Length says where the page ends, whatever comes behind it",
+        ),
+        (
+            "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
+            "",
+            "a 204 ends with its head (RFC 9112 §6.3): there is no body to wait for",
+        ),
+    ] {
+        let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
+        server.send(response)?;
+        expect_output(&mut client, page).map_err(because(cause))?;
+    }
     Ok(())
+}
+
+/// Adds the likely cause to a failure.
+fn because(cause: &str) -> impl FnOnce(Stop) -> Stop {
+    move |stop| match stop {
+        Stop::Failed(failure) => failure.cause(cause).into(),
+        error => error,
+    }
 }
 
 fn writes_error_pages(exam: &mut Exam) -> Verdict {
@@ -519,7 +545,13 @@ fn writes_error_pages(exam: &mut Exam) -> Verdict {
     server.send(response_of(&page).replace("200 OK", "404 Not Found"))?;
     // Whether that is a failure is for each program to say: for curl it is none.
     client.wait_exit(Duration::from_secs(5))?;
+    expect_written(&client, &page)?;
+    // The reason phrase may be empty (RFC 9112 §4).
+    let (mut client, _, mut server) = fetch(exam, &listener, &[], "/nothing")?;
+    server.send(response_of(&page).replace("200 OK", "404 "))?;
+    client.wait_exit(Duration::from_secs(5))?;
     expect_written(&client, &page)
+        .map_err(because("the status line has no words behind the code"))
 }
 
 fn verbose_spares_stdout(exam: &mut Exam) -> Verdict {
@@ -583,7 +615,29 @@ fn reads_chunks(exam: &mut Exam) -> Verdict {
     }
     response.push_str("0\r\nX-Trailer: 1\r\n\r\n");
     server.send(response)?;
-    expect_output(&mut client, words.concat())
+    expect_output(&mut client, words.concat())?;
+
+    // What looks like the last chunk may stand within one, and a read may end anywhere.
+    let body = format!("{}\r\n0\r\n\r\n{}", exam.word(20), exam.word(300));
+    let size = format!("{:x}", body.len());
+    let (size_start, size_end) = size.split_at(1);
+    let (body_start, body_end) = body.split_at(27);
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
+    for piece in [
+        format!("{head}{size_start}"),
+        format!("{size_end}\r\n{body_start}"),
+        format!("{body_end}\r"),
+        "\n0\r\n".to_owned(),
+        "\r\n".to_owned(),
+    ] {
+        server.send_anyway(piece);
+        // The pause is the point: each piece must arrive alone.
+        thread::sleep(Duration::from_millis(100));
+    }
+    expect_output(&mut client, body).map_err(because(
+        "a chunk ends where its size says: not with a read, and not at a 0 within it",
+    ))
 }
 
 fn reads_to_the_close(exam: &mut Exam) -> Verdict {
@@ -603,7 +657,11 @@ fn skips_interim_responses(exam: &mut Exam) -> Verdict {
     let word = exam.word(10);
     let interim = "HTTP/1.1 100 Continue\r\n\r\n";
     server.send(format!("{interim}{}", response_of(&word)))?;
+    expect_output(&mut client, &word)?;
+    let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
+    server.send(format!("{}{}", interim.repeat(3), response_of(&word)))?;
     expect_output(&mut client, &word)
+        .map_err(because("more than one interim response may come"))
 }
 
 fn includes_the_head(exam: &mut Exam) -> Verdict {
@@ -664,6 +722,7 @@ fn follows_redirects(exam: &mut Exam) -> Verdict {
         server.send(response_of(&word))?;
         expect_output(&mut client, &word)?;
     }
+    follows_to_another_server(exam, &listener)?;
 
     let (mut client, _, mut server) = fetch(exam, &listener, &[], "/a/b")?;
     server.send(moved(302))?;
@@ -673,6 +732,34 @@ fn follows_redirects(exam: &mut Exam) -> Verdict {
         Ok(_) => Err(Failure::new("one request without -L", "a second one").into()),
         Err(_) => Ok(()),
     }
+}
+
+/// Three redirects in a row: to another server and back by whole URLs, and within it.
+fn follows_to_another_server(exam: &mut Exam, listener: &Listener) -> Verdict {
+    let other = exam.listener()?;
+    let word = exam.word(10);
+    let (mut client, _, mut server) = fetch(exam, listener, &["-L"], "/a/b")?;
+    for (location, next, path) in [
+        (format!("http://{}/c/d?e", other.addr()), &other, "/c/d?e"),
+        ("f".to_owned(), &other, "/c/f"),
+        (format!("http://{}/g", listener.addr()), listener, "/g"),
+    ] {
+        exam.note(&format!("Location: {location}"));
+        server.send(format!(
+            "HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+        ))?;
+        server.half_close();
+        server = next.accept()?;
+        let request = read_request(&mut server, next.addr())?;
+        let got = request.first().cloned().unwrap_or_default();
+        if !got.starts_with(&format!("GET {path} HTTP/1.")) {
+            return Err(Failure::new(format!("GET {path} HTTP/1.1"), got)
+                .cause("Location may be a whole URL: host, port and path are all in it")
+                .into());
+        }
+    }
+    server.send(response_of(&word))?;
+    expect_output(&mut client, &word)
 }
 
 fn leaves_a_redirect_loop(exam: &mut Exam) -> Verdict {
@@ -696,6 +783,7 @@ fn reports_a_cut_body(exam: &mut Exam) -> Verdict {
     for response in [
         format!("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{word}"),
         format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n{word}\r\n"),
+        String::new(), // Not even a status line.
     ] {
         let listener = exam.listener()?;
         let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
