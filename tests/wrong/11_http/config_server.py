@@ -10,6 +10,7 @@ HOST, PORT = sys.argv[1], int(sys.argv[2])
 BUG = sys.argv[3] if len(sys.argv) > 3 else ""
 FILE = "settings.log"
 LOCK = nullcontext() if BUG == "race" else threading.Lock()
+SENDING = threading.Lock() if BUG == "locked_while_sending" else nullcontext()
 SETTINGS = {}
 
 
@@ -27,6 +28,9 @@ def keep(line):
         with open(FILE, "wb", buffering=0) as file:
             for key, kept in settings.items():
                 file.write(b"SET " + key + b" " + kept + b"\n")
+        return
+    if BUG == "save_loses_later":
+        JOURNAL.write(line + b"\n")
         return
     with open(FILE, "ab", buffering=0) as file:
         if BUG == "race":
@@ -51,6 +55,7 @@ if os.path.exists(FILE):
             SETTINGS[key] = value[0]
         else:
             SETTINGS.pop(key, None)
+JOURNAL = open(FILE, "ab", buffering=0)
 
 
 def answer(line):
@@ -78,6 +83,9 @@ def answer(line):
                 return b"ERROR 404 no such key\n"
             if BUG != "no_delete":
                 del SETTINGS[words[1]]
+            if BUG == "delete_prefix":
+                for key in [key for key in SETTINGS if key.startswith(words[1])]:
+                    del SETTINGS[key]
             if BUG not in ("no_delete", "delete_not_kept"):
                 keep(b"DELETE " + words[1])
             return b"OK\n"
@@ -85,6 +93,16 @@ def answer(line):
             prefix = words[1] if len(words) > 1 and BUG != "list_all" else b""
             found = sorted(it for it in SETTINGS.items() if it[0].startswith(prefix) or BUG == "list_within" and prefix in it[0])
             return b"OK %d\n" % len(found) + b"".join(k + b" " + v + b"\n" for k, v in found)
+        if command == b"SAVE" and BUG == "save_loses_later":
+            # The journal stays open, and is no longer the file of this name.
+            with open(FILE + ".new", "wb") as file:
+                for key, kept in SETTINGS.items():
+                    file.write(b"SET " + key + b" " + kept + b"\n")
+            os.replace(FILE + ".new", FILE)
+        if command == b"SAVE" and BUG == "save_in_other_form":
+            with open(FILE, "wb") as file:
+                for key, kept in SETTINGS.items():
+                    file.write(key + b"=" + kept + b"\n")
         if command == b"SAVE" and BUG != "no_save":
             return b"OK\n"
     return b"" if BUG == "silent_errors" else b"ERROR 400 what?\n"
@@ -97,6 +115,8 @@ def serve(conn):
             data = conn.recv(4096)
             if BUG == "strict_utf8":
                 data.decode()
+            if BUG == "decodes_pieces":
+                data = data.decode("utf-8", "replace").encode()
             if not data:
                 if BUG == "spins" and buf:
                     while True:
@@ -113,7 +133,8 @@ def serve(conn):
                     if BUG != "quit_without_reply":
                         conn.sendall(b"OK\n")
                     return
-                conn.sendall(answer(line.rstrip(b"\r")))
+                with SENDING:
+                    conn.sendall(answer(line.rstrip(b"\r")))
     except UnicodeDecodeError:
         os._exit(1)
     except OSError:

@@ -274,7 +274,8 @@ fn keeps_settings(exam: &mut Exam) -> Verdict {
 fn commands_in_pieces(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut client = server.connect()?;
-    let value = exam.word(8);
+    // Its characters of two and more bytes come in pieces, too.
+    let value = format!("é€é€é€ {}", exam.word(8));
     let line = format!("SET pieces {value}\n");
     client.send_bytewise(line.as_bytes(), Duration::from_millis(2))?;
     config_ok(&mut client)?;
@@ -306,7 +307,13 @@ fn deletes_and_lists(exam: &mut Exam) -> Verdict {
     config_ok(&mut client)?;
     client.send("GET a/1\n")?;
     config_error(&mut client)?;
-    config_get(&mut client, "a/2", &value)
+    config_get(&mut client, "a/2", &value)?;
+    // A key is a whole word, and not the beginning of one.
+    config_set(&mut client, "ab", &value)?;
+    config_set(&mut client, "a", &value)?;
+    client.send("DELETE a\n")?;
+    config_ok(&mut client)?;
+    config_get(&mut client, "ab", &value)
 }
 
 fn explains_errors(exam: &mut Exam) -> Verdict {
@@ -346,6 +353,7 @@ fn config_serves_many(exam: &mut Exam) -> Verdict {
     let value = exam.word(8);
     config_set(&mut first, "shared", &value)?;
     config_get(&mut second, "shared", &value)?;
+    waits_for_no_reader(&server, &exam.word(3900))?;
     // The next one keeps its settings in the same place.
     drop(server);
     common::answers_a_crowd(exam, |server, word| {
@@ -353,6 +361,34 @@ fn config_serves_many(exam: &mut Exam) -> Verdict {
         config_set(&mut client, word, word)?;
         config_get(&mut client, word, word)
     })
+}
+
+/// A client asks for long lists and reads none of them: that is its own affair (C11).
+fn waits_for_no_reader(server: &Program, value: &str) -> Verdict {
+    const KEYS: usize = 100;
+    const LISTS: usize = 50;
+    let mut other = server.connect()?;
+    for number in 0..KEYS {
+        config_set(&mut other, &format!("long{number}"), value)?;
+    }
+    // Together 20 MB, more than the system keeps for a connection.
+    let mut slow = server.connect()?;
+    slow.send("LIST\n".repeat(LISTS))?;
+    // The pause is the point: by now the lists fill all that can hold them.
+    thread::sleep(Duration::from_millis(500));
+    other.patience(Duration::from_secs(10));
+    for _ in 0..2 {
+        config_set(&mut other, "beside", "a slow reader").map_err(|stop| match stop {
+            Stop::Failed(failure) => failure
+                .cause(
+                    "it waits for a client that does not read, perhaps with a lock held",
+                )
+                .into(),
+            error => error,
+        })?;
+    }
+    drop(slow);
+    config_get(&mut other, "beside", "a slow reader")
 }
 
 fn config_survives_kill(exam: &mut Exam) -> Verdict {
@@ -372,6 +408,11 @@ fn config_survives_kill(exam: &mut Exam) -> Verdict {
             let (key, value) = (format!("round{round}.{number}"), exam.word(10));
             config_set(&mut client, &key, &value)?;
             kept.push((key, value));
+            // What is set after it must last as well; whether it says OK is another check.
+            if number == 10 {
+                client.send("SAVE\n")?;
+                client.read_until(b"\n")?;
+            }
         }
         // One that is changed, and one with a carriage return, if that is taken.
         let word = exam.word(6);
