@@ -819,8 +819,8 @@ fn limits_commands(exam: &mut Exam) -> Verdict {
 }
 
 fn limits_requests(exam: &mut Exam) -> Verdict {
-    limits_commands(exam)?;
-    limits_logins(exam)
+    limits_logins(exam)?;
+    limits_commands(exam)
 }
 
 fn limits_logins(exam: &mut Exam) -> Verdict {
