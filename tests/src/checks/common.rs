@@ -135,14 +135,22 @@ pub fn survives_silent_visits(exam: &mut Exam, probe: Probe) -> Verdict {
     survives_a_silent_visit(exam, probe)?;
     let server = exam.server()?;
     probe(&server, &exam.word(8))?;
-    let files = server.open_files();
-    for _ in 0..VISITS {
-        drop(server.connect()?);
+    let mut verdict = Ok(());
+    for _ in 0..2 {
+        let files = server.open_files();
+        for _ in 0..VISITS {
+            drop(server.connect()?);
+        }
+        is_there_again(exam, &server, probe)?;
+        verdict = settles_after("20 silent clients", "open descriptors", files, || {
+            server.open_files()
+        });
+        if verdict.is_ok() {
+            break;
+        }
+        // The first ones may find a server that is still starting its workers.
     }
-    is_there_again(exam, &server, probe)?;
-    settles_after("20 silent clients", "open descriptors", files, || {
-        server.open_files()
-    })
+    verdict
 }
 
 /// Bytes that are not UTF-8 harm nobody (C1); what the sender gets for them is free.
@@ -211,6 +219,10 @@ fn in_time_wait(stop: Stop) -> Stop {
     let Stop::Failed(failure) = stop else {
         return stop;
     };
+    // One that is still on its way has not met its old port yet.
+    if failure.got.starts_with("it listens on no port after ") {
+        return Stop::Failed(failure);
+    }
     let words = failure.cause.clone().unwrap_or_default();
     if !words.is_empty() && !words.to_lowercase().contains("in use") {
         return Stop::Failed(failure);

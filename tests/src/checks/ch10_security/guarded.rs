@@ -1030,7 +1030,16 @@ fn client_talks(exam: &mut Exam) -> Verdict {
         client.wait_for_output(&format!("OK {reply}"))?;
     }
     client.close_stdin();
-    // It may wait until the server has closed, too.
+    // It may say goodbye with the command for that, and may wait until the server has
+    // closed, too.
+    let farewell = server.read_some(Duration::from_secs(2));
+    if farewell.trim_ascii().eq_ignore_ascii_case(b"QUIT") {
+        server.send_anyway("OK bye\n");
+    } else if !farewell.is_empty() {
+        let got = String::from_utf8_lossy(&farewell).into_owned();
+        let expected = "it closes the connection, perhaps after QUIT";
+        return Err(Failure::new(expected, got).into());
+    }
     server.expect_end()?;
     drop(server);
     client.expect_exit(0)
