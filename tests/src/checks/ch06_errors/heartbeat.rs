@@ -65,7 +65,8 @@ fn heartbeat_server() -> Vec<Check> {
                 let beats = match beats {
                     Err(stop) if is_dropped_alone(exam)? => {
                         return Err(because(
-                            "alone it is dropped; beside a client from the same address                              that answers, it is not",
+                            "alone it is dropped; beside a client from the same address that \
+                             answers, it is not",
                         )(stop));
                     }
                     beats => beats?,
