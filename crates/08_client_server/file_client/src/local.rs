@@ -45,6 +45,7 @@ pub fn create_beside(path: &Path) -> anyhow::Result<NamedTempFile> {
         _ => Path::new("."),
     };
     let mut options = tempfile::Builder::new();
+    options.prefix(".part-");
     // As any new file: who may read it is up to the umask.
     #[cfg(unix)]
     options.permissions(Permissions::from_mode(0o666));
