@@ -23,17 +23,21 @@ type Received = (String, Vec<u8>);
 #[derive(Clone, Debug)]
 pub struct Transcript {
     start: Instant,
-    lines: Arc<Mutex<Vec<String>>>,
+    record: Arc<Mutex<Record>>,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    lines: Vec<String>,
     /// The bytes of the last line, if it shows what came from the program, and from whom.
-    last: Arc<Mutex<Option<Received>>>,
+    last: Option<Received>,
 }
 
 impl Default for Transcript {
     fn default() -> Self {
         Transcript {
             start: Instant::now(),
-            lines: Arc::default(),
-            last: Arc::default(),
+            record: Arc::default(),
         }
     }
 }
@@ -52,45 +56,50 @@ impl Transcript {
     /// Notes bytes that the program sent. A check may read one reply in two steps: what had
     /// waited behind the first part stands on its line, since it came with it.
     pub(super) fn received(&self, who: &str, bytes: &[u8], arrival: Option<Arrival>) {
-        let before = lock(&self.last).take();
-        let mut all = bytes.to_vec();
-        if let Some((talker, mut first)) = before
+        let mut record = lock(&self.record);
+        let had_waited = arrival.is_some_and(|arrival| arrival.had_waited);
+        if let Some((talker, mut first)) = record.last.take()
             && talker == who
             && first.len() <= SHOWN
-            && arrival.is_some_and(|arrival| arrival.had_waited)
+            && had_waited
+            && let Some(line) = record.lines.last_mut()
         {
-            let mut lines = lock(&self.lines);
-            first.append(&mut all);
-            if let Some(line) = lines.last_mut() {
-                let time = line.split(" ms ").next().unwrap_or_default();
-                *line = format!("{time} ms < {who}{}", shortened(&first));
-            }
-            all = first;
-        } else {
-            let at = arrival.map_or_else(Instant::now, |arrival| arrival.at);
-            self.push_at(at, format_args!("< {who}{}", shortened(bytes)));
+            first.extend_from_slice(bytes);
+            let time = line.split(" ms ").next().unwrap_or_default();
+            *line = format!("{time} ms < {who}{}", shortened(&first));
+            record.last = Some((talker, first));
+            return;
         }
-        if lock(&self.lines).len() < KEPT {
-            *lock(&self.last) = Some((who.to_owned(), all));
+        let at = arrival.map_or_else(Instant::now, |arrival| arrival.at);
+        let line = format_args!("< {who}{}", shortened(bytes));
+        if self.add(&mut record, at, line) {
+            record.last = Some((who.to_owned(), bytes.to_vec()));
         }
     }
 
     fn push(&self, line: std::fmt::Arguments<'_>) {
-        lock(&self.last).take();
-        self.push_at(Instant::now(), line);
+        self.add(&mut lock(&self.record), Instant::now(), line);
     }
 
-    fn push_at(&self, at: Instant, line: std::fmt::Arguments<'_>) {
-        let millis = at.duration_since(self.start).as_millis();
-        let mut lines = lock(&self.lines);
-        if lines.len() < KEPT {
-            lines.push(format!("{millis:>6} ms {line}"));
+    /// Adds a line, unless there are too many; tells whether it did.
+    fn add(
+        &self,
+        record: &mut Record,
+        at: Instant,
+        line: std::fmt::Arguments<'_>,
+    ) -> bool {
+        record.last = None;
+        let has_room = record.lines.len() < KEPT;
+        if has_room {
+            let millis = at.duration_since(self.start).as_millis();
+            record.lines.push(format!("{millis:>6} ms {line}"));
         }
+        has_room
     }
 
     /// Returns the conversation, its middle left out where it is longer than a screen.
     pub fn render(&self) -> String {
-        let lines = lock(&self.lines);
+        let lines = &lock(&self.record).lines;
         let mut text = String::new();
         for (index, line) in lines.iter().enumerate() {
             let from_end = lines.len() - index;

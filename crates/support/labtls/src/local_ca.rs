@@ -270,3 +270,19 @@ fn write(dir: &Path, name: &str, text: &str, mode: u32) -> anyhow::Result<()> {
     file.persist(dir.join(name))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ca_without_its_key_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(LocalCa::open(dir.path()).unwrap());
+        let cert = fs::read(dir.path().join("ca-cert.pem")).unwrap();
+        fs::remove_file(dir.path().join("ca-key.pem")).unwrap();
+        let error = LocalCa::open(dir.path()).unwrap_err();
+        assert!(error.to_string().contains("ca-key.pem"), "{error}");
+        assert_eq!(fs::read(dir.path().join("ca-cert.pem")).unwrap(), cert);
+    }
+}
