@@ -193,12 +193,17 @@ impl Workshop {
             true => path("../target/work".into()),
             false => path(root.join("target/work")),
         };
-        let (manifest, own) = (path(root.join("Cargo.toml")), path(root.join("target")));
-        let text = format!(
-            "{CARGO_CONFIG}[build]\ntarget-dir = {target}\n\n[alias]\nlab = [\"run\", \
-             \"--manifest-path\", {manifest}, \"--target-dir\", {own}, \"--package\", \
-             \"lab\", \"--\"]\n"
-        );
+        let mut text = format!("{CARGO_CONFIG}[build]\ntarget-dir = {target}\n");
+        // One string, as in the course's own file: cargo joins lists, and takes the nearer
+        // one of two strings. It splits a string at blanks, so that no path may have one.
+        let root = root.display().to_string();
+        if !root.contains(char::is_whitespace) {
+            let lab = toml::Value::String(format!(
+                "run --manifest-path {root}/Cargo.toml --target-dir {root}/target --package \
+                 lab --"
+            ));
+            text.push_str(&format!("\n[alias]\nlab = {lab}\n"));
+        }
         let config = self.dir.join(".cargo/config.toml");
         match fs::read_to_string(&config) {
             // The student's own stays; ours follows a course that was moved.

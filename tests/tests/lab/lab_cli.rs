@@ -92,6 +92,10 @@ pub fn trials() -> Vec<Trial> {
             a_hint_begins_with_the_likely_cause,
         ),
         (
+            "cargo_lab_is_known_within_work",
+            cargo_lab_is_known_within_work,
+        ),
+        (
             "one_check_alone_leaves_the_progress_as_it_is",
             one_check_alone_leaves_the_progress_as_it_is,
         ),
@@ -328,6 +332,29 @@ fn progress_is_not_trusted_for_marks() {
     fs::write(&file, forged).unwrap();
     let check = run(work.path(), &["check", "tcp_server"]);
     assert_eq!(check.status.code(), Some(1));
+}
+
+/// In the course's folder two files of cargo's meet, and it joins what they say.
+fn cargo_lab_is_known_within_work() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join(".cargo")).unwrap();
+    let config = ".cargo/config.toml";
+    fs::copy(course().join(config), root.path().join(config)).unwrap();
+    let work = root.path().join("work");
+    let begun = run(&work, &["start", "tcp_server"]);
+    assert!(begun.status.success(), "{}", stderr(&begun));
+    let listed = Command::new("cargo")
+        .arg("--list")
+        .current_dir(work.join("tcp_server"))
+        .output()
+        .unwrap();
+    assert!(listed.status.success(), "{}", stderr(&listed));
+    let list = stdout(&listed);
+    let lab = list.lines().find(|line| line.trim().starts_with("lab "));
+    assert!(
+        lab.is_some_and(|line| line.contains("--manifest-path")),
+        "{lab:?}"
+    );
 }
 
 fn one_check_alone_leaves_the_progress_as_it_is() {
