@@ -351,10 +351,10 @@ fn cargo_lab_is_known_within_work() {
     assert!(listed.status.success(), "{}", stderr(&listed));
     let list = stdout(&listed);
     let lab = list.lines().find(|line| line.trim().starts_with("lab "));
-    assert!(
-        lab.is_some_and(|line| line.contains("--manifest-path")),
-        "{lab:?}"
-    );
+    // cargo splits an alias at blanks: a course in such a path is left without it.
+    let has_blank = course().display().to_string().contains(char::is_whitespace);
+    let is_ours = lab.is_some_and(|line| line.contains("--manifest-path"));
+    assert!(has_blank || is_ours, "{lab:?}");
 }
 
 fn one_check_alone_leaves_the_progress_as_it_is() {
