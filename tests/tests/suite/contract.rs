@@ -113,6 +113,27 @@ const FULL: &[Full] = &[
     },
 ];
 
+/// Clients, what a server answers to them, and all that they print with `--quiet`.
+const QUIET_CLIENTS: &[(&str, &str, &str)] = &[
+    ("tcp_client", "hi", "Received: hi\n"),
+    (
+        "echo_client",
+        "Hello, Server!",
+        "Received 'Hello, Server!'\n",
+    ),
+    ("safe_tcp_client", "hi", "Received: hi\n"),
+    ("robust_client", "hi", "Received from server: hi\n"),
+    ("retry_client", "", "Connected to the server\n"),
+    ("select_client", "hi", "hi\n"),
+    ("heartbeat_client", "PING\n", ""),
+    ("threaded_client", "hi", "Received: hi\n"),
+    (
+        "http_manual_client",
+        "HTTP/1.1 204 OK\r\n\r\n",
+        "HTTP/1.1 204 OK\n\n",
+    ),
+];
+
 /// Clients that wait for a reply with a time limit. A stopped program's read ends with
 /// EINTR when it goes on (signal(7)).
 #[cfg(target_os = "linux")]
@@ -176,6 +197,12 @@ pub fn trials() -> Vec<Trial> {
         #[cfg(target_os = "linux")]
         if STOPPED.contains(&step.as_str()) {
             add("goes_on_after_it_was_stopped", goes_on_after_a_stop);
+        }
+        if QUIET_CLIENTS.iter().any(|(name, ..)| *name == step) {
+            add(
+                "prints_the_answer_alone_with_quiet",
+                prints_the_answer_alone,
+            );
         }
         if kind == Kind::Client {
             add("says_how_to_start_the_server", says_how_to_start_the_server);
@@ -299,6 +326,12 @@ fn tells_its_usage_and_version(binary: &Path, step: &str) -> Result<(), Failed> 
         ensure(output.status.success() && stdout.contains(holds), || {
             format!("{flag}: {:?}\n{stdout}", output.status)
         })?;
+        // Who listens on a port or connects to one takes what all of them take.
+        if stdout.contains("--host <") {
+            for option in ["--port <", "--quiet"] {
+                ensure(stdout.contains(option), || format!("no {option}\n{stdout}"))?;
+            }
+        }
     }
     Ok(())
 }
@@ -526,6 +559,33 @@ fn is_quiet(binary: &Path, _: &str) -> Result<(), Failed> {
     }
     let said = std::fs::read_to_string(&stderr)?;
     ensure(said.is_empty(), || said)
+}
+
+/// With `--quiet` a client prints what it was asked for, and nothing around it.
+fn prints_the_answer_alone(binary: &Path, step: &str) -> Result<(), Failed> {
+    let client = QUIET_CLIENTS.iter().find(|(name, ..)| *name == step);
+    let (_, answer, printed) = *client.ok_or("it is no client")?;
+    let dir = fresh_dir()?;
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let port = listener.local_addr()?.port().to_string();
+    let server = thread::spawn(move || -> std::io::Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        stream.write_all(answer.as_bytes())?;
+        stream.shutdown(std::net::Shutdown::Write)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        std::io::copy(&mut stream, &mut std::io::sink()).map(drop)
+    });
+    let mut command = command(binary, dir.path());
+    command.args(["--quiet", "--port", &port]);
+    if step == "heartbeat_client" {
+        command.args(["--beats", "1"]);
+    }
+    let output = finish(command)?;
+    server.join().map_err(|_| "the server panicked")??;
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    ensure(output.status.success() && stdout == printed, || {
+        format!("{}: {stdout:?}", output.status)
+    })
 }
 
 /// A reply to who has sent something must not be lost to a reset.

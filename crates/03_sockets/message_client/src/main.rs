@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use labkit::{Endpoint, printable, reason};
+use labkit::{Console, Endpoint, printable, reason};
 
 /// The longest message, in bytes: what one read of the server takes.
 const MAX_MESSAGE: usize = 1024;
@@ -25,6 +25,8 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 struct Args {
     #[command(flatten)]
     endpoint: Endpoint<8000>,
+    #[command(flatten)]
+    console: Console,
 }
 
 /// What can happen while the client waits: two places to read from, one channel.
@@ -49,7 +51,8 @@ fn talk(args: Args) -> anyhow::Result<()> {
             None => println!("Error: {error}"),
         }
     }
-    println!("Connection to server closed");
+    args.console
+        .line(format_args!("Connection to server closed"));
     outcome
 }
 

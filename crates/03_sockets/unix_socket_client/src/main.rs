@@ -11,6 +11,8 @@ use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use labkit::Console;
+
 /// Send what is typed to the server, line by line; the line `close` ends.
 #[derive(clap::Parser)]
 #[command(version)]
@@ -19,6 +21,8 @@ struct Args {
     /// The file that stands for the server's socket
     #[arg(long, default_value_os_t = default_path())]
     path: PathBuf,
+    #[command(flatten)]
+    console: Console,
     /// The same, without the word --path
     #[arg(value_name = "PATH", hide = true, conflicts_with = "path")]
     positional_path: Option<PathBuf>,

@@ -37,7 +37,8 @@ pub fn talk(args: Args) -> anyhow::Result<()> {
             None => println!("Error: {error}"),
         }
     }
-    println!("Connection to server closed");
+    args.console
+        .line(format_args!("Connection to server closed"));
     outcome
 }
 

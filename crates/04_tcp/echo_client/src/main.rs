@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::builder::NonEmptyStringValueParser;
-use labkit::{Endpoint, Printable};
+use labkit::{Console, Endpoint, Printable};
 
 /// A server that says nothing for this long has forgotten us.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -25,6 +25,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 struct Args {
     #[command(flatten)]
     endpoint: Endpoint<65432>,
+    /// Taken by every program; here only the answer is printed anyway.
+    #[command(flatten)]
+    _console: Console,
     /// What to send
     #[arg(long, default_value = "Hello, Server!", value_parser = NonEmptyStringValueParser::new())]
     message: String,

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use labkit::{Endpoint, reason};
+use labkit::{Console, Endpoint, reason};
 
 /// The longest line, in bytes: `PING` and `PONG` are the only words.
 const MAX_LINE: u64 = 64;
@@ -31,6 +31,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 struct Args {
     #[command(flatten)]
     endpoint: Endpoint<65432>,
+    #[command(flatten)]
+    console: Console,
     /// Seconds from beat to beat, as the server has it
     #[arg(long, default_value = "1", value_name = "SECONDS")]
     #[arg(value_parser = labkit::duration(0.01..=3600.0))]
@@ -71,8 +73,9 @@ fn stay_connected(args: Args) -> anyhow::Result<()> {
             Some(cause) => reason(cause),
             None => error.to_string(),
         };
-        println!("Connection lost: {why}");
-        println!("Next attempt in {:.1} s", pause.as_secs_f64());
+        args.console.line(format_args!("Connection lost: {why}"));
+        args.console
+            .line(format_args!("Next attempt in {:.1} s", pause.as_secs_f64()));
         thread::sleep(pause);
     }
 }
@@ -83,7 +86,7 @@ fn connect(args: &Args) -> anyhow::Result<TcpStream> {
     for addr in args.endpoint.addrs()? {
         outcome = TcpStream::connect_timeout(&addr, CONNECT_TIMEOUT);
         if outcome.is_ok() {
-            println!("Connected to {addr}");
+            args.console.line(format_args!("Connected to {addr}"));
             break;
         }
     }
@@ -115,11 +118,11 @@ fn answer(mut stream: TcpStream, args: &Args, beats: &mut u64) -> anyhow::Result
         }
         *beats += 1;
         if args.mute_after.is_some_and(|last| *beats > last) {
-            println!("PING (no answer)");
+            args.console.line(format_args!("PING (no answer)"));
             continue;
         }
         stream.write_all(b"PONG\n")?;
-        println!("PING -> PONG");
+        args.console.line(format_args!("PING -> PONG"));
     }
 }
 

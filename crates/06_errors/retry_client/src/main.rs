@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use labkit::Endpoint;
+use labkit::{Console, Endpoint};
 
 /// How long one attempt may take for each address.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,6 +24,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 struct Args {
     #[command(flatten)]
     endpoint: Endpoint<65432>,
+    #[command(flatten)]
+    console: Console,
     /// How often to try
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     attempts: u32,
@@ -51,7 +53,9 @@ fn connect_patiently(args: Args) -> anyhow::Result<()> {
             println!("Connected to the server");
             return Ok(());
         }
-        println!("Connection attempt {attempt} failed, retrying...");
+        args.console.line(format_args!(
+            "Connection attempt {attempt} failed, retrying..."
+        ));
         if attempt < args.attempts {
             thread::sleep(pause(&args, attempt));
         }

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use labkit::{Endpoint, printable, reason};
+use labkit::{Console, Endpoint, printable, reason};
 
 /// The longest reply that one read returns, in bytes.
 const MAX_MESSAGE: usize = 1024;
@@ -27,6 +27,8 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 struct Args {
     #[command(flatten)]
     endpoint: Endpoint<65432>,
+    #[command(flatten)]
+    console: Console,
     /// What to send
     #[arg(long, default_value = "Hello, Server!")]
     message: String,
@@ -43,12 +45,12 @@ fn talk(args: Args) -> anyhow::Result<()> {
     start_log(args.log.as_deref())?;
     let stream = connect(&args)
         .inspect_err(|error| explain(error, "Connection attempt timed out"))?;
-    println!("Connected to the server");
+    args.console.line(format_args!("Connected to the server"));
 
     let outcome = ask(stream, &args.message)
         .map(|reply| println!("Received from server: {}", printable(&reply)))
         .inspect_err(|error| explain(error, "Timeout error: No response from server"));
-    println!("Connection closed");
+    args.console.line(format_args!("Connection closed"));
     outcome
 }
 

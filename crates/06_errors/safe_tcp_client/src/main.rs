@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use labkit::{Endpoint, printable, reason};
+use labkit::{Console, Endpoint, printable, reason};
 
 /// The longest reply that one read returns, in bytes.
 const MAX_MESSAGE: usize = 1024;
@@ -24,6 +24,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 struct Args {
     #[command(flatten)]
     endpoint: Endpoint<8080>,
+    /// Taken by every program; here only the answer is printed anyway.
+    #[command(flatten)]
+    _console: Console,
     /// What to send
     #[arg(long, default_value = "Hello")]
     message: String,

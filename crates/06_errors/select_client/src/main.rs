@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use labkit::{Endpoint, printable};
+use labkit::{Console, Endpoint, printable};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
@@ -25,6 +25,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 struct Args {
     #[command(flatten)]
     endpoint: Endpoint<65432>,
+    /// Taken by every program; here only the answer is printed anyway.
+    #[command(flatten)]
+    _console: Console,
 }
 
 fn main() -> ExitCode {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::builder::NonEmptyStringValueParser;
-use labkit::{Endpoint, Printable};
+use labkit::{Console, Endpoint, Printable};
 
 /// The most that one read returns, in bytes: the message and the words before it.
 const MAX_REPLY: usize = 2048;
@@ -24,6 +24,9 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 struct Args {
     #[command(flatten)]
     endpoint: Endpoint<65432>,
+    /// Taken by every program; here only the answer is printed anyway.
+    #[command(flatten)]
+    _console: Console,
     /// What to send
     #[arg(long, default_value = "Hello from client!", value_parser = NonEmptyStringValueParser::new())]
     message: String,

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use labkit::Endpoint;
+use labkit::{Console, Endpoint};
 use socket2::SockRef;
 
 /// The group's address. 239.255.0.0/16 is for use within one site (RFC 2365 §6.1).
@@ -33,6 +33,8 @@ const MAX_ANSWERS: usize = 1000;
 struct Args {
     #[command(flatten)]
     endpoint: Endpoint<9999>,
+    #[command(flatten)]
+    console: Console,
     /// Ask by broadcast instead of multicast
     #[arg(long)]
     broadcast: bool,
@@ -56,7 +58,7 @@ fn probe(args: Args) -> anyhow::Result<()> {
     socket
         .send_to(b"WHO\n", everybody)
         .with_context(|| format!("cannot send to {everybody}"))?;
-    println!("Asked {everybody}");
+    args.console.line(format_args!("Asked {everybody}"));
 
     let answers = list_answers(&socket)?;
     if answers == 0 {
@@ -65,7 +67,8 @@ fn probe(args: Args) -> anyhow::Result<()> {
              Start it with: cargo run -p discovery_responder"
         );
     }
-    println!("Answers within 2 s: {answers}");
+    args.console
+        .line(format_args!("Answers within 2 s: {answers}"));
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use labkit::Endpoint;
+use labkit::{Console, Endpoint};
 use network::{BadNetwork, Departure};
 
 /// Send numbered frames at a steady pace, as a camera or a telephone does.
@@ -22,6 +22,8 @@ use network::{BadNetwork, Departure};
 struct Args {
     #[command(flatten)]
     endpoint: Endpoint<5004>,
+    #[command(flatten)]
+    console: Console,
     /// How many frames to send
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: u32,
@@ -61,18 +63,18 @@ fn send(args: Args) -> anyhow::Result<()> {
         seed: args.seed.unwrap_or_else(|| fastrand::u64(..10_000)),
     };
     let (count, size, interval) = (args.count, args.size, args.interval);
-    println!(
+    args.console.line(format_args!(
         "Sending {count} frames of {size} bytes to {receiver_addr}, one every {interval} ms"
-    );
-    println!("{network}");
+    ));
+    args.console.line(format_args!("{network}"));
 
     let departures = network.carry(count, Duration::from_millis(interval));
     play(&departures, &args, &socket, receiver_addr)
         .with_context(|| format!("cannot send to {receiver_addr}"))?;
-    println!(
+    args.console.line(format_args!(
         "Frames dropped on the way: {}",
         u64::from(count) - departures.len() as u64
-    );
+    ));
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use labkit::{Endpoint, printable};
+use labkit::{Console, Endpoint, printable};
 
 /// No datagram is longer: its length field has 16 bits (RFC 768).
 const MAX_DATAGRAM: usize = 65_535;
@@ -23,6 +23,9 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 struct Args {
     #[command(flatten)]
     endpoint: Endpoint<65432>,
+    /// Taken by every program; here only the answer is printed anyway.
+    #[command(flatten)]
+    _console: Console,
 }
 
 fn main() -> ExitCode {

@@ -20,7 +20,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
-use labkit::{Endpoint, printable};
+use labkit::{Console, Endpoint, printable};
 
 use reply::Reply;
 
@@ -40,6 +40,9 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 struct Args {
     #[command(flatten)]
     endpoint: Endpoint<8080>,
+    /// Taken by every program; here only the answer is printed anyway.
+    #[command(flatten)]
+    _console: Console,
     /// One command: GET key, SET key value, DELETE key, LIST [prefix], SAVE; without
     /// one, commands are read from standard input
     #[arg(trailing_var_arg = true)]

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
-use labkit::{Endpoint, printable};
+use labkit::{Console, Endpoint, printable};
 
 /// A server that says nothing for this long has forgotten us.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -32,6 +32,8 @@ struct Args {
     /// What to ask for
     #[arg(long, default_value = "/", value_parser = parse_path)]
     path: String,
+    #[command(flatten)]
+    console: Console,
 }
 
 /// A space or a line end in the path would begin another part of the request.
@@ -57,7 +59,8 @@ fn talk(args: Args) -> anyhow::Result<()> {
     let server_addr = stream
         .peer_addr()
         .context("the server reset the connection at once")?;
-    println!("Connected to {server_addr}");
+    args.console
+        .line(format_args!("Connected to {server_addr}"));
     stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
 
     // RFC 9112 §3.2: Host is the one field that a request must have. Without the last
@@ -69,10 +72,10 @@ fn talk(args: Args) -> anyhow::Result<()> {
     stream
         .write_all(request.as_bytes())
         .context("cannot send the request")?;
-    println!("Sent HTTP request:");
-    print_lines(request.as_bytes()).context("cannot show the request")?;
-
-    println!("Received HTTP response:");
+    let shown = request.replace("\r\n", "\n");
+    args.console
+        .line(format_args!("Sent HTTP request:\n{}\n", shown.trim_end()));
+    args.console.line(format_args!("Received HTTP response:"));
     let len =
         print_lines(BufReader::new(stream)).map_err(|error| match error.kind() {
             // Unix says "would block" where Windows says "timed out".

@@ -67,7 +67,7 @@ impl<const PORT: u16> fmt::Display for Endpoint<PORT> {
 /// `--quiet`, and the lines that it silences.
 #[derive(clap::Args, Clone, Copy, Debug)]
 pub struct Console {
-    /// Print no line per client
+    /// Say less: a server no line per client, a client nothing but the answer
     #[arg(long)]
     quiet: bool,
 }
