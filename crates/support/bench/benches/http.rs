@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 
-use bench::{Comparison, Contender, Nginx, Peer, Running, fresh_addr, load, program};
+use bench::{
+    Comparison, Contender, Nginx, Peer, Running, Sending, fresh_addr, load, program,
+};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /// A connection per request: the client says so, for nginx would keep it.
@@ -34,7 +36,7 @@ fn main() -> ExitCode {
             })
             .goal(0.9),
             Contender::tool("nginx", "nginx, one worker", || {
-                load::exchanges(Nginx::start(1, PAGE, None)?.addr(), CLIENTS, CLOSING)
+                load::exchanges(nginx(Sending::SendfileNopush)?.addr(), CLIENTS, CLOSING)
             })
             .goal(1.0),
             Contender::tool("python3", "Python, one thread", || {
@@ -42,22 +44,50 @@ fn main() -> ExitCode {
             }),
         ],
     };
-    let keep_alive = Comparison {
-        title: "HTTP, keep-alive, connections: 64".to_owned(),
-        unit: "requests/s",
-        contenders: vec![
-            Contender::step("http_challenge", || keep_alive(Running::step(&[])?.addr)),
-            Contender::tool("nginx", "nginx, one worker", || {
-                keep_alive(Nginx::start(1, PAGE, None)?.addr())
-            })
-            .goal(1.2),
-            Contender::peer(FIXED, || keep_alive(Running::peer(FIXED)?.addr)),
+    bench::main(
+        &[
+            close,
+            keep_alive("the bench's own load", measure_keep_alive, |contender| {
+                contender
+            }),
+            keep_alive("wrk", load::wrk, |contender| contender.loaded_by("wrk")),
         ],
-    };
-    bench::main(&[close, keep_alive], PEERS)
+        PEERS,
+    )
 }
 
-fn keep_alive(addr: SocketAddr) -> anyhow::Result<f64> {
+/// 64 connections that stay, under one of two loads: the goal is the course's for wrk.
+fn keep_alive(
+    load: &str,
+    measure: fn(SocketAddr) -> anyhow::Result<f64>,
+    with: fn(Contender) -> Contender,
+) -> Comparison {
+    let contenders = vec![
+        Contender::step("http_challenge", move || measure(Running::step(&[])?.addr)),
+        Contender::tool("nginx", "nginx, one worker, sendfile", move || {
+            measure(nginx(Sending::Sendfile)?.addr())
+        })
+        .goal(1.2),
+        Contender::tool(
+            "nginx",
+            "nginx, one worker, sendfile, tcp_nopush",
+            move || measure(nginx(Sending::SendfileNopush)?.addr()),
+        ),
+        Contender::peer(FIXED, move || measure(Running::peer(FIXED)?.addr)),
+    ];
+    Comparison {
+        title: format!("HTTP, keep-alive, connections: 64, {load}"),
+        unit: "requests/s",
+        contenders: contenders.into_iter().map(with).collect(),
+    }
+}
+
+/// One worker, whose open_file_cache keeps the page's file open.
+fn nginx(sending: Sending) -> anyhow::Result<Nginx> {
+    Nginx::start(1, PAGE, sending, None)
+}
+
+fn measure_keep_alive(addr: SocketAddr) -> anyhow::Result<f64> {
     let reply_len = load::reply_len(addr, REQUEST, load::is_http_response)?;
     load::round_trips(addr, 64, REQUEST, reply_len)
 }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use bench::{Comparison, Contender, Nginx, Running, fresh_addr, load, program};
+use bench::{Comparison, Contender, Nginx, Running, Sending, fresh_addr, load, program};
 use rustls::client::Resumption;
 use rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -37,7 +37,12 @@ fn main() -> ExitCode {
             }),
             Contender::tool("nginx", "nginx, two workers", || {
                 let files = Files::new()?;
-                let nginx = Nginx::start(2, 400, Some((&files.cert, &files.key)))?;
+                let nginx = Nginx::start(
+                    2,
+                    400,
+                    Sending::SendfileNopush,
+                    Some((&files.cert, &files.key)),
+                )?;
                 handshakes(nginx.addr())
             })
             .goal(1.4),

@@ -33,7 +33,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, bail};
 
-pub use nginx::Nginx;
+pub use nginx::{Nginx, Sending};
 pub use program::{Running, fresh_addr, program, sibling};
 
 /// How often each contender is measured. The median of five throws two outliers away.
@@ -53,7 +53,7 @@ pub struct Comparison {
 pub struct Contender {
     name: &'static str,
     needs: Needs,
-    also: Option<&'static str>,
+    also: Option<Needs>,
     goal: Option<f64>,
     measure: Box<dyn Fn() -> anyhow::Result<f64>>,
 }
@@ -108,7 +108,16 @@ impl Contender {
     #[must_use]
     pub fn also(self, step: &'static str) -> Self {
         Contender {
-            also: Some(step),
+            also: Some(Needs::Step(step)),
+            ..self
+        }
+    }
+
+    /// Needs a program on the PATH as well, the one that makes the load.
+    #[must_use]
+    pub fn loaded_by(self, tool: &'static str) -> Self {
+        Contender {
+            also: Some(Needs::Tool(tool)),
             ..self
         }
     }
@@ -198,8 +207,8 @@ fn compare(index: usize, comparison: &Comparison) -> Vec<Figures> {
         .contenders
         .iter()
         .map(|contender| {
-            if let Some(step) = contender.also {
-                program::provide(Needs::Step(step))?;
+            if let Some(needs) = contender.also {
+                program::provide(needs)?;
             }
             program::provide(contender.needs)
         })
