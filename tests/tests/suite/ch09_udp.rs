@@ -46,6 +46,10 @@ pub fn trials() -> Vec<Trial> {
             "several_responders_share_a_machine",
             several_responders_share_a_machine,
         ),
+        (
+            "a_responder_on_any_port_tells_which",
+            a_responder_on_any_port_tells_which,
+        ),
         #[cfg(target_os = "linux")]
         (
             "a_broadcast_finds_a_responder",
@@ -225,6 +229,25 @@ fn several_responders_share_a_machine() -> Outcome {
         probe.wait_for_output(answer)?;
     }
     Ok(probe.wait_for_output("Answers within 2 s: 2")?)
+}
+
+/// With `--port 0` it is the socket that knows the port, not the arguments.
+fn a_responder_on_any_port_tells_which() -> Outcome {
+    let exam_of_it = exam("discovery_responder")?;
+    let args = &["--name", "attic"];
+    let mut responder = exam_of_it.launch().port(0).args(args).unready()?;
+    let ready_line = "Answering as attic on 239.255.42.99:";
+    responder.wait_for_output(ready_line)?;
+    let said = responder.output();
+    let port: u16 = said
+        .lines()
+        .find_map(|line| line.strip_prefix(ready_line))
+        .ok_or(said.clone())?
+        .parse()?;
+    let addr = SocketAddr::from(([127, 0, 0, 1], port));
+    let mut probe = exam("discovery_probe")?.client(addr)?;
+    ends_well(&mut probe)?;
+    Ok(probe.wait_for_output(&format!("attic is at {addr} "))?)
 }
 
 #[cfg(target_os = "linux")]

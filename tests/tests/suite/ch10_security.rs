@@ -22,7 +22,7 @@ type Test = (&'static str, &'static str, fn() -> Tried);
 
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
-    let tests: [Test; 25] = [
+    let tests: [Test; 26] = [
         ("tls_server::serves_openssl_over_tls_1_2", "openssl", || {
             served_by_us("-tls1_2")
         }),
@@ -93,6 +93,11 @@ pub fn trials() -> Vec<Trial> {
             "secure_server::says_that_its_log_cannot_be_written",
             "",
             full_log,
+        ),
+        (
+            "secure_server::logs_a_flood_of_refused_clients_in_two_lines",
+            "",
+            logs_a_flood,
         ),
         (
             "secure_server::stops_at_once_with_clients_connected",
@@ -781,6 +786,46 @@ fn full_log() -> Tried {
     match server.errors().matches(said).count() {
         1 => Ok(()),
         count => Err(format!("said {count} times").into()),
+    }
+}
+
+/// The first client without a place is logged, and later how many there were: who connects
+/// again and again must not fill the disk.
+fn logs_a_flood() -> Tried {
+    const REFUSED: usize = 200;
+    let exam = exam("secure_server")?;
+    let launch = exam.launch().env("API_KEY", TOKEN);
+    let server = launch.args(&["--max-clients", "1"]).server()?;
+    let right = format!("AUTH {TOKEN}");
+    let mut guest = server.connect()?;
+    guest.send(format!("{right}\n"))?;
+    guest.read_until(b"\n")?;
+    for _ in 0..REFUSED {
+        let reply = ask(server.addr(), "")?;
+        if !reply.starts_with("ERROR 503 ") {
+            return Err(format!("{reply:?}").into());
+        }
+    }
+    drop(guest);
+    // The place is free as soon as the guest's thread has noticed.
+    let give_up = Instant::now() + Duration::from_secs(10);
+    while !ask(server.addr(), &right)?.starts_with("OK") {
+        if Instant::now() > give_up {
+            return Err("the place is never free again".into());
+        }
+    }
+    let log = std::fs::read_to_string(exam.dir().join("server_security.log"))?;
+    let about: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("refused"))
+        .collect();
+    match about.as_slice() {
+        [first, last]
+            if first.contains("no place left") && last.contains("before this one") =>
+        {
+            Ok(())
+        }
+        other => Err(format!("{} lines: {log:.2000}", other.len()).into()),
     }
 }
 

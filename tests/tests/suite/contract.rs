@@ -47,6 +47,8 @@ const KINDS: &[(&str, Kind)] = &[
     ("file_server", Kind::Tcp),
     ("udp_server", Kind::Udp),
     ("udp_echo_server", Kind::Udp),
+    ("udp_receiver", Kind::Udp),
+    ("frame_receiver", Kind::Udp),
     ("tls_server", Kind::Tcp),
     ("tls_client", Kind::Client),
     ("secure_server", Kind::Tcp),
@@ -203,6 +205,9 @@ pub fn trials() -> Vec<Trial> {
                 "prints_the_answer_alone_with_quiet",
                 prints_the_answer_alone,
             );
+        }
+        if step == "config_client" {
+            add("lets_a_server_wait_that_sends_too_much", lets_it_wait);
         }
         if kind == Kind::Client {
             add("says_how_to_start_the_server", says_how_to_start_the_server);
@@ -586,6 +591,45 @@ fn prints_the_answer_alone(binary: &Path, step: &str) -> Result<(), Failed> {
     ensure(output.status.success() && stdout == printed, || {
         format!("{}: {stdout:?}", output.status)
     })
+}
+
+/// A server that sends without end, and nobody who reads what the client prints: the
+/// server must have to wait, or its lines would pile up in the client's memory.
+fn lets_it_wait(binary: &Path, _: &str) -> Result<(), Failed> {
+    const TOO_MUCH: usize = 256 * 1024 * 1024;
+    let dir = fresh_dir()?;
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let port = listener.local_addr()?.port().to_string();
+    let mut command = command(binary, dir.path());
+    let mut client = command
+        .args(["--port", &port])
+        .stdin(Stdio::piped())
+        .spawn()?;
+    let (mut stream, _) = listener.accept()?;
+    stream.set_write_timeout(Some(Duration::from_secs(1)))?;
+    let lines = "x".repeat(1023) + "\n";
+    let lines = lines.repeat(64);
+    let mut sent = 0;
+    let outcome = loop {
+        match stream.write(lines.as_bytes()) {
+            Ok(len) if sent + len < TOO_MUCH => sent += len,
+            outcome => break outcome,
+        }
+    };
+    client.kill()?;
+    client.wait()?;
+    match outcome {
+        // Unix says "would block" where Windows says "timed out".
+        Err(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+            ) =>
+        {
+            Ok(())
+        }
+        other => Err(format!("after {sent} bytes: {other:?}").into()),
+    }
 }
 
 /// A reply to who has sent something must not be lost to a reset.
