@@ -425,6 +425,8 @@ fn number_of(mut client: Conn, word: &str) -> Result<usize, Stop> {
     client.patience(Duration::from_secs(40));
     client.send(word)?;
     client.expect("Hello! You are connection #")?;
+    // Its turn has come, so the end is near: nobody waits long for who keeps it open.
+    client.patience(Duration::from_secs(10));
     let digits = client.read_to_end()?;
     let number = String::from_utf8_lossy(&digits).parse();
     number.map_err(|_| Failure::bytes(b"1", &digits).into())
