@@ -802,30 +802,32 @@ impl Program {
     ///
     /// A failure that names it.
     pub fn expect_no_panic(&self) -> Verdict {
-        self.expect_no_sign_of_a_crash(&["panicked at"])
+        match self.printed().contains("panicked at") {
+            true => Err(self.crashed(self.printed_for_failure())),
+            false => Ok(()),
+        }
     }
 
-    /// Fails when the program has printed a panic or a traceback.
+    /// Fails when the program has crashed, in whatever language: a panic, a backtrace, or
+    /// a signal that only a fault raises.
     ///
     /// # Errors
     ///
     /// A failure that names it.
     pub fn expect_no_crash(&self) -> Verdict {
-        let signs = ["panicked at", "Traceback (most recent call last)"];
-        self.expect_no_sign_of_a_crash(&signs)
+        if let Some(exit @ Exit::Signal(4 | 6 | 7 | 8 | 11)) = self.exit {
+            return Err(self.crashed(exit.to_string()));
+        }
+        match shows_a_backtrace(&self.printed()) {
+            true => Err(self.crashed(self.printed_for_failure())),
+            false => Ok(()),
+        }
     }
 
-    fn expect_no_sign_of_a_crash(&self, signs: &[&str]) -> Verdict {
-        let printed = self.printed();
-        for sign in signs {
-            if printed.contains(sign) {
-                let expected = "an error message of one line";
-                return Err(Failure::new(expected, self.printed_for_failure())
-                    .cause("an error that can happen is not handled")
-                    .into());
-            }
-        }
-        Ok(())
+    fn crashed(&self, got: String) -> Stop {
+        Failure::new("an error message of one line", got)
+            .cause("an error that can happen is not handled")
+            .into()
     }
 
     /// The last line of stderr, after the end.
@@ -954,6 +956,29 @@ pub fn raise_file_limit() {
     }
 }
 
+/// Whether a program has printed what its language prints when nobody handles an error. A
+/// message of one line, in whatever words, is none of these.
+fn shows_a_backtrace(printed: &str) -> bool {
+    static SIGNS: LazyLock<Vec<regex::Regex>> = LazyLock::new(|| {
+        let signs = [
+            r"panicked at ",                              // Rust
+            r"Traceback \(most recent call last\)",       // Python
+            r"^goroutine \d+ \[",                         // Go
+            r"^\s+at \S+\(\w+\.(java|kt|scala):\d+\)",    // Java and its kin
+            r"^Exception in thread ",                     // and where lines are unknown
+            r"^\s+at .*\(?(node:|file:|/).*:\d+:\d+\)?$", // Node
+            r"^Unhandled exception\. System\.",           // .NET
+            r"^\s+from \S+:\d+:in ",                      // Ruby
+            r"^\S+\.rb:\d+:in .*\([A-Z]\S*\)$",           // with one level only
+            r"^(PHP )?Fatal error: +Uncaught ",           // PHP
+            r"^terminate called ",                        // C++
+        ];
+        let compile = |sign| regex::Regex::new(&format!("(?m){sign}")).ok();
+        signs.into_iter().filter_map(compile).collect()
+    });
+    SIGNS.iter().any(|sign| sign.is_match(printed))
+}
+
 /// Returns a command that runs `words` under limits of memory, files and core dumps.
 ///
 /// The shell sets them and is replaced by the program, so the process id stays.
@@ -1020,6 +1045,44 @@ fn runs(words: &str) -> bool {
 mod tests {
     use super::*;
     use rustix::process::{Pid, test_kill_process};
+
+    #[test]
+    fn an_error_that_nobody_handles_is_seen_in_any_language() {
+        for printed in [
+            "thread 'main' (7) panicked at src/main.rs:5:10:\n",
+            "Traceback (most recent call last):\n  File \"c.py\", line 3\n",
+            "panic: dial tcp 127.0.0.1:1: refused\n\ngoroutine 1 [running]:\nmain.main()\n",
+            "java.net.ConnectException: refused\n\tat java.base/sun.nio.ch.Net.pollConnect\
+             (Native Method)\n\tat java.base/java.net.Socket.connect(Socket.java:633)\n",
+            "Exception in thread \"main\" java.net.ConnectException: refused\n",
+            "node:events:502\n      throw er;\n\nError: connect ECONNREFUSED\n    at \
+             TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16)\n",
+            "TypeError: x\n    at Socket.<anonymous> (/course/client.js:12:5)\n",
+            "c.rb:2:in `initialize': refused (Errno::ECONNREFUSED)\n\tfrom c.rb:2:in `new'\n",
+            "client.rb:2:in 'TCPSocket#initialize': refused (Errno::ECONNREFUSED)\n",
+            "PHP Fatal error:  Uncaught ErrorException: refused in c.php:3\n",
+            "terminate called after throwing an instance of 'std::system_error'\n",
+            "Unhandled exception. System.Net.Sockets.SocketException (111): refused\n",
+        ] {
+            assert!(shows_a_backtrace(printed), "{printed}");
+        }
+    }
+
+    #[test]
+    fn a_message_of_one_line_is_no_crash() {
+        for printed in [
+            "error: cannot connect to 127.0.0.1:8080: connection refused\n",
+            "Connection refused (os error 111)\n",
+            "Fatal error: cannot connect\n",
+            "java.net.ConnectException: Connection refused\n",
+            "Error: connect ECONNREFUSED 127.0.0.1:8080\n    at port 8080\n",
+            "2026/11/26 19:00:00 dial tcp 127.0.0.1:8080: connect: connection refused\n",
+            "connect failed at client.pl line 7.\n",
+            "[ERROR] 127.0.0.1:8080 at 12:30:45\n   at 2026-11-26 12:30:45\n",
+        ] {
+            assert!(!shows_a_backtrace(printed), "{printed}");
+        }
+    }
 
     #[test]
     fn a_low_limit_of_open_files_is_raised() {
