@@ -140,6 +140,7 @@ const QUIET_CLIENTS: &[(&str, &str, &str)] = &[
 /// EINTR when it goes on (signal(7)).
 #[cfg(target_os = "linux")]
 const STOPPED: &[&str] = &[
+    "tcp_client",
     "echo_client",
     "safe_tcp_client",
     "robust_client",
@@ -449,9 +450,14 @@ fn listens_on_ipv6(binary: &Path, _: &str) -> Result<(), Failed> {
 fn says_that_a_port_is_in_use(binary: &Path, _: &str) -> Result<(), Failed> {
     let dir = fresh_dir()?;
     let occupied = TcpListener::bind("127.0.0.1:0")?;
-    let mut command = command(binary, dir.path());
-    command.args(["--port", &occupied.local_addr()?.port().to_string()]);
-    is_one_error_line(&finish(command)?, "in use")
+    let port = occupied.local_addr()?.port().to_string();
+    // localhost is ::1 as well: there the port is free, and few would look for the server.
+    for host in ["127.0.0.1", "localhost"] {
+        let mut command = command(binary, dir.path());
+        command.args(["--host", host, "--port", &port]);
+        is_one_error_line(&finish(command)?, "in use")?;
+    }
+    Ok(())
 }
 
 fn says_that_a_host_is_unknown(binary: &Path, _: &str) -> Result<(), Failed> {

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 fn serve(args: Args) -> anyhow::Result<()> {
     end_on_ctrl_c()?;
     // std does three steps of the sheet in one call: socket(), bind(), listen().
-    let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
+    let listener = TcpListener::bind(args.endpoint.addr()?)
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     println!("Listening on {}", listener.local_addr()?);
 

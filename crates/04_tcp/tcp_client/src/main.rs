@@ -50,7 +50,9 @@ fn talk(args: Args) -> anyhow::Result<()> {
         .context("cannot send the message")?;
 
     let mut buf = [0; MAX_MESSAGE];
-    let len = stream.read(&mut buf).context("no reply from the server")?;
+    // Ctrl-Z and fg interrupt a read that has a time limit: then it is made again.
+    let len = labkit::uninterrupted(|| stream.read(&mut buf))
+        .context("no reply from the server")?;
     match buf.get(..len) {
         None | Some([]) => bail!("the server closed the connection without a reply"),
         Some(reply) => println!("Received: {}", Printable(reply)),

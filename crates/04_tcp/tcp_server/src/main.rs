@@ -39,7 +39,7 @@ fn serve(args: Args) -> anyhow::Result<()> {
     let interrupted = labkit::ctrl_c()?;
     // std does three steps of the sheet in one call: socket(), bind(), listen(). On Unix
     // it also sets SO_REUSEADDR, so that a restart need not wait for old connections.
-    let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
+    let listener = TcpListener::bind(args.endpoint.addr()?)
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     println!("TCP Server listening on {}", listener.local_addr()?);
 
@@ -85,7 +85,8 @@ fn greet(
     stream.set_read_timeout(Some(Duration::from_secs(args.idle_timeout)))?;
 
     let mut buf = [0; MAX_MESSAGE];
-    let len = stream.read(&mut buf)?;
+    // Ctrl-Z and fg interrupt a read that has a time limit: then it is made again.
+    let len = labkit::uninterrupted(|| stream.read(&mut buf))?;
     let Some(message) = buf.get(..len).filter(|message| !message.is_empty()) else {
         return Ok(()); // Zero bytes: the client closed without a word.
     };

@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 fn serve(args: Args) -> anyhow::Result<()> {
     // First of all: whoever sees the ready line may press Ctrl-C at once.
     let interrupted = labkit::ctrl_c()?;
-    let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
+    let listener = TcpListener::bind(args.endpoint.addr()?)
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     println!("Server started on {}", listener.local_addr()?);
 

@@ -54,7 +54,7 @@ fn serve(args: Args) -> anyhow::Result<()> {
     // First of all: whoever sees the ready line may press Ctrl-C at once.
     let interrupted = labkit::ctrl_c()?;
     logging::start(args.log.as_deref())?;
-    let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
+    let listener = TcpListener::bind(args.endpoint.addr()?)
         .inspect_err(|error| println!("Socket error on start: {}", reason(error)))
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     println!("Server started on {}", listener.local_addr()?);

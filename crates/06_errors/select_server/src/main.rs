@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 
 fn serve(args: Args) -> anyhow::Result<()> {
     end_on_ctrl_c()?;
-    let listener = std::net::TcpListener::bind(&args.endpoint.addrs()?[..])
+    let listener = std::net::TcpListener::bind(args.endpoint.addr()?)
         .inspect_err(|error| println!("Socket error on start: {}", reason(error)))
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     let local_addr = listener.local_addr()?;

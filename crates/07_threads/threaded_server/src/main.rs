@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 
 fn serve(args: Args) -> anyhow::Result<()> {
     let interrupted = labkit::ctrl_c()?;
-    let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
+    let listener = TcpListener::bind(args.endpoint.addr()?)
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     let addr = listener.local_addr()?;
     println!("Server started on {addr}, waiting for connections...");
@@ -87,10 +87,7 @@ fn start_thread(
     let job = move || handle_client(stream, peer_addr, slot, &args);
     // thread::spawn() would panic here when the system has no thread left.
     if let Err(error) = thread.spawn(job) {
-        eprintln!(
-            "{peer_addr}: turned away, no thread: {}",
-            labkit::reason(&error)
-        );
+        eprintln!("{peer_addr}: turned away, no thread: {error}");
     }
 }
 

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 
 fn serve(args: Args) -> anyhow::Result<()> {
     let interrupted = labkit::ctrl_c()?;
-    let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
+    let listener = TcpListener::bind(args.endpoint.addr()?)
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     println!(
         "Server started on {}, waiting for connections...",
@@ -103,7 +103,7 @@ fn start_handler(
         thread.spawn(move || handle_client(stream, peer_addr, slot, &args))
     {
         // The system has no thread left. The stream is closed by being dropped.
-        eprintln!("{peer_addr}: no thread: {}", labkit::reason(&error));
+        eprintln!("{peer_addr}: no thread: {error}");
     }
 }
 

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 
 fn serve(args: Args) -> anyhow::Result<()> {
     let interrupted = labkit::ctrl_c()?;
-    let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
+    let listener = TcpListener::bind(args.endpoint.addr()?)
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     let chat = Arc::new(Chat::new(args.console, args.echo_only));
     println!(
@@ -89,7 +89,7 @@ fn accept_loop(listener: &TcpListener, chat: &Arc<Chat>, args: &Args) {
                 // A small stack: two thousand clients are two thousand threads.
                 let thread = thread::Builder::new().stack_size(256 * 1024);
                 if let Err(error) = thread.spawn(job) {
-                    eprintln!("{peer_addr}: turned away, no thread: {}", reason(&error));
+                    eprintln!("{peer_addr}: turned away, no thread: {error}");
                 }
             }
             Err(error) => overload.shed(listener, &error),

@@ -13,10 +13,12 @@ use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use file_server::{Request, copy, read_checksum, read_list, read_reply, read_size};
 use labkit::{Console, Endpoint, printable};
 
@@ -59,18 +61,31 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    labkit::run_client(transfer, "file_server")
+    labkit::run_client(talk, "file_server")
 }
 
-fn transfer(args: Args) -> anyhow::Result<()> {
+fn talk(args: Args) -> anyhow::Result<()> {
     let stream = TcpStream::connect(&args.endpoint.addrs()?[..])
         .with_context(|| format!("cannot connect to {}", args.endpoint))?;
     stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
     stream.set_write_timeout(Some(REPLY_TIMEOUT))?;
     stream.set_nodelay(true)?; // The checksum is a small write behind large ones.
-    close_on_ctrl_c(&stream)?;
+    let interrupted = close_on_ctrl_c(&stream)?;
 
-    match args.command {
+    match transfer(&stream, args.command, args.console) {
+        // The connection broke since the user wanted it to, by no fault of the server's.
+        Err(_) if interrupted.load(Ordering::Acquire) => bail!("interrupted"),
+        outcome => outcome,
+    }
+}
+
+/// Does what was asked for.
+fn transfer(
+    stream: &TcpStream,
+    command: Command,
+    console: Console,
+) -> anyhow::Result<()> {
+    match command {
         Command::Put { files, name } => {
             let count = files.len();
             ensure!(
@@ -78,28 +93,32 @@ fn transfer(args: Args) -> anyhow::Result<()> {
                 "--as gives one file another name, and there are {count}"
             );
             for path in &files {
-                put(&stream, path, name.as_deref(), args.console)?;
+                put(stream, path, name.as_deref(), console)?;
             }
             Ok(())
         }
         Command::Get { name, output } => {
             let path = output.unwrap_or_else(|| PathBuf::from(&name));
-            get(&stream, name, &path, args.console)
+            get(stream, name, &path, console)
         }
-        Command::List => list(&stream),
+        Command::List => list(stream),
     }
 }
 
 /// Lets Ctrl-C end the transfer as a broken connection does: with nothing half left.
-fn close_on_ctrl_c(stream: &TcpStream) -> anyhow::Result<()> {
+/// Returns what tells that it was so.
+fn close_on_ctrl_c(stream: &TcpStream) -> anyhow::Result<Arc<AtomicBool>> {
+    let is_interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&is_interrupted);
     let interrupted = labkit::ctrl_c()?;
     let stream = stream.try_clone()?;
     thread::spawn(move || {
         if interrupted.recv().is_ok() {
+            flag.store(true, Ordering::Release);
             let _ = stream.shutdown(Shutdown::Both);
         }
     });
-    Ok(())
+    Ok(is_interrupted)
 }
 
 /// Announces one file, sends it when the server says yes, and waits for its word.

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use file_server::{FrameError, Request, refusal};
-use labkit::{Closer, Console, Endpoint, reason};
+use labkit::{Closer, Console, Endpoint};
 
 use store::Store;
 
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 
 fn serve(args: Args) -> anyhow::Result<()> {
     let interrupted = labkit::ctrl_c()?;
-    let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
+    let listener = TcpListener::bind(args.endpoint.addr()?)
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     let dir = args.dir.display().to_string();
     let store = Store::open(args.dir, args.max_size, args.sync)
@@ -101,7 +101,7 @@ fn accept_loop(
                     drop(slot);
                 });
                 if let Err(error) = thread {
-                    eprintln!("{peer_addr}: no thread: {}", reason(&error));
+                    eprintln!("{peer_addr}: no thread: {error}");
                 }
             }
             Err(error) => overload.shed(listener, &error),

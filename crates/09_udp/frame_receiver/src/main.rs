@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 
 fn receive(args: Args) -> anyhow::Result<()> {
     let interrupted = labkit::ctrl_c()?;
-    let socket = UdpSocket::bind(&args.endpoint.addrs()?[..])
+    let socket = UdpSocket::bind(args.endpoint.addr()?)
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     socket.set_read_timeout(Some(TICK))?;
     println!("Waiting for frames on {}", socket.local_addr()?);

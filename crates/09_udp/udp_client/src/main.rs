@@ -4,7 +4,6 @@
 //! Terminal 2:  cargo run -p udp_client
 //! Lab sheet:   labs/09_udp.md
 
-use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -36,7 +35,9 @@ fn main() -> ExitCode {
 
 fn talk(args: Args) -> anyhow::Result<()> {
     let socket = socket_to(&args.endpoint)?;
-    let server_addr = socket.peer_addr()?;
+    let server_addr = socket
+        .peer_addr()
+        .with_context(|| format!("cannot send to {}", args.endpoint))?;
 
     socket
         .send(args.message.as_bytes())
@@ -44,7 +45,7 @@ fn talk(args: Args) -> anyhow::Result<()> {
     args.console.line(format_args!("Sent to {server_addr}"));
 
     let mut buf = vec![0; MAX_DATAGRAM];
-    let len = receive(&socket, &mut buf)
+    let len = labkit::uninterrupted(|| socket.recv(&mut buf))
         .with_context(|| format!("no reply from {server_addr}"))?;
     let reply = buf.get(..len).unwrap_or_default();
     println!("Received from {server_addr}: {}", printable(reply));
@@ -67,14 +68,4 @@ fn socket_to(endpoint: &Endpoint<9090>) -> anyhow::Result<UdpSocket> {
         .with_context(|| format!("cannot send to {server_addr}"))?;
     socket.set_read_timeout(Some(REPLY_TIMEOUT))?;
     Ok(socket)
-}
-
-/// Receives one datagram. A program that was stopped and goes on (Ctrl-Z, `fg`) asks again.
-fn receive(socket: &UdpSocket, buf: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match socket.recv(buf) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
 }

@@ -4,7 +4,7 @@
 //! Terminal 2:  cargo run -p udp_echo_client
 //! Lab sheet:   labs/09_udp.md
 
-use std::io::{self, BufRead, ErrorKind, Write};
+use std::io::{self, BufRead, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -38,14 +38,16 @@ fn talk(args: Args) -> anyhow::Result<()> {
         return Ok(()); // The input has ended: nothing to send.
     };
 
-    let server_addr = socket.peer_addr()?;
+    let server_addr = socket
+        .peer_addr()
+        .with_context(|| format!("cannot send to {}", args.endpoint))?;
     socket.send(&message).with_context(|| {
         let len = message.len();
         format!("cannot send {len} bytes in one datagram to {server_addr}")
     })?;
 
     let mut buf = vec![0; MAX_DATAGRAM];
-    let len = receive(&socket, &mut buf)
+    let len = labkit::uninterrupted(|| socket.recv(&mut buf))
         .with_context(|| format!("no reply from {server_addr}"))?;
     let reply = buf.get(..len).unwrap_or_default();
     println!("Received from server: {}", printable(reply));
@@ -88,16 +90,6 @@ fn ask(prompt: &str) -> anyhow::Result<Option<Vec<u8>>> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if !line.is_empty() {
             return Ok(Some(line.to_vec()));
-        }
-    }
-}
-
-/// Receives one datagram. A program that was stopped and goes on (Ctrl-Z, `fg`) asks again.
-fn receive(socket: &UdpSocket, buf: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match socket.recv(buf) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => return result,
         }
     }
 }

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 fn serve(args: Args) -> anyhow::Result<()> {
     let interrupted = labkit::ctrl_c()?;
     // bind() is all: no listen(), no accept(). One socket receives from everybody.
-    let socket = UdpSocket::bind(&args.endpoint.addrs()?[..])
+    let socket = UdpSocket::bind(args.endpoint.addr()?)
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     println!("UDP server started on {}", socket.local_addr()?);
 
@@ -51,25 +51,29 @@ fn serve(args: Args) -> anyhow::Result<()> {
 fn receive_loop(socket: &UdpSocket, console: Console) {
     let mut buf = vec![0; MAX_DATAGRAM];
     loop {
-        if let Err(error) = answer(socket, &mut buf, console) {
-            survive(&error);
+        let (len, peer_addr) = match socket.recv_from(&mut buf) {
+            Ok(received) => received,
+            Err(error) => {
+                survive(&error);
+                continue;
+            }
+        };
+        let datagram = buf.get(..len).unwrap_or_default();
+        console.line(format_args!(
+            "Received '{}' from {peer_addr}",
+            Printable(datagram)
+        ));
+        // One send_to() is one datagram. With these 13 bytes in front, the very longest
+        // datagrams no longer fit into one: the system refuses, and that is said on stderr.
+        let reply = [b"Server echo: ", datagram].concat();
+        match socket.send_to(&reply, peer_addr) {
+            Ok(_) => console.line(format_args!("Sent response to {peer_addr}")),
+            Err(error) => console.failure(format_args!(
+                "cannot answer {peer_addr}: {}",
+                labkit::reason(&error)
+            )),
         }
     }
-}
-
-/// Receives one datagram and sends it back to where it came from.
-fn answer(socket: &UdpSocket, buf: &mut [u8], console: Console) -> io::Result<()> {
-    let (len, peer_addr) = socket.recv_from(buf)?;
-    let datagram = buf.get(..len).unwrap_or_default();
-    console.line(format_args!(
-        "Received '{}' from {peer_addr}",
-        Printable(datagram)
-    ));
-    // One send_to() is one datagram. With these 13 bytes in front, the very longest
-    // datagrams no longer fit into one: the system refuses, and that is said on stderr.
-    socket.send_to(&[b"Server echo: ", datagram].concat(), peer_addr)?;
-    console.line(format_args!("Sent response to {peer_addr}"));
-    Ok(())
 }
 
 /// Goes on after an error: it concerns one client, the socket serves them all.
@@ -80,7 +84,7 @@ fn survive(error: &io::Error) {
         ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {}
         ErrorKind::Interrupted => {}
         _ => {
-            eprintln!("cannot answer a datagram: {}", labkit::reason(error));
+            eprintln!("cannot receive a datagram: {}", labkit::reason(error));
             thread::sleep(REST);
         }
     }

@@ -54,7 +54,7 @@ fn main() -> ExitCode {
 
 fn receive(args: Args) -> anyhow::Result<()> {
     let interrupted = labkit::ctrl_c()?;
-    let socket = UdpSocket::bind(&args.endpoint.addrs()?[..])
+    let socket = UdpSocket::bind(args.endpoint.addr()?)
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     println!("Waiting for datagrams on {}", socket.local_addr()?);
 

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 fn serve(args: Args) -> anyhow::Result<()> {
     let interrupted = labkit::ctrl_c()?;
     // bind() is all: no listen(), no accept(). One socket receives from everybody.
-    let socket = UdpSocket::bind(&args.endpoint.addrs()?[..])
+    let socket = UdpSocket::bind(args.endpoint.addr()?)
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     println!("UDP Server listening on {}", socket.local_addr()?);
 
@@ -52,29 +52,27 @@ fn receive_loop(socket: &UdpSocket, console: Console) {
     let mut buf = vec![0; MAX_DATAGRAM];
     let mut number = 0_u64;
     loop {
-        if let Err(error) = answer(socket, &mut buf, &mut number, console) {
-            survive(&error);
+        let (len, peer_addr) = match socket.recv_from(&mut buf) {
+            Ok(received) => received,
+            Err(error) => {
+                survive(&error);
+                continue;
+            }
+        };
+        let datagram = buf.get(..len).unwrap_or_default();
+        number += 1; // An empty datagram is one, too: UDP carries it like any other.
+        console.line(format_args!(
+            "\nMessage #{number} from {peer_addr}: {}",
+            Printable(datagram)
+        ));
+        // There is no connection to write to: each answer names its receiver.
+        let reply = format!("Received! Message #{number}");
+        if let Err(error) = socket.send_to(reply.as_bytes(), peer_addr) {
+            // One receiver's affair: port 0, say, is no port to send to.
+            let reason = labkit::reason(&error);
+            console.failure(format_args!("cannot answer {peer_addr}: {reason}"));
         }
     }
-}
-
-/// Receives one datagram and sends its answer to where it came from.
-fn answer(
-    socket: &UdpSocket,
-    buf: &mut [u8],
-    number: &mut u64,
-    console: Console,
-) -> io::Result<()> {
-    let (len, peer_addr) = socket.recv_from(buf)?;
-    let datagram = buf.get(..len).unwrap_or_default();
-    *number += 1; // An empty datagram is one, too: UDP carries it like any other.
-    console.line(format_args!(
-        "\nMessage #{number} from {peer_addr}: {}",
-        Printable(datagram)
-    ));
-    // There is no connection to write to: each answer names its receiver.
-    socket.send_to(format!("Received! Message #{number}").as_bytes(), peer_addr)?;
-    Ok(())
 }
 
 /// Goes on after an error: it concerns one client, the socket serves them all.
@@ -85,7 +83,7 @@ fn survive(error: &io::Error) {
         ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {}
         ErrorKind::Interrupted => {}
         _ => {
-            eprintln!("cannot answer a datagram: {}", labkit::reason(error));
+            eprintln!("cannot receive a datagram: {}", labkit::reason(error));
             thread::sleep(REST);
         }
     }

@@ -86,7 +86,7 @@ fn serve(args: Args) -> anyhow::Result<()> {
         idle_timeout: Duration::from_secs(args.idle_timeout),
     };
     audit::open()?;
-    let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
+    let listener = TcpListener::bind(args.endpoint.addr()?)
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     let closer = Closer::new().context("cannot start a thread")?;
     let addr = listener.local_addr()?;
@@ -154,7 +154,7 @@ fn accept_loop(
         let started = thread::Builder::new()
             .spawn(move || serve_client(&thread_server, stream, peer_addr, slot));
         if let Err(error) = started {
-            eprintln!("cannot start a thread: {}", labkit::reason(&error));
+            eprintln!("cannot start a thread: {error}");
         }
     }
 }

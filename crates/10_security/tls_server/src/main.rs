@@ -66,7 +66,7 @@ fn main() -> ExitCode {
 fn serve(args: Args) -> anyhow::Result<()> {
     let interrupted = labkit::ctrl_c()?;
     let tls = config::server_config(&args.files, &args.endpoint.host)?;
-    let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
+    let listener = TcpListener::bind(args.endpoint.addr()?)
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     println!("Secure server listening on {}", listener.local_addr()?);
 
@@ -112,6 +112,8 @@ fn accept_loop(server: &Arc<Server>) {
         };
         // Full: closing is all that can be said before there is TLS.
         let Some(_slot) = server.slots.take() else {
+            let console = server.console;
+            console.failure(format_args!("{peer_addr}: refused, {MAX_CLIENTS} clients"));
             continue;
         };
         // Whoever leaves nobody behind in accept() sends for another thread: silent
@@ -119,7 +121,7 @@ fn accept_loop(server: &Arc<Server>) {
         if server.waiting.fetch_sub(1, Ordering::AcqRel) == 1
             && let Err(error) = add_thread(server)
         {
-            eprintln!("cannot start a thread: {}", labkit::reason(&error));
+            eprintln!("cannot start a thread: {error}");
         }
         if let Err(error) = talk(server, stream, peer_addr) {
             // One client's failure never ends the server.

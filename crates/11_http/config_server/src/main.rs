@@ -55,7 +55,7 @@ fn main() -> ExitCode {
 
 fn serve(args: Args) -> anyhow::Result<()> {
     let interrupted = labkit::ctrl_c()?;
-    let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
+    let listener = TcpListener::bind(args.endpoint.addr()?)
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     let store = Store::open(&args.data, args.sync)?;
     println!("{} settings in {}", store.len()?, args.data.display());
@@ -110,7 +110,7 @@ fn accept_loop(listener: &TcpListener, closer: &Closer, store: &Store, args: &Ar
         };
         // Without a thread the stream is dropped, and so closed.
         if let Err(error) = thread::Builder::new().spawn(serve_client) {
-            eprintln!("{peer_addr}: no thread: {}", labkit::reason(&error));
+            eprintln!("{peer_addr}: no thread: {error}");
         }
     }
 }

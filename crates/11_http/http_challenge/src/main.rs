@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 
 fn serve(args: Args) -> anyhow::Result<()> {
     let interrupted = labkit::ctrl_c()?;
-    let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
+    let listener = TcpListener::bind(args.endpoint.addr()?)
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     let closer = Closer::new().context("cannot start a thread")?;
     println!(
@@ -95,7 +95,7 @@ fn accept_loop(listener: &TcpListener, closer: &Closer, args: &Args) {
         };
         // Without a thread the stream is dropped, and so closed.
         if let Err(error) = thread::Builder::new().spawn(serve_client) {
-            eprintln!("{peer_addr}: no thread: {}", labkit::reason(&error));
+            eprintln!("{peer_addr}: no thread: {error}");
         }
     }
 }

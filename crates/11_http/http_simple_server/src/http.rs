@@ -6,10 +6,14 @@ pub const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/
 
 /// Tells whether these bytes are one request to the end: a head, and no body after it.
 pub fn is_whole_request(received: &[u8]) -> bool {
-    // Other methods than these two may have a body, which may still be on its way.
-    let request = after_empty_line(received);
-    let has_no_body = request.starts_with(b"GET ") || request.starts_with(b"HEAD ");
-    has_no_body && head_len(received) == Some(received.len())
+    // Where one of these announces a body, it may still be on its way (RFC 9112 §6).
+    let announces_body = |line: &[u8]| {
+        let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
+        name.eq_ignore_ascii_case(b"Content-Length")
+            || name.eq_ignore_ascii_case(b"Transfer-Encoding")
+    };
+    head_len(received) == Some(received.len())
+        && !received.split(|&byte| byte == b'\n').any(announces_body)
 }
 
 /// Returns the length of the head in bytes; `None` while its end has not come.
@@ -39,13 +43,17 @@ fn after_empty_line(received: &[u8]) -> &[u8] {
 
 /// Returns the request line without its end: method, target and version, a space between
 /// them (RFC 9112 §3). `None` if that is not what stands there, or the head is not whole.
+///
+/// Not done here: to refuse a request of HTTP/1.1 without Host (§3.2).
 pub fn request_line(received: &[u8]) -> Option<&[u8]> {
     head_len(received)?;
     let head = after_empty_line(received);
     let line = head.split(|&byte| byte == b'\n').next()?;
     let line = line.trim_ascii_end();
-    let parts = line.split(|&byte| byte == b' ').count();
-    (parts == 3).then_some(line)
+    let mut parts = line.split(|&byte| byte == b' ');
+    let (method, target, version) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_whole = !method.is_empty() && !target.is_empty() && parts.next().is_none();
+    (is_whole && version.starts_with(b"HTTP/")).then_some(line)
 }
 
 /// Builds the response to the visitor of this number: head and page; to HEAD the head
@@ -109,7 +117,11 @@ mod tests {
         assert!(!is_whole_request(b""));
         assert!(!is_whole_request(b"GET / HTTP/1.1\r\n"));
         assert!(!is_whole_request(b"GET / HTTP/1.1\r\n\r\nmore\r\n\r\n"));
-        assert!(!is_whole_request(b"POST / HTTP/1.1\r\n\r\n"));
+        assert!(!is_whole_request(
+            b"GET / HTTP/1.1\r\ncontent-length: 4\r\n\r\n"
+        ));
+        let chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert!(!is_whole_request(chunked));
     }
 
     #[test]
@@ -119,6 +131,8 @@ mod tests {
         assert_eq!(request_line(b"GET /a HTTP/1.1\r\nHost: a\r\n"), None);
         assert_eq!(request_line(b"GET /a\r\n\r\n"), None);
         assert_eq!(request_line(b"GET /a b HTTP/1.1\r\n\r\n"), None);
+        assert_eq!(request_line(b"GET  HTTP/1.1\r\n\r\n"), None);
+        assert_eq!(request_line(b"GET / FOO/7\r\n\r\n"), None);
     }
 
     #[test]

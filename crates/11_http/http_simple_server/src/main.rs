@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 
 fn serve(args: Args) -> anyhow::Result<()> {
     let interrupted = labkit::ctrl_c()?;
-    let listener = TcpListener::bind(&args.endpoint.addrs()?[..])
+    let listener = TcpListener::bind(args.endpoint.addr()?)
         .with_context(|| format!("cannot listen on {}", args.endpoint))?;
     let local_addr = listener.local_addr()?;
     let listener = Arc::new(listener);
@@ -148,7 +148,7 @@ fn hand_over(
     };
     // Without a thread the stream is dropped, and so closed.
     if let Err(error) = thread::Builder::new().spawn(wait) {
-        eprintln!("{peer_addr}: no thread: {}", reason(&error));
+        eprintln!("{peer_addr}: no thread: {error}");
     }
 }
 

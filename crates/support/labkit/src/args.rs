@@ -20,6 +20,21 @@ pub struct Endpoint<const PORT: u16> {
 }
 
 impl<const PORT: u16> Endpoint<PORT> {
+    /// Resolves the host to the one address to listen on: the first that this machine has.
+    ///
+    /// A client tries one address after another. A server must not: with its port in use on
+    /// 127.0.0.1, `--host localhost` would quietly listen on ::1 alone.
+    ///
+    /// # Errors
+    ///
+    /// When the host has no address or cannot be looked up.
+    pub fn addr(&self) -> anyhow::Result<SocketAddr> {
+        let addrs = self.addrs()?;
+        let ours = addrs.iter().find(|addr| is_ours(**addr));
+        let addr = ours.or(addrs.first()).copied();
+        addr.with_context(|| format!("the host {:?} has no address", self.host))
+    }
+
     /// Resolves the host: at least one address, the IPv4 ones first.
     ///
     /// `localhost` is both 127.0.0.1 and ::1. A listener binds the first that works, so
@@ -44,6 +59,12 @@ impl<const PORT: u16> Endpoint<PORT> {
         }
         Ok(addrs)
     }
+}
+
+/// Tells whether this machine has the address: any port of it will do.
+fn is_ours(mut addr: SocketAddr) -> bool {
+    addr.set_port(0);
+    UdpSocket::bind(addr).is_ok()
 }
 
 /// Tells whether this machine has a way to an IPv6 address. Connecting a UDP socket sends
@@ -138,6 +159,15 @@ mod tests {
     fn localhost_is_ipv4_first() {
         let addrs = endpoint("localhost").addrs().unwrap();
         assert!(addrs[0].is_ipv4(), "{addrs:?}");
+    }
+
+    #[test]
+    fn a_server_listens_on_the_first_address_that_is_ours() {
+        let addr = endpoint("localhost").addr().unwrap();
+        assert_eq!(addr, "127.0.0.1:8080".parse().unwrap());
+        // Documentation's own (RFC 5737), so nobody's: bind() will say what is wrong.
+        let foreign = endpoint("192.0.2.1").addr().unwrap();
+        assert_eq!(foreign, "192.0.2.1:8080".parse().unwrap());
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub use overload::{Overload, Slot, Slots};
 pub use report::{reason, run, run_client};
 pub use text::{Printable, printable};
 
-/// Returns a channel that receives one message per Ctrl-C (SIGINT) or SIGTERM.
+/// Returns a channel that receives one message per Ctrl-C (SIGINT), SIGTERM or SIGHUP, which
+/// comes when the terminal is closed.
 ///
 /// From this call on the signals no longer end the program by themselves, so a
 /// server asks for it first, before anybody can see its ready line.
@@ -65,9 +66,9 @@ pub fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T
 
 /// Closes a connection so that the peer can read the last reply.
 ///
-/// A socket that is closed while unread bytes wait in it sends RST instead of FIN, and an
-/// RST makes the peer's kernel throw away what it has received but not yet read: our
-/// reply (RFC 1122 §4.2.2.13, RFC 9112 §9.6). So: end the sending side, read on until
+/// A socket that is closed while unread bytes wait in it sends RST instead of FIN (RFC 1122
+/// §4.2.2.13), and the peer's kernel may then throw away what it has received but not yet
+/// read: our reply (RFC 9112 §9.6). So: end the sending side, read on until
 /// the peer closes too, and give up after a second or 64 MiB.
 pub fn lingering_close(mut stream: TcpStream) {
     let give_up = Instant::now() + LINGER_TIME;

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::reason;
 
@@ -56,6 +56,8 @@ impl Drop for Slot {
 
 /// How long an accept loop rests after an error, so that it does not spin.
 const REST: Duration = Duration::from_millis(50);
+/// How long a failure that turns nobody away stays unmentioned after a report.
+const REMIND_AFTER: Duration = Duration::from_secs(60);
 
 /// Keeps an accept loop alive when `accept` fails.
 ///
@@ -66,6 +68,8 @@ const REST: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Overload {
     reserve: Option<TcpListener>,
+    /// When a failure was last reported.
+    reported: Option<Instant>,
 }
 
 impl Overload {
@@ -73,11 +77,15 @@ impl Overload {
     pub fn new(listener: &TcpListener) -> Self {
         Overload {
             reserve: listener.try_clone().ok(),
+            reported: None,
         }
     }
 
-    /// Reports a failed `accept` on stderr, turns a waiting client away, since descriptors
-    /// are probably short, and rests for 50 ms.
+    /// Turns a waiting client away after a failed `accept`, since descriptors are probably
+    /// short, reports that on stderr, and rests for 50 ms.
+    ///
+    /// Without a descriptor `accept` fails also while nobody waits. That is reported once a
+    /// minute, and not twenty times a second.
     pub fn shed(&mut self, listener: &TcpListener, error: &io::Error) {
         // Where several threads accept, one of them has the socket non-blocking for a
         // moment, see below; or the client left before it was accepted.
@@ -85,18 +93,25 @@ impl Overload {
         if harmless.contains(&error.kind()) {
             return;
         }
-        eprintln!("cannot accept a connection: {}", reason(error));
+        let mut turned_away = false;
         if self.reserve.take().is_some() {
             // One at a time: the mode belongs to the socket, and so to all threads.
             static SHEDDING: Mutex<()> = Mutex::new(());
             let _alone = SHEDDING.lock().unwrap_or_else(PoisonError::into_inner);
             // Another thread may have accepted the waiting client: do not block for one.
             if listener.set_nonblocking(true).is_ok() {
-                drop(listener.accept());
+                turned_away = listener.accept().is_ok();
                 let _ = listener.set_nonblocking(false);
             }
         }
         self.reserve = listener.try_clone().ok();
+        let is_news = self
+            .reported
+            .is_none_or(|then| then.elapsed() > REMIND_AFTER);
+        if turned_away || is_news {
+            eprintln!("cannot accept a connection: {}", reason(error));
+            self.reported = Some(Instant::now());
+        }
         thread::sleep(REST);
     }
 }

@@ -61,6 +61,10 @@ fn describe(error: &anyhow::Error, server: &str) -> String {
             report.push_str(": ");
         }
         match cause.downcast_ref::<io::Error>() {
+            // EAGAIN means "no thread left" here, and elsewhere that time is up.
+            Some(error) if tried.starts_with("cannot start a thread") => {
+                report.push_str(&error.to_string());
+            }
             Some(error) => {
                 report.push_str(&reason(error));
                 hint = hint_for(&tried, error.kind(), server);

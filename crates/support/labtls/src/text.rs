@@ -27,6 +27,10 @@ pub fn reason(error: &io::Error) -> String {
     let tls_error = error.get_ref().and_then(|inner| inner.downcast_ref());
     match tls_error {
         Some(tls_error) => words_for(tls_error),
+        // rustls has no words of its own for an end within the handshake.
+        None if error.kind() == ErrorKind::UnexpectedEof && error.get_ref().is_none() => {
+            "the peer closed the connection during the handshake".to_owned()
+        }
         None if error.kind() == ErrorKind::UnexpectedEof => {
             "the peer closed the connection without close_notify: what came may be cut \
              short"

@@ -34,8 +34,8 @@ pub fn read_roots(ca: &Path) -> anyhow::Result<Arc<RootCertStore>> {
 /// today, made out to the name that the client asked for.
 ///
 /// This is rustls' own check, with one addition. `openssl req -x509` makes a certificate
-/// that is its own CA, and RFC 5280 §4.2.1.9 does not let a CA's certificate stand for a
-/// server. A user who names that very certificate as trusted means that very server: so
+/// that is its own CA, and webpki, which rustls builds on, never takes a CA's certificate
+/// for a server's (`CaUsedAsEndEntity`; RFC 5280 §6.1 would allow it). A user who names that very certificate as trusted means that very server: so
 /// one that is, byte for byte, in the file is accepted for the names that it carries.
 #[derive(Debug)]
 pub struct ServerTrust {
