@@ -23,6 +23,10 @@ const CARGO_CONFIG: &str = "\
 # Made by `cargo lab`: one target folder for all programs in here, and `cargo lab` itself.
 ";
 
+/// The share of lines that two programs must have in common for their difference to be
+/// worth reading.
+const ALIKE: f32 = 0.5;
+
 /// The folder of the student's own programs.
 #[derive(Clone, Debug)]
 pub struct Workshop {
@@ -327,7 +331,8 @@ impl Workshop {
         Ok(command)
     }
 
-    /// The difference between the student's program and the reference.
+    /// The difference between the student's program and the reference; where the two have
+    /// little in common, the reference as it is.
     ///
     /// # Errors
     ///
@@ -345,6 +350,12 @@ impl Workshop {
             let theirs = fs::read_to_string(folder.join(inner)).unwrap_or_default();
             let ours = fs::read_to_string(&file)?;
             let diff = TextDiff::from_lines(&theirs, &ours);
+            if diff.ratio() < ALIKE {
+                // Nearly every line would be marked, and neither program could be read.
+                let shown = self.shown(&file);
+                let _ = write!(text, "\n{shown}:\n\n{ours}");
+                continue;
+            }
             let mut diff = diff.unified_diff();
             // What is not there has the name that `diff` gives it.
             let old = match folder.join(inner).exists() {
