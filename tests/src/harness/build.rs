@@ -150,6 +150,19 @@ fn scrub_environment(command: &mut Command, target_dir: &Path) {
     }
 }
 
+/// Tells rustup and cargo where they are, for they look for that at home.
+fn keep_toolchains(command: &mut Command) {
+    let Some(home) = std::env::home_dir() else {
+        return;
+    };
+    for (name, folder) in [("RUSTUP_HOME", ".rustup"), ("CARGO_HOME", ".cargo")] {
+        let folder = home.join(folder);
+        if std::env::var_os(name).is_none() && folder.is_dir() {
+            command.env(name, folder);
+        }
+    }
+}
+
 /// Notes what one line of cargo's says of a binary.
 fn note_message(line: &[u8], programs: &mut BTreeMap<String, Template>) {
     let Ok(message) = serde_json::from_slice::<CargoMessage>(line) else {
@@ -211,6 +224,7 @@ pub(super) fn with_command(
     command.args(words).current_dir(dir).stdin(Stdio::null());
     if let Some(target_dir) = &options.target_dir {
         scrub_environment(&mut command, target_dir);
+        keep_toolchains(&mut command);
         // Compilers keep what they have built at home, where a stranger may not write.
         command.env("HOME", dir);
     }

@@ -42,6 +42,10 @@ pub fn trials() -> Vec<Trial> {
             a_build_has_room_for_temporary_files,
         ),
         (
+            "a_build_command_finds_the_rust_compiler",
+            a_build_command_finds_the_rust_compiler,
+        ),
+        (
             "odd_folders_are_answered_with_what_is_wrong",
             odd_folders_are_answered_with_what_is_wrong,
         ),
@@ -342,6 +346,37 @@ fn a_build_has_room_for_temporary_files() {
         .unwrap();
     let said = stdout(&output);
     assert!(said.contains("100.0"), "{said}{}", stderr(&output));
+}
+
+/// rustup looks for its toolchains at home, and a build has another home.
+fn a_build_command_finds_the_rust_compiler() {
+    const SERVER: &str = r#"fn main() {
+        let args: Vec<String> = std::env::args().collect();
+        let listener = std::net::TcpListener::bind(format!("{}:{}", args[1], args[2]));
+        let listener = listener.expect("a free port");
+        println!("TCP Server listening on {}", listener.local_addr().expect("an address"));
+        listener.incoming().for_each(drop);
+    }"#;
+    let dir = tempfile::tempdir().unwrap();
+    let submission = dir.path().join("all/ann");
+    fs::create_dir_all(&submission).unwrap();
+    fs::write(submission.join("server.rs"), SERVER).unwrap();
+    let words = "build = 'rustc server.rs'\n\
+                 [programs]\ntcp_server = './server {host} {port}'\n";
+    fs::write(submission.join("lab.toml"), words).unwrap();
+    let mut command = lab();
+    // As in a terminal: `cargo test` itself tells its children where the toolchains are.
+    if std::env::home_dir().is_some_and(|home| home.join(".rustup").is_dir()) {
+        for name in ["RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "CARGO_HOME"] {
+            command.env_remove(name);
+        }
+    }
+    let out = dir.path().join("out");
+    command.args(["grade", "--only=tcp_server.listens", "--out"]);
+    let output = command.arg(&out).arg(dir.path().join("all")).output();
+    assert!(output.is_ok());
+    let check = &report(&out).submissions[0].checks[0];
+    assert_eq!(check.status, CheckStatus::Passed, "{:?}", check.feedback);
 }
 
 /// A wrong `lab.toml`, an archive, another name: each is answered with what is wrong.
