@@ -76,6 +76,24 @@ const HINTS_IN_USE: &[&str] = &[
     "Match the Err of TcpListener::bind in place of an unwrap, or catch OSError around \
      bind in Python. Print it and end with status 1.",
 ];
+const HINTS_PROMPT: &[&str] = &[
+    "Run your client with its output in a pipe: ... | cat. Where is the prompt?",
+    "A prompt has no line end, so it stays in the buffer: flush stdout.",
+    "Call stdout().flush() after print! and before you read. In Python it is \
+     print(…, end=\"\", flush=True), or input with the prompt.",
+];
+const HINTS_INPUT_ENDS: &[&str] = &[
+    "Press Ctrl-D at the prompt: what does reading a line return then?",
+    "A line of 0 bytes, without even a line end, is the end of the input.",
+    "read_line returns Ok(0) there, and Python's input raises EOFError: leave the loop \
+     and close the connection.",
+];
+const HINTS_SERVER_ENDS: &[&str] = &[
+    "What does read return when the server has closed its side?",
+    "A read of 0 bytes is the end: say so and end.",
+    "Handle Ok(0) of read (b\"\" of recv) and the errors of read and write alike: print \
+     a line and return, without an unwrap.",
+];
 const HINTS_SURVIVES: &[&str] = &[
     "A client may vanish at any moment, and may send any bytes.",
     "An error of one client ends that client's conversation, never the server.",
@@ -440,12 +458,7 @@ fn message_client() -> Vec<Check> {
             },
         )
         .sheet(sheet)
-        .hints(&[
-            "Run your client with its output in a pipe: ... | cat. Where is the prompt?",
-            "A prompt has no line end, so it stays in the buffer: flush stdout.",
-            "Call stdout().flush() after print! and before you read. In Python it is \
-             print(…, end=\"\", flush=True), or input with the prompt.",
-        ])
+        .hints(HINTS_PROMPT)
         .by_hand("cargo run -p message_client | cat"),
         Check::new(
             "message_client.prints_the_answer",
@@ -522,12 +535,7 @@ fn message_client() -> Vec<Check> {
         )
         .needs(&["message_client.sends_what_is_typed"])
         .sheet(sheet)
-        .hints(&[
-            "Press Ctrl-D at the prompt: what does reading a line return then?",
-            "A line of 0 bytes, without even a line end, is the end of the input.",
-            "read_line returns Ok(0) there, and Python's input raises EOFError: leave \
-             the loop and close the connection.",
-        ])
+        .hints(HINTS_INPUT_ENDS)
         .by_hand("cargo run -p message_client < /dev/null"),
         Check::new(
             "message_client.ends_with_its_server",
@@ -536,12 +544,7 @@ fn message_client() -> Vec<Check> {
         )
         .needs(&["message_client.sends_what_is_typed"])
         .sheet("labs/03_sockets.md#what-goes-wrong-and-why")
-        .hints(&[
-            "What does read return when the server has closed its side?",
-            "A read of 0 bytes is the end: say so and end.",
-            "Handle Ok(0) of read (b\"\" of recv) and the errors of read and write \
-             alike: print a line and return, without an unwrap.",
-        ])
+        .hints(HINTS_SERVER_ENDS)
         .by_hand("nc -l 127.0.0.1 8000 (then Ctrl-C)"),
         Check::new(
             "message_client.reports_a_refused_connection",
@@ -829,6 +832,24 @@ fn unix_socket_server() -> Vec<Check> {
         .hints(HINTS_ACCEPTED)
         .by_hand("nc -U /tmp/socket_labs.sock"),
         Check::new(
+            "unix_socket_server.answers_blank_messages",
+            "answers a message of spaces or line ends like any other",
+            unix::answers_blanks,
+        )
+        .needs(&["unix_socket_server.accepts_messages"])
+        .sheet(sheet)
+        .hints(HINTS_BLANK)
+        .by_hand("printf '\\n' | nc -U /tmp/socket_labs.sock"),
+        Check::new(
+            "unix_socket_server.takes_long_messages",
+            "takes every byte of a message of 3000 bytes and goes on",
+            unix::takes_long,
+        )
+        .needs(&["unix_socket_server.accepts_messages"])
+        .sheet(sheet)
+        .hints(HINTS_LONG)
+        .by_hand("head -c 3000 /dev/zero | tr '\\0' a | nc -U /tmp/socket_labs.sock"),
+        Check::new(
             "unix_socket_server.replaces_a_stale_file",
             "starts again after kill -9, although its file is still there",
             unix::replaces_a_stale_file,
@@ -845,10 +866,11 @@ fn unix_socket_server() -> Vec<Check> {
         .by_hand("pkill -9 unix_socket_server; cargo run -p unix_socket_server"),
         Check::new(
             "unix_socket_server.removes_its_file",
-            "removes its file when it ends",
+            "removes its file when it ends, on Ctrl-C and SIGTERM as well",
             unix::removes_its_file,
         )
         .needs(&["unix_socket_server.accepts_messages"])
+        .timing()
         .sheet(sheet)
         .hints(&[
             "Closing the socket does not remove the file: who does?",
@@ -972,6 +994,32 @@ fn unix_socket_client() -> Vec<Check> {
         ])
         .by_hand("nc -lU /tmp/socket_labs.sock"),
         Check::new(
+            "unix_socket_client.prompts",
+            "shows Enter message: before anything is typed",
+            unix::client_prompts,
+        )
+        .sheet("labs/03_sockets.md#step-6-the-client")
+        .hints(HINTS_PROMPT)
+        .by_hand("cargo run -p unix_socket_client | cat"),
+        Check::new(
+            "unix_socket_client.ends_with_its_input",
+            "ends when its standard input ends",
+            unix::client_ends_with_its_input,
+        )
+        .needs(&["unix_socket_client.talks"])
+        .sheet("labs/03_sockets.md#step-6-the-client")
+        .hints(HINTS_INPUT_ENDS)
+        .by_hand("cargo run -p unix_socket_client < /dev/null"),
+        Check::new(
+            "unix_socket_client.ends_with_its_server",
+            "ends when the server has closed",
+            unix::client_ends_with_its_server,
+        )
+        .needs(&["unix_socket_client.talks"])
+        .sheet("labs/03_sockets.md#what-goes-wrong-and-why")
+        .hints(HINTS_SERVER_ENDS)
+        .by_hand("nc -lU /tmp/socket_labs.sock (then Ctrl-C)"),
+        Check::new(
             "unix_socket_client.reports_a_missing_server",
             "says Error: when there is no such file, or nobody listens at it",
             |exam| {
@@ -1035,6 +1083,8 @@ mod unix {
         }
         pub use nowhere as start;
         pub use nowhere as converses;
+        pub use nowhere as answers_blanks;
+        pub use nowhere as takes_long;
         pub use nowhere as replaces_a_stale_file;
         pub use nowhere as removes_its_file;
         pub use nowhere as leaves_a_living_server_alone;
@@ -1045,6 +1095,9 @@ mod unix {
         pub use nowhere as is_done_with_who_has_left;
         pub use nowhere as prints_its_lines;
         pub use nowhere as client_talks;
+        pub use nowhere as client_prompts;
+        pub use nowhere as client_ends_with_its_input;
+        pub use nowhere as client_ends_with_its_server;
 
         pub fn leave_a_stale_file(_: &Path) -> Verdict {
             Err(Stop::Error("Unix sockets need Linux, macOS or WSL".into()))
@@ -1198,6 +1251,57 @@ mod unix {
             converse(exam, &words)
         }
 
+        pub fn answers_blanks(exam: &mut Exam) -> Verdict {
+            let words = common::line_ends_and_blanks(exam);
+            let _server = start(exam)?;
+            converse(exam, &words).map_err(common::likely(
+                "white space alone is a message, too: only a read of 0 bytes brings none",
+            ))
+        }
+
+        pub fn takes_long(exam: &mut Exam) -> Verdict {
+            // What fills one read exactly is a message as well.
+            for len in [1024, 3000] {
+                // The one before was killed: what its file does to the next is for
+                // another check.
+                let _ = fs::remove_file(path(exam));
+                let _server = start(exam)?;
+                let message = exam.word(len);
+                takes_a_long_message(exam, &message).map_err(common::likely(
+                    "what fills the buffer is a message, too, and what did not fit into \
+                     it comes with the next read",
+                ))?;
+            }
+            Ok(())
+        }
+
+        /// One answer for each piece, and the size of a piece is free.
+        fn takes_a_long_message(exam: &Exam, message: &str) -> Verdict {
+            // A server may take half a second for each answer (F30).
+            const QUIET: Duration = Duration::from_millis(700);
+            let mut client = connect(exam, &path(exam))?;
+            client.send(message)?;
+            let mut answers = client.read(PATIENCE);
+            while !answers.is_empty() {
+                let more = client.read(QUIET);
+                if more.is_empty() {
+                    break;
+                }
+                answers.extend(more);
+            }
+            exam.note(&format!("< {}", escape(&answers)));
+            for answer in answers.chunks(b"accepted".len()) {
+                if answer != b"accepted" {
+                    return Err(Failure::bytes(b"accepted", answer).into());
+                }
+            }
+            if answers.is_empty() {
+                return Err(Failure::bytes(b"accepted", &answers).into());
+            }
+            client.send("close")?;
+            client.expect("closed")
+        }
+
         pub fn replaces_a_stale_file(exam: &mut Exam) -> Verdict {
             let mut server = start(exam)?;
             server.kill();
@@ -1212,11 +1316,35 @@ mod unix {
                 server.terminate();
                 server.wait_exit(PATIENCE)?;
             }
+            is_gone(exam)?;
+            removes_its_file_on(exam, Program::interrupt)?;
+            removes_its_file_on(exam, Program::terminate)
+        }
+
+        fn is_gone(exam: &Exam) -> Verdict {
             if fs::symlink_metadata(path(exam)).is_ok() {
                 let expected = "its file is gone when it has ended";
                 return Err(Failure::new(expected, "the file is still there").into());
             }
             Ok(())
+        }
+
+        /// A signal ends also a server that nobody has come to yet (E18).
+        fn removes_its_file_on(exam: &Exam, signal: fn(&mut Program)) -> Verdict {
+            const MOMENT: Duration = Duration::from_millis(100);
+            let mut server = start(exam)?;
+            // It listens, but may still be on its way to what minds the signal.
+            for _ in 0..20 {
+                if common::works_without_a_rest(&server, MOMENT).is_none() {
+                    break;
+                }
+            }
+            signal(&mut server);
+            server.wait_exit(PATIENCE)?;
+            is_gone(exam).map_err(common::likely(
+                "the signal has ended it while it waited for its first client, and \
+                 nothing has removed the file",
+            ))
         }
 
         pub fn leaves_a_living_server_alone(exam: &mut Exam) -> Verdict {
@@ -1390,12 +1518,7 @@ mod unix {
         pub fn client_talks(exam: &mut Exam) -> Verdict {
             let (line, last) = (format!(" {} é ", exam.word(8)), exam.word(8));
             let path = path(exam);
-            let listener = UnixListener::bind(&path)
-                .and_then(|listener| {
-                    listener.set_nonblocking(true)?;
-                    Ok(listener)
-                })
-                .map_err(|error| Stop::grader("cannot listen", &error))?;
+            let listener = listen(&path)?;
             // The last line of a file may have no line end: nothing is to be cut off.
             let mut client = launch(exam, &path)?;
             let mut peer = accept(exam, &listener)?;
@@ -1404,18 +1527,71 @@ mod unix {
             peer.expect(&last)?;
             drop(peer);
 
-            let mut client = launch(exam, &path)?;
-            let mut peer = accept(exam, &listener)?;
-            client.type_in(&format!("{line}\n"))?;
-            peer.expect(&line)?;
-            peer.send("accepted")?;
-            client.wait_for_output("Received: accepted")?;
-            client.type_in("close\n")?;
-            peer.expect("close")?;
-            peer.send("closed")?;
-            drop(peer); // As the server does: the client may wait for it.
-            client.expect_exit(0)?;
-            client.wait_for_output("Connection to server closed")
+            for close in ["close", "CLOSE"] {
+                let mut client = launch(exam, &path)?;
+                let mut peer = accept(exam, &listener)?;
+                client.type_in(&format!("{line}\n"))?;
+                peer.expect(&line)?;
+                peer.send("accepted")?;
+                client.wait_for_output("Received: accepted")?;
+                client.type_in(&format!("{close}\n"))?;
+                peer.expect(close)?;
+                peer.send("closed")?;
+                drop(peer); // As the server does: the client may wait for it.
+                client.wait_exit(PATIENCE).map_err(common::likely(
+                    "the answer closed ends the conversation, in whatever letter case \
+                     close was typed",
+                ))?;
+                client.expect_exit(0)?;
+                client.wait_for_output("Connection to server closed")?;
+            }
+            Ok(())
+        }
+
+        /// A client that has connected, and the check as its server.
+        fn connected(exam: &Exam) -> Result<(Program, Peer<'_>), Stop> {
+            let path = path(exam);
+            let listener = listen(&path)?;
+            let client = launch(exam, &path)?;
+            let peer = accept(exam, &listener)?;
+            Ok((client, peer))
+        }
+
+        pub fn client_prompts(exam: &mut Exam) -> Verdict {
+            let (mut client, _peer) = connected(exam)?;
+            client.wait_for_output("Enter message:")
+        }
+
+        /// With what words or status it ends is free.
+        pub fn client_ends_with_its_input(exam: &mut Exam) -> Verdict {
+            let (mut client, mut peer) = connected(exam)?;
+            client.close_stdin();
+            client.wait_exit(PATIENCE).map_err(common::likely(
+                "a read of 0 bytes from the standard input is its end, not an empty line",
+            ))?;
+            peer.expect_end()
+        }
+
+        /// With what words or status it ends is free.
+        pub fn client_ends_with_its_server(exam: &mut Exam) -> Verdict {
+            let (mut client, mut peer) = connected(exam)?;
+            client.type_in("hello\n")?;
+            peer.expect("hello")?;
+            drop(peer);
+            // Whoever reads a line before it looks at the connection gets one or two.
+            let _ = client.type_in("more\nmore\n");
+            client.wait_exit(PATIENCE).map(drop).map_err(common::likely(
+                "a read of 0 bytes is the end of the connection, not an empty answer",
+            ))
+        }
+
+        fn listen(path: &Path) -> Result<UnixListener, Stop> {
+            UnixListener::bind(path)
+                .and_then(|listener| {
+                    listener.set_nonblocking(true)?;
+                    Ok(listener)
+                })
+                .map_err(|error| Stop::grader("cannot listen", &error))
         }
 
         /// The file of a server that is gone.

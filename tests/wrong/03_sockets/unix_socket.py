@@ -64,6 +64,10 @@ def talk(stream):
             continue
         if bug in ("strict_utf8", "many_strict_utf8"):
             data.decode()
+        if bug == "silent_on_blank" and not data.strip():
+            continue
+        if bug == "ends_on_long" and len(data) == 1024:
+            return
         if bug != "silent":
             print("Received:", data if bug == "bytes_form" else data.decode(errors="replace"))
         word = data.strip() if bug == "strips" else data
@@ -81,13 +85,27 @@ kept = []
 def client():
     stream = socket.socket(socket.AF_UNIX)
     stream.connect(path)
-    for line in sys.stdin:
+    while True:
+        if bug != "client_no_prompt":
+            print("Enter message: ", end="", flush=bug != "client_no_flush")
+        line = sys.stdin.readline()
+        if not line:
+            if bug == "client_eof_spins":
+                continue
+            break
         text = line if bug == "client_newline" else line.rstrip("\n")
         if bug == "client_cuts_last":
             text = line[:-1]
         stream.sendall(text.encode())
         answer = stream.recv(1024)
-        if answer == b"closed":
+        while not answer and bug == "client_end_spins":
+            answer = stream.recv(1024)
+        if not answer:
+            sys.exit("Error: closed by the server")
+        if bug == "client_looks_at_its_own_words":
+            if text == "close":
+                break
+        elif answer == b"closed":
             break
         print("Received:", answer if bug == "client_bytes_form" else answer.decode())
     print("Connection to server closed")
@@ -114,7 +132,10 @@ if bug == "for_ever":
     # Serves one after another, and forgets its file on SIGTERM.
     while True:
         serve(listener.accept()[0])
-signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+if bug != "leaves_file_on_sigterm":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+if bug == "leaves_file_on_ctrl_c":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 try:
     while bug.startswith("many_"):
         stream = listener.accept()[0]
