@@ -7,11 +7,16 @@ import threading
 import time
 
 HOST, PORT, BUG = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+has_sent = False
 
 
 def watch(server):
     """Ends the program when the server closes or has answered."""
     reply = server.recv(2048)
+    while has_sent and not reply and BUG == "waits_for_a_reply_after_the_end":
+        reply = server.recv(2048)
+    if reply and BUG == "hangs_on_no_text":
+        reply.decode()
     if reply:
         shown = reply if BUG == "prints_bytes" else reply.decode(errors="replace")
         print(f"Received from server: {shown}", flush=True)
@@ -48,6 +53,7 @@ if BUG == "cuts_the_line":
     line = line[:1024]
 if BUG == "sends_the_line_end":
     line += "\n"
+has_sent = True
 server.sendall(line.encode())
 if BUG == "waits_for_the_user_only":
     watch(server)

@@ -17,7 +17,8 @@ def show(server):
             # Past the buffer of print(), which would take an unseen prompt along.
             os.write(1, data.decode(errors=errors).encode() + b"\n")
     except OSError:
-        pass
+        if BUG == "dies_of_a_reset":
+            raise
     if BUG != "waits_for_the_user_only":
         print("Disconnected from server", flush=True)
         os._exit(0)

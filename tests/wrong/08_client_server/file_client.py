@@ -35,6 +35,9 @@ def named(kind, name):
 
 
 def put(stream, path):
+    if BUG == "status_0_without_a_file" and not os.path.exists(path):
+        print("There is no such file:", path)
+        sys.exit()
     data = open(path, "rb").read()
     name = path if BUG == "sends_the_whole_path" else os.path.basename(path)
     stream.sendall(named(b"P", name) + struct.pack(">Q", len(data)))
@@ -43,7 +46,13 @@ def put(stream, path):
     stream.sendall(data + struct.pack(">I", zlib.crc32(data)))
     if BUG == "does_not_wait_for_the_yes":
         expect_yes(stream)
-    if BUG != "ignores_the_last_reply":
+    if BUG == "takes_the_end_for_a_yes":
+        if stream.recv(1, socket.MSG_PEEK):
+            expect_yes(stream)
+    elif BUG == "looks_for_a_byte_at_the_end":
+        if stream.recv(1, socket.MSG_PEEK)[0] == 1:
+            expect_yes(stream)
+    elif BUG != "ignores_the_last_reply":
         expect_yes(stream)
 
 
@@ -53,6 +62,8 @@ def get(stream, name):
         open(name, "wb").close()
     expect_yes(stream, is_get=True)
     (size,) = struct.unpack(">Q", exactly(stream, 8))
+    if BUG == "downloads_in_place":
+        open(name, "wb").close()
     data = exactly(stream, size)
     (checksum,) = struct.unpack(">I", exactly(stream, 4))
     if zlib.crc32(data) != checksum and BUG != "ignores_the_checksum":
@@ -84,7 +95,8 @@ elif command == "get":
     try:
         get(stream, sys.argv[5])
     except SystemExit:
-        if BUG == "opens_too_early":
+        is_open = BUG in ("opens_too_early", "downloads_in_place")
+        if is_open and os.path.exists(sys.argv[5]) and not os.path.getsize(sys.argv[5]):
             os.remove(sys.argv[5])
         raise
 else:

@@ -232,6 +232,20 @@ fn client() -> Vec<Check> {
         .sheet(wrong)
         .hints(HINTS_CLIENT_ENDS)
         .by_hand("stop the server while the client waits for you"),
+        check(
+            "app_client.ends_whatever_the_reply",
+            "ends when the server closes without a reply, or after one that is no text",
+            ends_whatever_the_reply,
+        )
+        .sheet(wrong)
+        .hints(&[
+            "What does your client do when no reply comes any more?",
+            "A read of 0 bytes is the end, and ends the client. So does an error: in a \
+             thread of its own it ends that thread alone, and the others wait on.",
+            "At Ok(0) (b\"\" of recv) say so and leave the loop. Decode with replacement: \
+             String::from_utf8_lossy, data.decode(errors=\"replace\") in Python.",
+        ])
+        .by_hand("nc -l 127.0.0.1 65432 (Ctrl-C when the message has come)"),
         Check::new(
             "app_client.ends_with_its_input",
             "ends when its input ends before a line has come",
@@ -405,6 +419,36 @@ fn sends_it_uncut(exam: &mut Exam) -> Verdict {
     let message = exam.word(3000);
     client.type_in(&format!("{message}\n"))?;
     server.expect(&message)
+}
+
+fn ends_whatever_the_reply(exam: &mut Exam) -> Verdict {
+    ends_after(exam, b"")
+        .map_err(common::likely(
+            "the server has closed without a reply: a read of 0 bytes is the end",
+        ))?
+        .expect_no_crash()?;
+    // Strict decoding may end it with an error of any form; but it ends.
+    ends_after(exam, b"\xff\xfe")
+        .map(drop)
+        .map_err(common::likely(
+            "the reply is no UTF-8, and the error ends a thread, not the program",
+        ))
+}
+
+/// A server that has read the message, sends this, and closes.
+fn ends_after(exam: &mut Exam, reply: &[u8]) -> Result<Program, Stop> {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    let mut server = listener.accept()?;
+    let word = exam.word(8);
+    client.type_in(&format!("{word}\n"))?;
+    server.expect(&word)?;
+    server.send(reply)?;
+    server.half_close();
+    // Some runtimes end when nobody can type any more.
+    client.close_stdin();
+    client.wait_exit(Duration::from_secs(8))?;
+    Ok(client)
 }
 
 fn prints_the_reply(exam: &mut Exam) -> Verdict {

@@ -138,14 +138,13 @@ pub fn checks() -> Vec<Check> {
         .by_hand("printf '\\377\\376\\n' | nc -l 127.0.0.1 5555"),
         Check::new(
             "chat_client.notices_the_end_of_the_server",
-            "says Disconnected from server and ends when the server closes",
+            "says Disconnected from server and ends when the server closes or resets",
             |exam| {
-                let (mut client, server) = connected(exam)?;
-                client.wait_for_output(GREETING.trim_end())?;
-                drop(server);
-                client.wait_for_output("Disconnected from server")?;
-                client.wait_exit(Duration::from_secs(5))?;
-                client.expect_no_crash()
+                disconnects(exam, drop)?;
+                disconnects(exam, Conn::reset).map_err(common::likely(
+                    "a server that crashes resets the connection: read fails then, in \
+                     place of returning 0 bytes, and its error is not handled",
+                ))
             },
         )
         .needs(&["chat_client.shows_what_arrives"])
@@ -250,6 +249,16 @@ fn survives_invalid_utf8(exam: &mut Exam) -> Verdict {
     client.wait_for_output(&line)?;
     client.type_in(&format!("{word}\n"))?;
     server.expect(format!("{word}\n"))
+}
+
+/// The server leaves in this way while the client waits for its user.
+fn disconnects(exam: &mut Exam, leave: fn(Conn)) -> Verdict {
+    let (mut client, server) = connected(exam)?;
+    client.wait_for_output(GREETING.trim_end())?;
+    leave(server);
+    client.wait_for_output("Disconnected from server")?;
+    client.wait_exit(Duration::from_secs(5))?;
+    client.expect_no_crash()
 }
 
 /// Closes once the client has closed, or its sending side, as chat_server does: it may

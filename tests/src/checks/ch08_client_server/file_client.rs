@@ -46,6 +46,42 @@ pub fn checks() -> Vec<Check> {
         .hints(HINTS_FRAMES)
         .by_hand("cargo run -p file_client -- put README.md --as ../x"),
         Check::new(
+            "file_client.fails_without_its_file",
+            "fails when the file that it is to send is not there",
+            |exam| {
+                let listener = exam.listener()?;
+                let name = format!("{}.bin", exam.word(6));
+                let launch = exam.launch().args(&["put", &name]);
+                let mut client = launch.client(listener.addr())?;
+                // In whatever words, and whether it has connected before or not.
+                expect_failure(&mut client)
+            },
+        )
+        .needs(&["file_client.puts"])
+        .sheet(sheet)
+        .hints(&[
+            "Mistype the name of the file. What does a script learn from your client?",
+            "Open the file first: without it there is nothing to announce.",
+            "Match the Err of File::open, or catch FileNotFoundError in Python. Print which \
+             file is missing, and end with status 1.",
+        ])
+        .by_hand("cargo run -p file_client -- put nothing; echo $?"),
+        Check::new(
+            "file_client.fails_without_a_reply",
+            "fails without a crash when the server closes in place of a reply",
+            fails_without_a_reply,
+        )
+        .needs(&["file_client.waits_for_the_yes"])
+        .sheet(safe)
+        .hints(&[
+            "The server closes when it has the content. Is the file there?",
+            "Only the last reply says so. Without one the upload has failed.",
+            "read_exact returns UnexpectedEof, recv in Python b\"\", which has no first \
+             byte: look at its length. Print a message, and end with a status that is \
+             not 0.",
+        ])
+        .by_hand("stop the server at the end of a large upload"),
+        Check::new(
             "file_client.gets",
             "fetches a file of any size and ends with status 0",
             gets,
@@ -57,7 +93,7 @@ pub fn checks() -> Vec<Check> {
         Check::new(
             "file_client.refuses_a_wrong_checksum",
             "keeps no file whose checksum is wrong, and fails",
-            |exam| gets_nothing(exam, true),
+            |exam| gets_nothing(exam, send_with_a_wrong_checksum),
         )
         .needs(&["file_client.gets"])
         .sheet(safe)
@@ -66,7 +102,7 @@ pub fn checks() -> Vec<Check> {
         Check::new(
             "file_client.keeps_no_half_file",
             "keeps nothing of a download that breaks off, and fails",
-            |exam| gets_nothing(exam, false),
+            |exam| gets_nothing(exam, break_off),
         )
         .needs(&["file_client.gets"])
         .sheet(safe)
@@ -112,8 +148,14 @@ pub fn checks() -> Vec<Check> {
 
 /// It ends soon, with a status that is not 0 and no panic.
 fn fails(client: &mut Program) -> Verdict {
-    let exit = client.wait_exit(Duration::from_secs(10))?;
+    let verdict = expect_failure(client);
     client.expect_no_crash()?;
+    verdict
+}
+
+/// It ends soon, with a status that is not 0.
+fn expect_failure(client: &mut Program) -> Verdict {
+    let exit = client.wait_exit(Duration::from_secs(10))?;
     if exit == Exit::Status(0) {
         let expected = "an exit status that is not 0";
         return Err(Failure::new(expected, "exit status 0").into());
@@ -231,21 +273,53 @@ fn gets(exam: &mut Exam) -> Verdict {
     Ok(())
 }
 
-fn gets_nothing(exam: &mut Exam, whole: bool) -> Verdict {
-    let (mut client, mut server, name) = start_download(exam)?;
+/// A reply to a download that gives the client no file.
+type BadReply = fn(&mut Exam, &mut Conn) -> Verdict;
+
+fn send_with_a_wrong_checksum(exam: &mut Exam, server: &mut Conn) -> Verdict {
     let content = exam.bytes(3000);
     server.send([[0].as_slice(), &size_frame(content.len())].concat())?;
-    if whole {
-        server.send(&content)?;
-        server.send((!crc32fast::hash(&content)).to_be_bytes())?;
-    } else {
-        server.send(content.get(..2000).unwrap_or_default())?;
-    }
+    server.send(&content)?;
+    server.send((!crc32fast::hash(&content)).to_be_bytes())
+}
+
+fn break_off(exam: &mut Exam, server: &mut Conn) -> Verdict {
+    server.send([[0].as_slice(), &size_frame(3000)].concat())?;
+    server.send(exam.bytes(2000))
+}
+
+fn say_no(exam: &mut Exam, server: &mut Conn) -> Verdict {
+    server.send(name_frame(1, &exam.word(12)))
+}
+
+fn gets_nothing(exam: &mut Exam, reply: BadReply) -> Verdict {
+    let (mut client, mut server, name) = start_download(exam)?;
+    reply(exam, &mut server)?;
     drop(server);
     fails(&mut client)?;
     if exam.dir().join(&name).exists() {
         let expected = format!("no file {name}: what came is not what was sent");
         return Err(Failure::new(expected, "it is there").into());
+    }
+    leaves_the_old_file(exam, reply).map_err(common::likely(
+        "it writes into the file itself: write into another one beside it, and rename \
+         that when the checksum fits",
+    ))
+}
+
+fn fails_without_a_reply(exam: &mut Exam) -> Verdict {
+    for has_said_yes in [true, false] {
+        let (mut client, mut server, content) = start_upload(exam, 700)?;
+        if has_said_yes {
+            server.send([0])?;
+            server.expect(&content)?;
+            server.expect(crc32fast::hash(&content).to_be_bytes())?;
+        }
+        drop(server);
+        fails(&mut client).map_err(common::likely(
+            "the server has closed without its reply: nobody knows whether it has kept \
+             the file",
+        ))?;
     }
     Ok(())
 }
@@ -260,11 +334,13 @@ fn says_why(exam: &mut Exam) -> Verdict {
     if exam.dir().join(&name).exists() {
         return Err(Failure::new(format!("no file {name}"), "it is there").into());
     }
-    leaves_the_old_file(exam)
+    leaves_the_old_file(exam, say_no).map_err(common::likely(
+        "it opens the file for writing before the server has said yes",
+    ))
 }
 
-/// A no changes nothing here: not the file of that name either.
-fn leaves_the_old_file(exam: &mut Exam) -> Verdict {
+/// What gives no file changes nothing here: not the file of that name either.
+fn leaves_the_old_file(exam: &mut Exam, reply: BadReply) -> Verdict {
     let (name, old) = (format!("{}.bin", exam.word(6)), exam.word(20));
     let path = exam.dir().join(&name);
     fs::write(&path, &old)
@@ -275,7 +351,7 @@ fn leaves_the_old_file(exam: &mut Exam) -> Verdict {
     // Who will not replace a file need not even ask for it.
     if let Ok(mut server) = listener.accept_within(Duration::from_secs(3)) {
         server.expect(name_frame(b'G', &name))?;
-        server.send(name_frame(1, &exam.word(12)))?;
+        reply(exam, &mut server)?;
         drop(server);
     }
     fails(&mut client)?;
@@ -283,9 +359,7 @@ fn leaves_the_old_file(exam: &mut Exam) -> Verdict {
         return Ok(());
     }
     let expected = format!("the file {name} that was here before, as it was");
-    Err(Failure::new(expected, "it is gone or different")
-        .cause("it opens the file for writing before the server has said yes")
-        .into())
+    Err(Failure::new(expected, "it is gone or different").into())
 }
 
 fn lists(exam: &mut Exam) -> Verdict {
