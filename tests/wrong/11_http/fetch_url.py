@@ -62,7 +62,7 @@ def fetch(url, hops):
         body = None
     if not head:
         return None if BUG == "empty_is_fine" else fail("no reply")
-    lines = head.decode().split("\r\n")
+    lines = head.decode("utf-8" if BUG == "utf8_head" else "latin-1").split("\r\n")
     fields = {}
     for line in lines[1:]:
         name, _, value = line.partition(":")
@@ -77,6 +77,8 @@ def fetch(url, hops):
     if BUG == "verbose_stdout" and "-v" in WORDS:
         sys.stdout.buffer.write(head)
     moved = (301, 302) if BUG == "two_redirects" else range(300, 400)
+    if BUG == "needs_location" and status in moved and "-L" in WORDS:
+        fields["location"]
     if status in moved and "location" in fields and ("-L" in WORDS or BUG == "always_follows"):
         if BUG == "no_redirect":
             sys.exit(0)

@@ -7,6 +7,8 @@ HOST, PORT, BUG = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 request = f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n"
 if BUG == "no_host":
     request = "GET / HTTP/1.1\r\nConnection: close\r\n\r\n"
+elif BUG == "keeps_the_connection":
+    request = f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n"
 elif BUG == "bare_lf":
     request = request.replace("\r\n", "\n")
 elif BUG == "no_blank_line":

@@ -38,6 +38,22 @@ pub fn manual_checks() -> Vec<Check> {
         ])
         .by_hand("(printf 'HTTP/1.1 200 OK\\r\\n\\r\\n'; sleep 1; printf late) | nc -l -N 8000 & cargo run -p http_manual_client -- --port 8000"),
         Check::new(
+            "http_manual_client.ends_with_the_response",
+            "ends when it has the whole response",
+            ends_with_the_response,
+        )
+        .needs(&["http_manual_client.sends_a_valid_request"])
+        .sheet(CLIENT)
+        .hints(&[
+            "Who closes the connection after the response, and how does the server know \
+             that it shall?",
+            "HTTP/1.1 keeps a connection open unless one side asks for the close: say so in your \
+             request, or stop reading where Content-Length says.",
+            "Add Connection: close\\r\\n to the head of the request. Then the end of the \
+             stream is the end of the response, for read_to_end or a loop of recv.",
+        ])
+        .by_hand("cargo run -p http_challenge   # in another terminal: cargo run -p http_manual_client -- --port 8000"),
+        Check::new(
             "http_manual_client.shows_both_sides",
             "prints the request that it sent and the response",
             shows_both_sides,
@@ -127,6 +143,36 @@ fn manual_exchange(exam: &mut Exam) -> Result<(Program, String), Stop> {
     let word = exam.word(12);
     server.send(response_of(&word))?;
     Ok((client, word))
+}
+
+/// The server closes where the request lets it: RFC 9112 §9.3.
+fn ends_with_the_response(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    let mut server = listener.accept()?;
+    let request = read_request(&mut server, listener.addr())?;
+    let asks_for_close = |line: &String| {
+        let line = line.to_ascii_lowercase();
+        line.strip_prefix("connection:")
+            .is_some_and(|value| value.contains("close"))
+    };
+    let is_old = request
+        .first()
+        .is_some_and(|line| line.ends_with("HTTP/1.0"));
+    let closes = is_old || request.iter().any(asks_for_close);
+    let word = exam.word(12);
+    server.send(response_of(&word))?;
+    if closes {
+        drop(server);
+        client.wait_exit(Duration::from_secs(5))?;
+    } else {
+        exam.note("the connection stays open, as in HTTP/1.1");
+        client.wait_exit(Duration::from_secs(5)).map_err(because(
+            "it waits for a close that it has not asked for: the request has no \
+                 Connection: close",
+        ))?;
+    }
+    client.wait_for_output(&word)
 }
 
 fn prints_the_whole_response(exam: &mut Exam) -> Verdict {
@@ -350,6 +396,37 @@ pub fn fetch_checks() -> Vec<Check> {
              anew. Without -L write what came and end.",
         ])
         .by_hand("printf 'HTTP/1.1 302 Found\\r\\nLocation: ../c?d\\r\\nContent-Length: 0\\r\\n\\r\\n' | nc -l -N 8000 & cargo run -p fetch_url -- -L http://127.0.0.1:8000/a/b; nc -l 8000"),
+        Check::new(
+            "fetch_url.takes_any_field_value",
+            "writes the page although a field of its head is no UTF-8",
+            takes_any_field_value,
+        )
+        .needs(&["fetch_url.writes_the_body"])
+        .sheet(FETCH)
+        .hints(&[
+            "Is every head UTF-8? Older servers write names with the bytes of Latin-1.",
+            "RFC 9110 §5.5: bytes from 0x80 on are opaque data. Look only at the fields that \
+             you know.",
+            "String::from_utf8_lossy(&line) in Rust, line.decode(\"latin-1\") in Python: \
+             neither can fail. BufReader::read_until(b'\\n') takes bytes, where lines() \
+             wants UTF-8.",
+        ])
+        .by_hand("printf 'HTTP/1.1 200 OK\\r\\nX-Name: caf\\351\\r\\nContent-Length: 2\\r\\n\\r\\nok' | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/"),
+        Check::new(
+            "fetch_url.survives_a_redirect_to_nowhere",
+            "ends without a crash on a redirect that has no Location",
+            survives_a_redirect_to_nowhere,
+        )
+        .needs(&["fetch_url.follows_redirects"])
+        .sheet(FETCH)
+        .hints(&[
+            "A server may say 302 and forget Location. What does your program look up then?",
+            "Without Location there is nothing to follow: write what came, or say what is \
+             missing.",
+            "Match the Option of your search for the field in place of an unwrap; in \
+             Python fields.get(\"location\") gives None, where [ ] raises KeyError.",
+        ])
+        .by_hand("printf 'HTTP/1.1 302 Found\\r\\nContent-Length: 0\\r\\n\\r\\n' | nc -l -N 8000 & cargo run -p fetch_url -- -L http://127.0.0.1:8000/; echo $?"),
         Check::new(
             "fetch_url.field_names_in_any_case",
             "finds a field of the response however its name is written",
@@ -760,6 +837,34 @@ fn follows_to_another_server(exam: &mut Exam, listener: &Listener) -> Verdict {
     }
     server.send(response_of(&word))?;
     expect_output(&mut client, &word)
+}
+
+fn takes_any_field_value(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
+    let body = exam.word(10);
+    let head = b"HTTP/1.1 200 OK\r\nX-Name: caf\xe9\r\nContent-Length: 10\r\n\r\n";
+    server.send([head.as_slice(), body.as_bytes()].concat())?;
+    expect_output(&mut client, &body).map_err(common::likely(
+        "a field holds a byte that is no UTF-8, which RFC 9110 §5.5 allows",
+    ))
+}
+
+fn survives_a_redirect_to_nowhere(exam: &mut Exam) -> Verdict {
+    // Whether it asks again, and with what status it ends, is free.
+    const REQUESTS: usize = 100;
+    let listener = exam.listener()?;
+    let url = format!("http://{}/", listener.addr());
+    let mut client = exam.tool(&["-L", &url])?;
+    for _ in 0..REQUESTS {
+        let Ok(Some(mut server)) = connected(&listener, &mut client) else {
+            break;
+        };
+        server.read_until(b"\r\n\r\n")?;
+        server.send_anyway("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n");
+    }
+    client.wait_exit(Duration::from_secs(5))?;
+    client.expect_no_crash()
 }
 
 fn leaves_a_redirect_loop(exam: &mut Exam) -> Verdict {

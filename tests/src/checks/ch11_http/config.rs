@@ -595,6 +595,21 @@ pub fn client_checks() -> Vec<Check> {
         ])
         .by_hand("nc -l 8080 & printf 'GET a\\n' | cargo run -p config_client"),
         Check::new(
+            "config_client.prints_lists",
+            "prints every line of a LIST, and then the answer to the next command",
+            config_client_lists,
+        )
+        .needs(&["config_client.sends_what_is_typed"])
+        .sheet(CONFIG)
+        .hints(&[
+            "How many lines does the server send for LIST, and how many do you read?",
+            "OK and a number tell how many lines follow. What you leave unread is taken \
+             for the answer to the next command.",
+            "After a LIST, parse the number behind OK and read and print that many lines \
+             more: for _ in 0..count, for _ in range(count) in Python.",
+        ])
+        .by_hand("cargo run -p config_client -- LIST   # with config_server in another terminal"),
+        Check::new(
             "config_client.notices_the_end_of_the_server",
             "ends when the server closes while it waits for input or an answer",
             config_client_notices,
@@ -626,13 +641,19 @@ pub fn client_checks() -> Vec<Check> {
     ]
 }
 
-/// Plays the server: one command comes, and is answered with this value.
-fn answer_get(server: &mut Conn, key: &str, value: &str) -> Verdict {
+/// Plays the server: one command comes.
+fn expect_command(server: &mut Conn, command: &str) -> Verdict {
     let line = server.read_until(b"\n")?;
     let line = String::from_utf8_lossy(&line).into_owned();
-    if line.trim_end_matches(['\r', '\n']) != format!("GET {key}") {
-        return Err(Failure::new(format!("GET {key}⏎"), line).into());
+    if line.trim_end_matches(['\r', '\n']) != command {
+        return Err(Failure::new(format!("{command}⏎"), line).into());
     }
+    Ok(())
+}
+
+/// Plays the server: one command comes, and is answered with this value.
+fn answer_get(server: &mut Conn, key: &str, value: &str) -> Verdict {
+    expect_command(server, &format!("GET {key}"))?;
     server.send(format!("OK {value}\n"))
 }
 
@@ -663,6 +684,60 @@ fn config_client_takes_arguments(exam: &mut Exam) -> Verdict {
         answer_get(&mut server, &key, &value)?;
         client.wait_for_output(&value)?;
         client.expect_exit(0)?;
+    }
+    Ok(())
+}
+
+fn config_client_lists(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    let Some(mut server) = connected(&listener, &mut client)? else {
+        // A client that wants its command as arguments has one for each run.
+        let launch = exam.launch().args(&["LIST", "dev/"]);
+        let mut client = launch.client(listener.addr())?;
+        let mut server = listener.accept()?;
+        shows_a_list(exam, &mut client, &mut server, 3)?;
+        return client.expect_exit(0);
+    };
+    for count in [3, 0] {
+        client.type_in("LIST dev/\n")?;
+        shows_a_list(exam, &mut client, &mut server, count)?;
+        let (key, value) = (exam.word(6), exam.word(9));
+        client.type_in(&format!("GET {key}\n"))?;
+        answer_get(&mut server, &key, &value)?;
+        client.wait_for_output(&value).map_err(common::likely(
+            "it takes a line of the list for the answer, or waits for one more",
+        ))?;
+    }
+    client.close_stdin();
+    client.expect_exit(0)
+}
+
+/// Plays the server: answers LIST with so many lines, and expects each of the values.
+fn shows_a_list(
+    exam: &mut Exam,
+    client: &mut Program,
+    server: &mut Conn,
+    count: usize,
+) -> Verdict {
+    let values: Vec<String> = (0..count).map(|_| exam.word(9)).collect();
+    expect_command(server, "LIST dev/")?;
+    let mut reply = format!("OK {count}\n");
+    for (number, value) in values.iter().enumerate() {
+        reply.push_str(&format!("dev/{number} {value}\n"));
+    }
+    // The end of a line may come later than its start.
+    let (start, end) = reply.as_bytes().split_at(reply.len() - 5);
+    server.send(start)?;
+    if count > 0 {
+        // The pause is the point: each piece must arrive alone.
+        thread::sleep(Duration::from_millis(100));
+    }
+    server.send(end)?;
+    for value in &values {
+        client.wait_for_output(value).map_err(common::likely(
+            "OK and a number say how many lines follow: all of them are the answer",
+        ))?;
     }
     Ok(())
 }
