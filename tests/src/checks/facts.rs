@@ -143,11 +143,25 @@ fn words(text: &str) -> Vec<String> {
     text.split(|c: char| c.is_whitespace() || ",;()=\"'`|│┃║┆".contains(c))
         .map(|word| {
             let word = shortest(word);
-            let trimmed = word.trim_matches(|c| ":.".contains(c) && word != "::");
-            trimmed.to_ascii_lowercase()
+            without_marks(&word).to_ascii_lowercase()
         })
         .filter(|word| !word.is_empty())
         .collect()
+}
+
+/// Strips the colons and dots around a word. Those of an IPv6 address belong to it: `::1`
+/// begins with two, `fe80::` ends with two.
+fn without_marks(word: &str) -> &str {
+    let is_addr = |word: &str| {
+        let addr = word.split_once('/').map_or(word, |(addr, _)| addr);
+        addr.parse::<Ipv6Addr>().is_ok()
+    };
+    let word = word.trim_end_matches('.');
+    let shorter = word.strip_suffix(':').unwrap_or(word);
+    match [word, shorter].into_iter().find(|word| is_addr(word)) {
+        Some(addr) => addr,
+        None => word.trim_matches([':', '.']),
+    }
 }
 
 /// An IPv6 address has many forms (`2001:0db8:0:0::1`): all count as the shortest.
@@ -246,6 +260,25 @@ mod tests {
         assert!(expect(mask, "Netmask|mask", "255.0.0.0|/8").is_ok());
         assert!(expect("netmask: /8", "Netmask|mask", "255.0.0.0|/8").is_ok());
         assert!(expect(mask, "Netmask|mask", "255.255.0.0|/16").is_err());
+    }
+
+    #[test]
+    fn the_colons_of_an_ipv6_address_belong_to_it() {
+        let lines = [
+            "::1",
+            "localhost: ::1, 127.0.0.1 (0.3 ms)",
+            "::1: loopback",
+            "localhost is ::1.",
+            "IPv6 (::1)",
+        ];
+        for line in lines {
+            assert!(expect_line(line, &["::1"]).is_ok(), "{line}");
+        }
+        assert!(expect_line("fe80:::", &["fe80::"]).is_ok());
+        assert!(expect("Network: ::/0", "Network", "::/0").is_ok());
+        assert!(expect("Network: ::/0", "Network", "/0").is_err());
+        assert!(expect_line("port: 22: open.", &["port", "22", "open"]).is_ok());
+        assert!(expect_line("at ... :: ...", &["::"]).is_ok());
     }
 
     #[test]
