@@ -849,6 +849,9 @@ fn subnet_calculator() -> Vec<Check> {
                     "10.0.0.1/33",
                     "10.0.0.1/-1",
                     "10.0.0.1/x",
+                    "10.0.0.1/24abc",
+                    "10.0.0.1/8/9",
+                    "10.0.0.1x/8",
                     "10.0.0.256/8",
                     "10.0.1/8",
                     "2001:db8::/129",
@@ -862,11 +865,12 @@ fn subnet_calculator() -> Vec<Check> {
         .points(2)
         .sheet(broken)
         .hints(&[
-            "What does your program say to /33, to /-1 and to 10.0.0.256?",
+            "What does your program say to /33, to /-1, to /24abc and to 10.0.0.256?",
             "A prefix has 0 to 32 bits (IPv6: 128), an address four numbers to 255.",
             "Parse both sides of the slash with something that reports errors (parse to \
-             IpAddr and to u32, Python's ipaddress), and compare the length with 32 or \
-             128. On any error print one line and end with a status that is not 0.",
+             IpAddr and to u32, Python's ipaddress) and takes the whole text: parseInt \
+             and atoi stop at the first letter, and tell nobody. Compare the length with \
+             32 or 128. On any error print one line and end with a status that is not 0.",
         ])
         .by_hand("cargo run -p subnet_calculator 10.0.0.1/33; echo $?"),
     ]

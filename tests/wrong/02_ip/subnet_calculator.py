@@ -1,5 +1,6 @@
 """Calculates with IP prefixes, with the bug that argv[3] names."""
 import ipaddress
+import re
 import sys
 
 bug, words = sys.argv[3], sys.argv[4:]
@@ -23,6 +24,8 @@ def mask_of(text, bits):
         if bug != "gaps" and number != (0xFFFFFFFF << (32 - ones)) & 0xFFFFFFFF:
             sys.exit(f"error: {text} is not a mask")
         return ones
+    if bug == "reads_leading_digits":
+        text = re.match("-?[0-9]*", text)[0]
     try:
         length = int(text)
     except ValueError:
@@ -36,6 +39,10 @@ def mask_of(text, bits):
 
 def calculate(text):
     address, _, length = text.partition("/")
+    if bug == "second_slash":
+        length = length.partition("/")[0]
+    if bug == "letters_behind":
+        address = re.sub(r"(\.[0-9]+)[a-z]+$", r"\1", address)
     try:
         address = ipaddress.ip_address(address)
     except ValueError as error:
