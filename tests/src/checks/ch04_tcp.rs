@@ -500,11 +500,36 @@ pub(super) fn client_sends(exam: &mut Exam, message: &str) -> Verdict {
     let mut conn = listener.accept()?;
     conn.expect(message)?;
     let more = conn.read_some(Duration::from_millis(300));
-    if more.is_empty() {
+    if !more.is_empty() {
+        let got = [message.as_bytes(), &more].concat();
+        return Err(Failure::bytes(message.as_bytes(), &got).into());
+    }
+    client_finds_another_host(exam)
+}
+
+/// The client connects to the host that it is told, and not always to 127.0.0.1 (D12).
+fn client_finds_another_host(exam: &mut Exam) -> Verdict {
+    // Only on Linux all of 127.0.0.0/8 is this machine without any settings.
+    if !cfg!(target_os = "linux") || !exam.is_told_the_host() {
         return Ok(());
     }
-    let got = [message.as_bytes(), &more].concat();
-    Err(Failure::bytes(message.as_bytes(), &got).into())
+    let rng = exam.rng();
+    let host = format!("127.{}.{}.{}", rng.u8(1..), rng.u8(1..), rng.u8(2..255));
+    let Ok(listener) = exam.listener_on(&host) else {
+        exam.note("this machine has no address but 127.0.0.1");
+        return Ok(());
+    };
+    let mut client = exam.client(listener.addr())?;
+    client.close_stdin();
+    listener.accept().map(drop).map_err(|stop| match stop {
+        Stop::Failed(failure) => failure
+            .cause(format!(
+                "it is told the host {host} here, and connects to another one: take the \
+                 host from the arguments, as the port"
+            ))
+            .into(),
+        error @ Stop::Error(_) => error,
+    })
 }
 
 /// The client prints the reply in one of these forms, in which `REPLY` stands for it, and

@@ -126,6 +126,13 @@ impl Exam {
         Ok(program)
     }
 
+    /// Tells whether the program is told a host on its command line: a binary of Cargo's
+    /// always is, a command of `lab.toml` where it has `{host}`. Nobody else can be asked
+    /// to connect anywhere but to 127.0.0.1.
+    pub fn is_told_the_host(&self) -> bool {
+        self.prepared.takes_host(&self.step)
+    }
+
     /// Sets an environment variable for every program that is started from now on.
     pub fn env(&mut self, name: &str, value: &str) {
         self.env.push((name.to_owned(), value.to_owned()));

@@ -256,6 +256,18 @@ impl Prepared {
         self.programs.keys().map(String::as_str)
     }
 
+    /// Whether the step's command line tells it a host. That of a `lab.toml` may leave it
+    /// out: such a program means its own machine.
+    pub(super) fn takes_host(&self, step: &str) -> bool {
+        match self.programs.get(step) {
+            Some(Template::Binary(_)) => true,
+            Some(Template::Words(words, _)) => {
+                words.iter().any(|word| word.contains("{host}"))
+            }
+            Some(Template::Broken(_)) | None => false,
+        }
+    }
+
     /// Returns the words of the step's command line; `addr` is its host and port, if it
     /// takes one.
     pub(super) fn words(
@@ -347,4 +359,21 @@ fn first_lines(text: &str) -> String {
         shown.push_str(&format!("\n… {} more lines", count - LINES));
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_without_a_place_for_the_host_is_told_none() {
+        let words = |line: &str| {
+            let words = line.split(' ').map(str::to_owned).collect();
+            Target::Command(words).prepare(&["tcp_client"]).unwrap()
+        };
+        assert!(words("./client {host} {port}").takes_host("tcp_client"));
+        assert!(words("./client --at={host}:{port}").takes_host("tcp_client"));
+        assert!(!words("./client {port}").takes_host("tcp_client"));
+        assert!(!words("./client {host} {port}").takes_host("echo_client"));
+    }
 }

@@ -29,6 +29,8 @@ def received(data):
 
 if bug == "default_port":
     port = default
+if bug == "own_machine":
+    host = "127.0.0.1"
 try:
     server = socket.create_connection((host, port))
 except OSError as error:
