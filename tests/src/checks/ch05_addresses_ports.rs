@@ -1,8 +1,10 @@
 //! Chapter 5: what its programs must do.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::net::{
-    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs,
+    IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream,
+    ToSocketAddrs,
 };
 use std::thread;
 use std::time::Instant;
@@ -436,6 +438,23 @@ fn port_scanner() -> Vec<Check> {
         ])
         .by_hand("labs/05_addresses_ports.md shows how to make a silent port"),
         Check::new(
+            "port_scanner.tries_many_at_once",
+            "tries several ports at a time: 40 that do not answer take less than 25 s",
+            tries_many_at_once,
+        )
+        .needs(&["port_scanner.ends_on_filtered_ports"])
+        .timing()
+        .sheet(step)
+        .hints(&[
+            "What does your program do while it waits for a port that does not answer?",
+            "One attempt after another, a second each: 1024 ports take 17 minutes. Who \
+             waits for many at a time is done in seconds.",
+            "Start 100 workers, threads that take their ports from an AtomicUsize or \
+             from a channel. In Python it is ThreadPoolExecutor(max_workers=100), and \
+             its map.",
+        ])
+        .by_hand("labs/05_addresses_ports.md shows how to make a silent port"),
+        Check::new(
             "port_scanner.is_bounded",
             "tries at most 512 ports at a time",
             is_bounded,
@@ -525,6 +544,21 @@ fn port_scanner() -> Vec<Check> {
         ])
         .by_hand("cargo run -p port_scanner 203.0.113.7 --ports 9; echo $?"),
         Check::new(
+            "port_scanner.reports_an_unknown_host",
+            "reports a host that does not exist, with a status that is not 0",
+            reports_an_unknown_host,
+        )
+        .sheet("labs/05_addresses_ports.md#what-goes-wrong-and-why")
+        .hints(&[
+            "What does your program say of the ports of a machine that does not exist?",
+            "A port is closed when a machine has said so. Here there is no machine: the \
+             look-up of its name fails, and connect with it.",
+            "Turn the name into an address once, before the first connect: (host, \
+             0).to_socket_addrs() in Rust, socket.getaddrinfo in Python. On an error \
+             print one line and end with a status that is not 0.",
+        ])
+        .by_hand("cargo run -p port_scanner nobody.invalid --ports 80; echo $?"),
+        Check::new(
             "port_scanner.refuses_bad_ranges",
             "refuses ranges that are backwards or are no ports",
             |exam| {
@@ -610,6 +644,50 @@ fn host_of(listener: &TcpListener) -> Result<String, Stop> {
 
 fn port_of(listener: &TcpListener) -> Result<u16, Stop> {
     Ok(addr_of(listener)?.port())
+}
+
+/// Waits for forty ports, one after another, take a second or two each. Four workers, each
+/// with the two seconds that the sheet allows, need twenty.
+fn tries_many_at_once(exam: &mut Exam) -> Verdict {
+    const SILENT: usize = 40;
+    const AT_MOST: Duration = Duration::from_secs(25);
+    let Some(silent) = common::silent_ports(SILENT)? else {
+        exam.note("this system answers also for a full backlog");
+        return Ok(());
+    };
+    let ports: Vec<String> = silent.iter().map(|(_, port)| port.to_string()).collect();
+    let list = ports.join(",");
+    let mut program = exam.tool(&["127.0.0.1", "--ports", &list])?;
+    let late = |stop| match stop {
+        Stop::Failed(failure) => failure
+            .cause("it waits for one port, and only then tries the next")
+            .into(),
+        error @ Stop::Error(_) => error,
+    };
+    let exit = program.wait_exit(AT_MOST).map_err(late)?;
+    match exit {
+        Exit::Status(0) => Ok(()),
+        exit => Err(Failure::new("exit status 0", exit.to_string()).into()),
+    }
+}
+
+/// A host that does not exist has no closed ports.
+fn reports_an_unknown_host(exam: &mut Exam) -> Verdict {
+    let name = format!("{}.invalid", exam.word(8).to_lowercase());
+    let mut program = exam.tool(&[&name, "--ports", "9"])?;
+    let exit = program.wait_exit(Duration::from_secs(20))?;
+    let wanted = "an error message and a status that is not 0, since nobody has the name";
+    let printed = program.printed();
+    if exit == Exit::Status(0) {
+        let got = format!("exit status 0; it printed {}", facts::short(&printed));
+        return Err(Failure::new(wanted, got)
+            .cause("that the name is unknown is taken for the answer of a port")
+            .into());
+    }
+    match printed.trim() {
+        "" => Err(Failure::new(wanted, format!("{exit} without a word")).into()),
+        _ => Ok(()),
+    }
 }
 
 fn is_bounded(exam: &mut Exam) -> Verdict {
@@ -702,6 +780,21 @@ fn connection_monitor() -> Vec<Check> {
              front of the peer's (third). State 01 is ESTABLISHED.",
         ])
         .by_hand("ss -tan state established"),
+        Check::new(
+            "connection_monitor.shows_a_closing_connection",
+            "shows a connection that one end has closed, and its state",
+            shows_a_closing_connection,
+        )
+        .needs(&["connection_monitor.shows_connections"])
+        .sheet(step)
+        .hints(&[
+            "Which states can a TCP socket have, and how many does your program know?",
+            "One end has closed, the other one has not: its state is 08, CLOSE-WAIT.",
+            "Give each number from 01 to 0B its name (the sheet and man ss have them), \
+             and one to all others: a match with a last arm _, or STATES.get(number, \
+             \"?\") in Python.",
+        ])
+        .by_hand("nc -l 8080 & nc -N 127.0.0.1 8080 < /dev/null & ss -tan"),
         Check::new(
             "connection_monitor.shows_udp",
             "shows a UDP socket",
@@ -811,6 +904,36 @@ fn shows_what_is_now(exam: &mut Exam) -> Verdict {
     let output = facts::run(exam, &[])?;
     expect_no_line(&output, &["LISTEN", &closed.to_string()])?;
     expect_no_line(&output, &["LISTEN", &local.to_string()])
+}
+
+/// One end has closed its side. The other one knows it, and is in CLOSE_WAIT until it
+/// closes, too: that can last as long as it likes.
+fn shows_a_closing_connection(exam: &mut Exam) -> Verdict {
+    let error = |error| Stop::grader("cannot use a connection", &error);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(error)?;
+    let closed = connected(addr_of(&listener)?)?;
+    let (mut open, peer) = listener.accept().map_err(error)?;
+    closed.shutdown(Shutdown::Write).map_err(error)?;
+    // It has heard of it when this says that nothing comes any more.
+    open.read(&mut [0]).map_err(error)?;
+    let output = facts::run(exam, &[])?;
+    let (local, peer) = (addr_of(&listener)?.to_string(), peer.to_string());
+    let is_its = |line: &&str| match (line.find(&local), line.find(&peer)) {
+        (Some(a), Some(b)) => a < b,
+        _ => false,
+    };
+    let wanted = format!("a line with CLOSE-WAIT … {local} … {peer}");
+    let Some(line) = output.lines().find(is_its) else {
+        return Err(Failure::new(wanted, "no such line")
+            .cause("sockets in other states than LISTEN and ESTABLISHED are left out")
+            .into());
+    };
+    // CLOSE_WAIT, CLOSE-WAIT, CloseWait.
+    let shown = line.to_uppercase();
+    if shown.contains("CLOSE") && !shown.contains("ESTAB") {
+        return Ok(());
+    }
+    Err(Failure::new(wanted, facts::short(line)).into())
 }
 
 fn connected(addr: SocketAddr) -> Result<TcpStream, Stop> {
