@@ -223,6 +223,22 @@ fn udp_server() -> Vec<Check> {
         .hints(HINTS_LARGE)
         .by_hand("head -c 1000 /dev/zero | tr '\\0' a | nc -u -w 1 127.0.0.1 9090"),
         Check::new(
+            "udp_server.survives_the_largest_datagram",
+            "goes on after a datagram of 65507 bytes, the most that fit into one",
+            |exam| survives_the_largest(exam, |number, _| numbered(number)),
+        )
+        .needs(&["udp_server.numbers_each_datagram"])
+        .sheet(SEND)
+        .hints(&[
+            "How long can a datagram be, and what does your program do with a long one?",
+            "The length in the header of UDP has 16 bits: with IPv4, 65,507 bytes are \
+             left for you. Whoever copies them has to look how much room there is.",
+            "Copy nothing: print the slice that recv_from has filled, &buf[..len], or \
+             the bytes that recvfrom returns in Python. An error of one datagram never \
+             ends the loop.",
+        ])
+        .by_hand("head -c 65507 /dev/zero | tr '\\0' a | nc -u -w 1 127.0.0.1 9090"),
+        Check::new(
             "udp_server.counts_empty_datagrams",
             "answers and counts an empty datagram like any other",
             |exam| {
@@ -522,6 +538,27 @@ fn udp_echo_client() -> Vec<Check> {
         .hints(HINTS_LINES)
         .by_hand("cargo run -p udp_echo_client"),
         Check::new(
+            "udp_echo_client.takes_a_long_line",
+            "sends a line of 1000 letters in one datagram, and prints the reply whole",
+            |exam| {
+                let server = exam.udp()?;
+                let mut client = exam.client(server.addr()?)?;
+                let text = exam.word(1000);
+                client.type_in(&format!("{text}\n"))?;
+                let client_addr = expect_datagram(&server, text.as_bytes())
+                    .map_err(common::likely(CUT_LINE))?;
+                let reply = format!("Server echo: {text}");
+                server.send_to(&reply, client_addr)?;
+                client
+                    .wait_for_output(&reply)
+                    .map_err(common::likely(CUT_REPLY))
+            },
+        )
+        .needs(&["udp_echo_client.prints_the_reply"])
+        .sheet(ECHO)
+        .hints(HINTS_LARGE)
+        .by_hand("printf '%01000d\\n' 7 | cargo run -p udp_echo_client"),
+        Check::new(
             "udp_echo_client.gives_up_without_a_reply",
             "gives up after 5 s without a reply, with a status that is not 0",
             |exam| {
@@ -577,6 +614,13 @@ fn udp_echo_client() -> Vec<Check> {
         .by_hand("echo hello | cargo run -p udp_echo_client -- --port 9"),
     ]
 }
+
+/// What is behind a long line that does not leave as it was typed.
+const CUT_LINE: &str =
+    "the buffer of the line is too small: what does not fit is left in the input";
+/// What is behind a long reply of which a part is missing.
+const CUT_REPLY: &str = "the buffer of the reply is too small: the rest of a datagram is \
+                         thrown away, and no second recv gets it";
 
 fn udp_receiver() -> Vec<Check> {
     vec![
@@ -839,6 +883,23 @@ fn discovery() -> Vec<Check> {
         .sheet(DISCOVERY)
         .hints(HINTS_PROBE)
         .by_hand("cargo run -p discovery_responder"),
+        Check::new(
+            "discovery_probe.listens_for_two_seconds",
+            "lists an answer that comes 1.3 s late, and ends though answers go on",
+            listens_for_two_seconds,
+        )
+        .needs(&["discovery_probe.lists_who_answers"])
+        .timing()
+        .sheet(DISCOVERY)
+        .hints(&[
+            "When do the 2 s begin: with the question, or with the last answer?",
+            "A timeout of the socket is that of one call of recv, and each call begins \
+             anew. The 2 s are those of all calls together.",
+            "Note the end once, in front of the loop: Instant::now() + 2 s, or \
+             time.monotonic() + 2 in Python. Before each recv set the timeout to what \
+             is left of it, and leave the loop when nothing is.",
+        ])
+        .by_hand("cargo run -p discovery_responder"),
     ]
 }
 
@@ -1020,6 +1081,26 @@ fn survives_bytes(exam: &mut Exam, reply: fn(u32, &str) -> String) -> Verdict {
     // It lives on: whether an answer that finds nobody does harm is another check.
     let noise = exam.udp_named("noise")?;
     noise.send_to(b"\xff\xfe\x80", server.addr())?;
+    answers_with_some_number(exam, &server, reply)
+}
+
+/// The largest datagram harms nobody (E2). Whether it is answered is free: what has to be
+/// added may not fit any more.
+fn survives_the_largest(exam: &mut Exam, reply: fn(u32, &str) -> String) -> Verdict {
+    // 65,535, less 20 bytes of an IPv4 header and 8 of UDP's. macOS sends 9,216 at most,
+    // unless it is told otherwise.
+    const LENGTHS: [usize; 3] = [65_507, 9_216, 8_192];
+    let server = exam.udp_server()?;
+    let large = exam.udp_named("large")?;
+    let bytes = exam.word(65_507).into_bytes();
+    let fits = |len: &usize| {
+        let part = bytes.get(..*len).unwrap_or_default();
+        large.socket().send_to(part, server.addr()).is_ok()
+    };
+    match LENGTHS.into_iter().find(fits) {
+        Some(len) => exam.note(&format!("large: > {len} bytes")),
+        None => exam.note("this system sends no large datagrams"),
+    }
     answers_with_some_number(exam, &server, reply)
 }
 
@@ -1248,6 +1329,48 @@ fn leaves_the_loop_on(exam: &mut Exam) -> Verdict {
             Ok(())
         }
     }
+}
+
+/// Answers come all the time: the second one, after 1.3 s, belongs to the list, and the
+/// program ends all the same.
+fn listens_for_two_seconds(exam: &mut Exam) -> Verdict {
+    const PAUSE: Duration = Duration::from_millis(650);
+    const AT_MOST: Duration = Duration::from_secs(8);
+    let addr = exam.unused_addr()?;
+    let group = group_member(exam, addr.port())?;
+    let mut probe = exam.client(addr)?;
+    let (_, asker) = group.receive_within(START_TIME)?;
+    let asked = Instant::now();
+    let names: Vec<String> = (0..12).map(|_| exam.word(8)).collect();
+    let mut answers = names.iter().zip(1..);
+    let mut next = answers.next();
+    while probe.runs()? && asked.elapsed() < AT_MOST {
+        if let Some((name, number)) = next
+            && asked.elapsed() >= PAUSE * number
+        {
+            group.send_to(format!("HERE {name} 127.0.0.1:8080\n"), asker)?;
+            next = answers.next();
+        }
+        // Time is what is measured here; there is no event to wait for.
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    if probe.runs()? {
+        let expected = "it ends 2 s after its question, whoever still answers";
+        let got = format!("it still runs after {} s", AT_MOST.as_secs());
+        return Err(Failure::new(expected, got)
+            .cause(
+                "each answer begins a new wait: the end is that of one recv, not of all",
+            )
+            .into());
+    }
+    for (name, number) in names.iter().zip(1..).take(2) {
+        let late = (PAUSE * number).as_secs_f32();
+        let expected = format!("it prints {name:?}, which answers after {late:.2} s");
+        probe
+            .wait_for_printed(&expected, |printed| printed.contains(name))
+            .map_err(common::likely("it listens for less than 2 s"))?;
+    }
+    probe.expect_exit(0)
 }
 
 fn lists_who_answers(exam: &mut Exam) -> Verdict {

@@ -47,11 +47,15 @@ def probe():
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
     question = {"literal": b"WHO?\n", "no_line_end": b"WHO"}.get(bug, b"WHO\n")
     sock.sendto(question, (host if bug == "unicast" else GROUP, port))
-    end = time.monotonic() + 2
+    end = time.monotonic() + (1 if bug == "one_second" else 2)
     while bug != "no_wait":
         sock.settimeout(max(end - time.monotonic(), 0.001))
         if bug == "for_ever":
             sock.settimeout(None)
+        elif bug == "half_a_second":
+            sock.settimeout(0.5)
+        elif bug == "each_answer_anew":
+            sock.settimeout(2)
         try:
             data, _ = sock.recvfrom(1024)
         except TimeoutError:

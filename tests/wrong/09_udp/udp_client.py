@@ -31,6 +31,8 @@ else:
     text = line if bug == "newline" else line.rstrip("\r\n")
     if bug == "trims":
         text = text.strip()
+    elif bug == "short_line":
+        text = text[:99]
     elif bug == "ascii":
         text = text.encode("ascii", "replace").decode()
 

@@ -23,6 +23,8 @@ def reply(count, data):
 
 
 def shown(data):
+    if bug == "copies":
+        memoryview(bytearray(2000))[:len(data)] = data
     if bug == "stale":
         buffer[:len(data)] = data
         return buffer.rstrip(b"\0").decode(errors="replace")
