@@ -545,6 +545,16 @@ impl Listener {
         let listener = TcpListener::bind((host, 0)).map_err(|error| {
             Stop::grader(format_args!("cannot listen on {host}"), &error)
         })?;
+        Listener::of(listener, accepted, started, deadline, transcript)
+    }
+
+    pub(super) fn of(
+        listener: TcpListener,
+        accepted: &Accepted,
+        started: &Started,
+        deadline: Instant,
+        transcript: &Transcript,
+    ) -> Result<Listener, Stop> {
         let addr = listener
             .local_addr()
             .map_err(|error| Stop::grader("cannot ask for an own address", &error))?;

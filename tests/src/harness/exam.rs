@@ -175,6 +175,24 @@ impl Exam {
         )
     }
 
+    /// Plays a TCP server with a socket that was bound before, and begins to listen.
+    ///
+    /// # Errors
+    ///
+    /// The grader's own.
+    pub fn listener_of(&self, socket: socket2::Socket) -> Result<Listener, Stop> {
+        socket
+            .listen(8)
+            .map_err(|error| Stop::grader("cannot listen", &error))?;
+        Listener::of(
+            socket.into(),
+            &self.accepted,
+            &self.started,
+            self.deadline,
+            &self.transcript,
+        )
+    }
+
     /// Plays a UDP peer on a free port of 127.0.0.1.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ INTERVAL = {"hasty": 0.1, "slow": 3}.get(bug, 1)
 
 
 answered_at = {}
+kept = []
 
 
 def beat(stream, name):
@@ -60,7 +61,10 @@ def beat(stream, name):
         if bug == "reset_kills":
             os._exit(1)
     finally:
-        stream.close()
+        if bug == "leaks" and missed < LIMIT:
+            kept.append(stream)
+        else:
+            stream.close()
         say(f"Connection closed with {name}")
 
 
@@ -106,9 +110,21 @@ def answer(stream):
             if data == b"PING\n":
                 stream.sendall(b"PONG\n")
         return
+    if bug == "client_one_of_a_segment":
+        received = b""
+        while data := stream.recv(64):
+            received += data
+            if b"PING\n" in received:
+                stream.sendall(b"PONG\n")
+                received = b""
+        return
     for line in stream.makefile("rb"):
+        if bug == "client_utf8_kills":
+            line.decode()
         if bug == "client_echoes":
             stream.sendall(line)
+        elif bug == "client_any_line" or bug == "client_substring" and b"PING" in line:
+            stream.sendall(b"PONG\n")
         elif line == b"PING\n" and bug != "client_mute":
             stream.sendall(b"PONG" if bug == "client_no_newline" else b"PONG\n")
 
@@ -118,8 +134,11 @@ def stay_connected():
     while True:
         try:
             answer(socket.create_connection((host, port)))
-        except OSError:
-            pass
+        except OSError as error:
+            if bug == "client_refused_kills" and isinstance(error, ConnectionRefusedError):
+                raise
+            if bug == "client_reset_kills" and isinstance(error, ConnectionResetError):
+                raise
         if bug == "client_leaves":
             return
         time.sleep({"client_no_pause": 0, "client_same_pause": 0.3}.get(bug, pause))

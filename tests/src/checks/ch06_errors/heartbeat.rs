@@ -9,6 +9,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::super::common;
 use super::*;
+use crate::harness::bound_socket;
 
 const HEARTBEAT: &str = "labs/06_errors.md#step-7-is-anybody-there";
 
@@ -17,6 +18,9 @@ const HINTS_BEATS_ON: &[&str] = &[
     "An error of one client ends that client's beats, never the server.",
     "Catch every error around the beats of one client: close it, and leave its thread.",
 ];
+
+/// How long a client may take until it tries again: its pauses grow, and how fast is free.
+const ONE_MORE_TRY: Duration = Duration::from_secs(20);
 
 pub(super) fn checks() -> Vec<Check> {
     let mut checks = heartbeat_server();
@@ -259,6 +263,23 @@ fn heartbeat_server() -> Vec<Check> {
         .hints(HINTS_BEATS_ON)
         .by_hand("nmap -sT -p 65432 127.0.0.1"),
         Check::new(
+            "heartbeat_server.returns_what_clients_used",
+            "has as many threads and open descriptors after 30 clients as before",
+            returns_what_clients_used,
+        )
+        .needs(&["heartbeat_server.drops_the_silent", "heartbeat_server.survives_resets"])
+        .deadline(Duration::from_secs(60))
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "A client has left: what does your server still keep of it?",
+            "Each client has a socket, and perhaps a thread: both end with it, whichever \
+             way it ends.",
+            "Close the stream behind the loop of its beats, also after an error (a with \
+             block or finally in Python; the end of its owner in Rust). A list of clients \
+             must lose it as well.",
+        ])
+        .by_hand("ls /proc/$(pgrep -n heartbeat_server)/fd | wc -l"),
+        Check::new(
             "heartbeat_server.survives_invalid_utf8",
             "survives bytes that are not UTF-8",
             |exam| common::survives_invalid_utf8(exam, beat_probe),
@@ -349,7 +370,15 @@ fn heartbeat_client() -> Vec<Check> {
                 conn.send("PI")?;
                 thread::sleep(Duration::from_millis(100));
                 conn.send("NG\n")?;
-                conn.expect_exactly("PONG\n")
+                conn.expect_exactly("PONG\n")?;
+                // And a segment may hold more than one, or one and a half.
+                let cause = "what one read returns is taken for one line: it may hold \
+                             less than one, or more";
+                conn.send("PING\nPING\nPI")?;
+                conn.expect_exactly("PONG\nPONG\n")
+                    .map_err(because(cause))?;
+                conn.send("NG\n")?;
+                conn.expect_exactly("PONG\n").map_err(because(cause))
             },
         )
         .points(2)
@@ -383,6 +412,84 @@ fn heartbeat_client() -> Vec<Check> {
              error. Call it in a loop, with a short pause after each return.",
         ])
         .by_hand("nc -l 127.0.0.1 65432 (then Ctrl-C, and again)"),
+        Check::new(
+            "heartbeat_client.tries_until_somebody_listens",
+            "connects again until somebody listens, at its start and after a lost server",
+            tries_until_somebody_listens,
+        )
+        .needs(&["heartbeat_client.comes_back"])
+        .deadline(Duration::from_secs(90))
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "Restart your server: what does your client meet in the second between?",
+            "A refused connection is a failure like the others: pause, and try again.",
+            "connect stands inside the loop and inside the try (or the function whose Err \
+             the loop takes), together with the reads and writes.",
+        ])
+        .by_hand("cargo run -p heartbeat_client (and heartbeat_server some seconds later)"),
+        Check::new(
+            "heartbeat_client.survives_a_reset",
+            "connects again when the server has reset the connection",
+            |exam| {
+                let listener = exam.listener()?;
+                let _client = exam.client(listener.addr())?;
+                let mut conn = listener.accept()?;
+                conn.send("PING\n")?;
+                conn.expect("PONG\n")?;
+                conn.reset();
+                let mut conn = listener.accept_within(ONE_MORE_TRY).map_err(because(
+                    "a reset is an error of read, and is not taken for an end",
+                ))?;
+                conn.send("PING\n")?;
+                conn.expect("PONG\n")
+            },
+        )
+        .needs(&["heartbeat_client.comes_back"])
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "A connection ends in two ways: by a read of 0 bytes, or by an error of read.",
+            "A reset is an end like the other one: pause, and connect again.",
+            "Let the loop that connects take every Err of read and write, not the timeout \
+             alone; in Python except OSError, of which ConnectionResetError is one.",
+        ])
+        .by_hand("cargo run -p heartbeat_server (kill -9 it, and start it again)"),
+        Check::new(
+            "heartbeat_client.answers_ping_alone",
+            "answers the line PING, and no other line",
+            answers_ping_alone,
+        )
+        .needs(&["heartbeat_client.answers_beats"])
+        .timing()
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "What does your client do with a line that is not PING?",
+            "The whole line is compared, not its beginning, and not that there is one.",
+            "Take the line end off, then compare with == PING; leave out contains, \
+             starts_with and in.",
+        ])
+        .by_hand("nc -l 127.0.0.1 65432 (and type HELLO and PINGER)"),
+        Check::new(
+            "heartbeat_client.survives_invalid_utf8",
+            "goes on after a line that is not UTF-8",
+            |exam| {
+                let listener = exam.listener()?;
+                let _client = exam.client(listener.addr())?;
+                let mut conn = listener.accept()?;
+                conn.send(b"\xff\xfe\n")?;
+                answers_the_next_beat(&listener, conn).map_err(because(
+                    "bytes that are no text: the error of their decoding is not handled",
+                ))
+            },
+        )
+        .needs(&["heartbeat_client.answers_beats"])
+        .sheet(HEARTBEAT)
+        .hints(&[
+            "Not all bytes are text: what does your decoding do with \\xff?",
+            "A line that cannot be decoded is not PING: leave it out, or connect again.",
+            "Compare bytes with b\"PING\", without decoding; or catch the error of it \
+             (UnicodeDecodeError in Python is no OSError).",
+        ])
+        .by_hand("printf '\\377\\nPING\\n' | nc -l 127.0.0.1 65432"),
         Check::new(
             "heartbeat_client.leaves_a_silent_server",
             "takes three seconds without a PING for the server's end, and comes back",
@@ -521,6 +628,108 @@ fn rests_after_the_end(exam: &mut Exam) -> Verdict {
             .into());
     }
     beat_probe(&server, "")
+}
+
+/// Few clients: a server may learn only from its third beat that one has left, and may
+/// have room for fifty.
+fn returns_what_clients_used(exam: &mut Exam) -> Verdict {
+    const CLIENTS: usize = 30;
+    let server = exam.server()?;
+    beat_probe(&server, "")?;
+    let mut verdict = Ok(());
+    for _ in 0..2 {
+        let (files, threads) = (server.open_files(), server.threads());
+        let clients: Result<Vec<Conn>, Stop> =
+            (0..CLIENTS).map(|_| server.connect()).collect();
+        for (number, mut client) in clients?.into_iter().enumerate() {
+            client.expect("PING\n")?;
+            match number % 3 {
+                0 => client.reset(),
+                _ => drop(client),
+            }
+        }
+        let visits = format!("{CLIENTS} clients");
+        verdict = common::settles_after(&visits, "open descriptors", files, || {
+            server.open_files()
+        })
+        .and_then(|()| {
+            common::settles_after(&visits, "threads", threads, || server.threads())
+        });
+        if verdict.is_ok() {
+            break;
+        }
+        // A pool may have grown to its size, and beats of more than a second take longer
+        // to find who has left. Both are over in the second round; what leaks goes on.
+    }
+    verdict
+}
+
+/// Nobody listens for a second, twice: before it has ever been connected, and afterwards.
+fn tries_until_somebody_listens(exam: &mut Exam) -> Verdict {
+    const REFUSING: Duration = Duration::from_secs(1);
+    const CAUSE: &str = "connect can fail, too: a refused connection ends the program";
+    let failed = |error| Stop::grader("cannot bind again", &error);
+    let (socket, addr) = bound_socket()?;
+    socket.set_reuse_address(true).map_err(failed)?;
+    exam.note("nobody listens for a second");
+    let _client = exam.client(addr)?;
+    // Time is what is given here: how often it tries meanwhile is free.
+    thread::sleep(REFUSING);
+    let listener = exam.listener_of(socket)?;
+    let mut conn = listener
+        .accept_within(ONE_MORE_TRY)
+        .map_err(because(CAUSE))?;
+    conn.send("PING\n")?;
+    conn.expect("PONG\n")?;
+
+    drop(listener);
+    drop(conn);
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(failed)?;
+    // The connections of before still have the port.
+    socket.set_reuse_address(true).map_err(failed)?;
+    socket.bind(&addr.into()).map_err(failed)?;
+    exam.note("the server has ended, and nobody listens for a second");
+    thread::sleep(REFUSING);
+    let listener = exam.listener_of(socket)?;
+    let mut conn = listener
+        .accept_within(ONE_MORE_TRY)
+        .map_err(because(CAUSE))?;
+    conn.send("PING\n")?;
+    conn.expect("PONG\n")
+}
+
+fn answers_ping_alone(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let _client = exam.client(listener.addr())?;
+    let mut conn = listener.accept()?;
+    conn.send("HELLO\nPINGER\n")?;
+    let answer = conn.read_some(Duration::from_millis(600));
+    if !answer.is_empty() {
+        let got = format!("\"{}\"", crate::harness::escape(&answer));
+        return Err(Failure::new("no answer to HELLO and PINGER", got)
+            .cause("any line, or a line that holds PING, is taken for PING")
+            .into());
+    }
+    answers_the_next_beat(&listener, conn)
+}
+
+/// A beat is answered after a line that means nothing: on this connection, or on the next
+/// one, since a client may as well leave a server that talks nonsense.
+fn answers_the_next_beat(listener: &Listener, mut conn: Conn) -> Verdict {
+    // Less than the silence after which it leaves any server.
+    conn.patience(Duration::from_millis(2400));
+    conn.send_anyway("PING\n");
+    let verdict = conn.expect("PONG\n");
+    if !matches!(verdict, Err(Stop::Failed(_))) {
+        return verdict;
+    }
+    conn.patience(Duration::from_millis(100));
+    if conn.read_to_end().is_err() {
+        return verdict;
+    }
+    let mut conn = listener.accept_within(ONE_MORE_TRY)?;
+    conn.send("PING\n")?;
+    conn.expect("PONG\n")
 }
 
 fn leaves_a_silent_server(exam: &mut Exam) -> Verdict {
