@@ -21,6 +21,8 @@ try:
     message = b"Hello, server!" if bug == "small_letter" else b"Hello, Server!"
     stream.sendall(message + b"\n" if bug == "newline" else message)
     answer = stream.recv(1024)
+    while not answer and bug == "eof_spins":
+        answer = stream.recv(1024)
     print("Received from server:", answer if bug == "bytes_form" else answer.decode(errors="replace"))
     if bug != "no_last_line":
         print("Connection closed")

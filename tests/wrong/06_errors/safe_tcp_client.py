@@ -12,10 +12,12 @@ def fail(text):
 
 
 try:
-    stream = socket.create_connection((host, port), timeout=5)
+    stream = socket.create_connection((host, port), None if bug == "connect_no_limit" else 5)
     stream.settimeout({"no_timeout": None, "impatient": 0.5, "patient": 12}.get(bug, 5))
     stream.sendall(b"Hello\n" if bug == "newline" else b"Hello")
     answer = stream.recv(1024)
+    while not answer and bug == "eof_spins":
+        answer = stream.recv(1024)
     text = answer.decode(errors="replace")
     print("Received:", answer if bug == "bytes_form" else text, flush=True)
     sys.exit(3 if bug == "status" else 0)
@@ -32,4 +34,4 @@ except ConnectionRefusedError as error:
 except OSError as error:
     if bug == "end_traceback":
         raise
-    fail(f"Error: {error}")
+    sys.exit(1) if bug == "no_error_line" else fail(f"Error: {error}")

@@ -388,6 +388,31 @@ fn robust_client() -> Vec<Check> {
              catch OSError around sendall and recv.",
         ])
         .by_hand("nc -l 127.0.0.1 65432 (then Ctrl-C)"),
+        Check::new(
+            "robust_client.ends_when_the_server_closes",
+            "ends, without a crash, when the server closes without an answer",
+            |exam| {
+                let listener = exam.listener()?;
+                let mut client = exam.client(listener.addr())?;
+                let mut conn = listener.accept()?;
+                conn.expect("Hello, Server!")?;
+                drop(conn);
+                // Whether no answer is a failure, or an empty one, is free.
+                client.wait_exit(Duration::from_secs(5)).map_err(because(
+                    "a read of 0 bytes is the end: the next one returns 0 as well",
+                ))?;
+                client.expect_no_crash()
+            },
+        )
+        .needs(&["robust_client.talks"])
+        .sheet(ROBUST_CLIENT)
+        .hints(&[
+            "The server closes and says nothing: what does read return?",
+            "A read of 0 bytes is the end of the stream: nothing more will come.",
+            "Look at the result of read: Ok(0) in Rust, b\"\" from recv in Python. Say \
+             so, close and end; a loop that waits for bytes must end there, too.",
+        ])
+        .by_hand("nc -N -l 127.0.0.1 65432 </dev/null"),
     ]
 }
 

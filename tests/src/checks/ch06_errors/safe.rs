@@ -1,7 +1,9 @@
 //! safe_tcp_client: four ways to fail.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::super::common;
 use super::*;
 
 const SAFE: &str = "labs/06_errors.md#step-1-four-ways-to-fail";
@@ -65,6 +67,24 @@ pub(super) fn checks() -> Vec<Check> {
         .hints(HINTS_TIMEOUT)
         .by_hand("nc -l 127.0.0.1 8080 (and type nothing)"),
         Check::new(
+            "safe_tcp_client.connect_times_out",
+            "says Connection timed out when no connection comes about in 5 s",
+            connect_times_out,
+        )
+        .timing()
+        .deadline(Duration::from_secs(60))
+        .sheet(SAFE)
+        .hints(&[
+            "A packet can be lost on the way to the server, too: how long does connect \
+             wait?",
+            "The limit of 5 s holds for connect as well as for read; both have the same \
+             line.",
+            "TcpStream::connect_timeout(&addr, Duration::from_secs(5)); in Python \
+             settimeout(5) before connect, not behind it, or \
+             create_connection(addr, timeout=5).",
+        ])
+        .by_hand("python3 -c \"import socket; s = socket.create_server(('127.0.0.1', 8080), backlog=0); c = socket.create_connection(s.getsockname()); input()\"   # and the client in another terminal"),
+        Check::new(
             "safe_tcp_client.says_invalid_hostname",
             "says Invalid hostname when the host has no address",
             |exam| {
@@ -87,15 +107,33 @@ pub(super) fn checks() -> Vec<Check> {
         .by_hand("cargo run -p safe_tcp_client -- --host no-such-host.invalid"),
         Check::new(
             "safe_tcp_client.survives_an_early_end",
-            "ends without a crash when the server closes without an answer",
+            "says so, and ends without a crash, when the server closes without an answer",
             |exam| {
-                let listener = exam.listener()?;
-                let mut client = exam.client(listener.addr())?;
-                let mut conn = listener.accept()?;
-                conn.expect("Hello")?;
-                conn.reset();
-                client.wait_exit(Duration::from_secs(5))?;
-                client.expect_no_crash()
+                for resets in [true, false] {
+                    let listener = exam.listener()?;
+                    let mut client = exam.client(listener.addr())?;
+                    let mut conn = listener.accept()?;
+                    conn.expect("Hello")?;
+                    let cause = match resets {
+                        true => {
+                            conn.reset();
+                            "the error of a reset ends nothing"
+                        }
+                        false => {
+                            drop(conn);
+                            "a read of 0 bytes is the end: the next one returns 0 as well"
+                        }
+                    };
+                    client
+                        .wait_exit(Duration::from_secs(5))
+                        .map_err(because(cause))?;
+                    client.expect_no_crash()?;
+                    if client.printed().trim().is_empty() {
+                        let expected = "a line that says what happened, such as Error: ...";
+                        return Err(Failure::new(expected, "it printed nothing").into());
+                    }
+                }
+                Ok(())
             },
         )
         .needs(&["safe_tcp_client.greets"])
@@ -109,4 +147,25 @@ pub(super) fn checks() -> Vec<Check> {
         ])
         .by_hand("nc -l 127.0.0.1 8080 (then Ctrl-C)"),
     ]
+}
+
+fn connect_times_out(exam: &mut Exam) -> Verdict {
+    let silent = common::silent_ports(1)?;
+    let Some((_, port)) = silent.as_ref().and_then(|ports| ports.first()) else {
+        exam.note("this system answers for a full backlog: nothing is shown");
+        return Ok(());
+    };
+    exam.note("a server listens whose backlog is full: nobody gets through");
+    let start = Instant::now();
+    let mut client = exam.client(SocketAddr::from(([127, 0, 0, 1], *port)))?;
+    client.wait_exit(Duration::from_secs(15))?;
+    let seconds = start.elapsed().as_secs_f32();
+    // Its start is in it, which may take some seconds.
+    if !(2.5..=10.0).contains(&seconds) {
+        let expected = "it gives up after 5 s without a connection";
+        let got = format!("after {seconds:.1} s");
+        return Err(Failure::new(expected, got).into());
+    }
+    client.expect_no_crash()?;
+    client.wait_for_output("Connection timed out")
 }
