@@ -2,7 +2,7 @@
 import os, socket, sys, threading
 
 host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-token = os.environ["API_KEY"]
+token = os.environ.get("API_KEY") if bug == "sends_none" else os.environ["API_KEY"]
 if bug == "shows_the_token":
     print("token", token)
 try:
@@ -20,7 +20,8 @@ if not reply.startswith("OK") and bug != "goes_on_when_refused":
 
 
 def pass_replies_on():
-    for line in lines:
+    pieces = iter(lambda: stream.recv(1024).decode() + "\n", "\n")
+    for line in pieces if bug == "recv_is_a_line" else lines:
         print(line, end="", flush=True)
     if bug != "blind_to_the_end":
         os._exit(0)

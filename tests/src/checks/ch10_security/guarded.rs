@@ -337,6 +337,20 @@ pub fn client_checks() -> Vec<Check> {
              Python's input) return with status 0.",
         ]),
         check(
+            "secure_client.sends_nothing_without_a_token",
+            "sends nothing when there is no API_KEY, and says so",
+            client_without_a_token,
+        )
+        .hints(&[
+            "Unset API_KEY and start the client. What does the server get?",
+            "No token is an error of its own: nothing can stand in its place, not None and \
+             not an empty word.",
+            "Match the Err of std::env::var(\"API_KEY\"), or test os.environ.get for None \
+             in Python, before you connect. Print one line that names API_KEY and end with \
+             status 1.",
+        ])
+        .by_hand("env -u API_KEY cargo run -p secure_client"),
+        check(
             "secure_client.ends_when_it_is_refused",
             "sends nothing more when its token is refused, and says so",
             client_refused_by_server,
@@ -1017,17 +1031,59 @@ fn client_sends_token(exam: &mut Exam) -> Verdict {
     server.expect_exactly(format!("AUTH {token}\n"))
 }
 
+fn client_without_a_token(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    exam.note("without API_KEY");
+    let mut client = exam.client(listener.addr())?;
+    client.close_stdin();
+    // It may connect before it looks for the token, and need not.
+    match listener.accept_within(Duration::from_secs(15)) {
+        Ok(mut server) => {
+            let said = server.read_some(Duration::from_secs(3));
+            if !said.is_empty() {
+                let got = format!("\"{}\"", crate::harness::escape(&said));
+                return Err(Failure::new("no bytes, since there is no token", got)
+                    .cause("what stands for \"no value\" is sent as if it were the token")
+                    .into());
+            }
+        }
+        Err(Stop::Failed(_)) => {}
+        Err(error) => return Err(error),
+    }
+    client.wait_exit(Duration::from_secs(5))?;
+    // An uncaught KeyError of Python's says what is missing, in its way.
+    client.expect_no_panic()?;
+    if client.printed().trim().is_empty() {
+        let expected = "a message that there is no token";
+        return Err(Failure::new(expected, "it printed nothing").into());
+    }
+    Ok(())
+}
+
 fn client_talks(exam: &mut Exam) -> Verdict {
     let (mut client, mut server, token) = start_client(exam)?;
     server.expect(format!("AUTH {token}\n"))?;
     server.send("OK welcome\n")?;
-    for _ in 0..2 {
+    for in_pieces in [false, true] {
         let line = format!("ECHO {}", exam.word(8));
         let reply = exam.word(12);
         client.type_in(&format!("{line}\n"))?;
         server.expect(format!("{line}\n"))?;
-        server.send(format!("OK {reply}\n"))?;
-        client.wait_for_output(&format!("OK {reply}"))?;
+        if in_pieces {
+            // TCP may deliver any line in two segments.
+            server.send("OK ")?;
+            thread::sleep(Duration::from_millis(150));
+            server.send(format!("{reply}\n"))?;
+        } else {
+            server.send(format!("OK {reply}\n"))?;
+        }
+        let printed = client.wait_for_output(&format!("OK {reply}"));
+        printed.map_err(|stop| match stop {
+            Stop::Failed(failure) if in_pieces => failure
+                .cause("what one read returns is taken for the whole line of the reply")
+                .into(),
+            other => other,
+        })?;
     }
     client.close_stdin();
     // It may say goodbye with the command for that, and may wait until the server has
