@@ -15,6 +15,7 @@ buckets = {}
 known_to_all = []
 failures = {}
 kept = []
+by_descriptor = {}
 spinner = threading.Lock()
 
 
@@ -77,6 +78,8 @@ def answer(line, state, ip):
         looks = bug not in ("no_lock_out", "locks_at_the_door_only")
         if failures.get(of, 0) >= most and looks:
             log("locked out")
+            if bug == "lock_lets_in":
+                state.append(True)
             return "ERROR 423 locked"
         if right(guess):
             (known_to_all if bug == "one_for_all" else state).append(True)
@@ -84,6 +87,8 @@ def answer(line, state, ip):
             return "YES" if bug == "other_words" else "OK"
         failures[of] = failures.get(of, 0) + 1
         log("wrong token", guess if bug == "logs_guesses" else "")
+        if bug == "wrong_token_lets_in":
+            state.append(True)
         return f"ERROR 401 {guess}" if bug == "echoes_guesses" else "ERROR 401"
     if not state + known_to_all and bug != "obeys_strangers":
         return "ERROR 401 first AUTH"
@@ -96,6 +101,8 @@ def answer(line, state, ip):
 
 def serve(stream, ip):
     data, state = b"", []
+    if bug == "knows_by_descriptor":
+        state = by_descriptor.setdefault(stream.fileno(), [])
     stream.settimeout(30)
     while True:
         while b"\n" not in data:
@@ -120,6 +127,10 @@ def serve(stream, ip):
             if bug == "one_read" and b"\n" not in data:
                 data += b"\n"
         line, data = data.split(b"\n", 1)
+        if bug == "dies_of_an_empty_line" and not line.split():
+            os._exit(1)
+        if bug == "dies_of_echo_alone" and line == b"ECHO":
+            os._exit(1)
         if bug == "one_line_a_read":
             data = b""
         reply = answer(line.removesuffix(b"\r"), state, ip)
@@ -158,7 +169,12 @@ listener.listen(128)
 print("listening", flush=True)
 log("started")
 while True:
-    stream, (ip, _) = listener.accept()
+    try:
+        stream, (ip, _) = listener.accept()
+    except KeyboardInterrupt:
+        if bug == "ignores_ctrl_c":
+            continue
+        break
     if bug == "one_at_a_time":
         clients += 1
         guarded(stream, ip)

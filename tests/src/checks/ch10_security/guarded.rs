@@ -80,9 +80,12 @@ pub fn server_checks() -> Vec<Check> {
             "Each connection has a state. What is it before AUTH?",
             "Until AUTH has succeeded on this connection, every other command gets ERROR.",
             "Keep a variable authenticated per connection, not a global one: false after \
-             accept, true after a right AUTH. Look at it before you look at the command.",
+             accept, true after a right AUTH and at no other place. After a wrong one send \
+             ERROR and return: nothing below may be reached. Look at it before you look at \
+             the command.",
         ])
-        .by_hand("printf 'TIME\\n' | nc -N 127.0.0.1 65432"),
+        .by_hand("printf 'TIME\\nAUTH guess\\nECHO w\\n' | nc -N 127.0.0.1 65432")
+        .deadline(Duration::from_secs(60)),
         check(
             "secure_server.obeys_commands",
             "answers ECHO, TIME, HELP and QUIT as the sheet says, and each other line too",
@@ -94,7 +97,7 @@ pub fn server_checks() -> Vec<Check> {
             "An unknown command gets ERROR 404 and the next line is read; QUIT gets OK, and then you close.",
         ])
         .sheet(SHEET)
-        .by_hand("printf 'AUTH %s\\nECHO  a  b \\nNONSENSE\\nQUIT\\n' \"$API_KEY\" | nc 127.0.0.1 65432"),
+        .by_hand("printf 'AUTH %s\\nECHO  a  b \\nNONSENSE\\n\\nECHO\\nQUIT\\n' \"$API_KEY\" | nc 127.0.0.1 65432"),
         check(
             "secure_server.does_not_start_without_a_token",
             "does not start without API_KEY, and says so",
@@ -280,6 +283,24 @@ pub fn server_checks() -> Vec<Check> {
              socket, between socket and bind.",
         ])
         .by_hand("ss -tan | grep 65432"),
+        check(
+            "secure_server.ends_on_ctrl_c",
+            "ends when Ctrl-C is pressed",
+            |exam| {
+                set_token(exam);
+                common::ends_on_ctrl_c(exam, probe)
+            },
+        )
+        .sheet(SHEET)
+        .timing()
+        .hints(&[
+            "Press Ctrl-C in the terminal of your server: is the prompt there again?",
+            "Whoever catches every error catches Ctrl-C with it, and goes on.",
+            "In Python write except OSError, not except alone: that catches \
+             KeyboardInterrupt as well. Rust needs nothing for it, unless you have set a \
+             handler: then let it end the program.",
+        ])
+        .by_hand("kill -INT $(pgrep -n secure_server)"),
         check(
             "secure_server.returns_what_clients_used",
             "gives back threads and descriptors when clients leave",
@@ -525,12 +546,67 @@ fn refuses_wrong_tokens(exam: &mut Exam) -> Verdict {
 fn asks_for_the_token_first(exam: &mut Exam) -> Verdict {
     let (server, token) = start(exam)?;
     // Another client that has proved it is no help to this one.
-    let _other = authenticate(&server, &token)?;
+    let other = authenticate(&server, &token)?;
     for line in ["TIME", "ECHO hello", "STATUS", "GET key", "LIST"] {
         let mut client = server.connect()?;
         let reply = ask(&mut client, line)?;
         if !reply.is_empty() {
             expect_start(&reply, "ERROR", &format!("{line} before AUTH"))?;
+        }
+    }
+    drop((server, other));
+    obeys_nobody_who_guesses(exam)?;
+    obeys_nobody_after_a_friend(exam)
+}
+
+/// A wrong token opens no door, nor does the lock-out after several of them.
+fn obeys_nobody_who_guesses(exam: &mut Exam) -> Verdict {
+    const GUESSES: usize = 8;
+    let (server, _) = start(exam)?;
+    let mut client = server.connect()?;
+    for number in 1..=GUESSES {
+        let guess = exam.word(12);
+        client.send_anyway(format!("AUTH {guess}\n"));
+        let refusal = line_from(&mut client);
+        client.send_anyway("ECHO w\n");
+        let reply = line_from(&mut client);
+        if reply.starts_with("OK") {
+            let expected = format!("ERROR, or the end, to ECHO after {refusal:?}");
+            return Err(Failure::new(expected, format!("{reply:?}"))
+                .cause(match number {
+                    1 => "a wrong AUTH is answered, and then taken for a right one",
+                    _ => "who is locked out is let in",
+                })
+                .into());
+        }
+        // Whoever closes after an ERROR is right as well.
+        if reply.is_empty() {
+            client = server.connect()?;
+        }
+    }
+    Ok(())
+}
+
+/// What one connection has proved ends with it, also where the next one gets its number.
+fn obeys_nobody_after_a_friend(exam: &mut Exam) -> Verdict {
+    const STRANGERS: usize = 5;
+    let (server, token) = start(exam)?;
+    let mut friend = authenticate(&server, &token)?;
+    friend.send_anyway("QUIT\n");
+    // Whether it closes after QUIT is another check.
+    friend.read_some(Duration::from_secs(1));
+    drop(friend);
+    for _ in 0..STRANGERS {
+        let mut client = server.connect()?;
+        let reply = ask(&mut client, "ECHO w")?;
+        if reply.starts_with("OK") {
+            let expected = "ERROR, or the end, to ECHO before AUTH on a new connection";
+            return Err(Failure::new(expected, format!("{reply:?}"))
+                .cause(
+                    "who has proved itself is remembered by descriptor or address, and the \
+                     next client has the same",
+                )
+                .into());
         }
     }
     Ok(())
@@ -580,7 +656,35 @@ fn obeys_commands(exam: &mut Exam) -> Verdict {
     drop(client); // Whether it serves several at once is another check.
     let mut client = authenticate(&server, &token)?;
     expect_start(&ask(&mut client, "QUIT")?, "OK", "QUIT")?;
-    client.expect_end()
+    client.expect_end()?;
+    drop(client);
+    survives_odd_lines(&server, &token)
+}
+
+/// A line without a word, or without the word that its command needs, ends no server;
+/// what it is answered is free, as is whether an empty one is answered at all.
+fn survives_odd_lines(server: &Program, token: &str) -> Verdict {
+    for line in ["", " ", "ECHO", "ECHO ", "TIME now"] {
+        // A stranger says it as well.
+        for mut client in [authenticate(server, token)?, server.connect()?] {
+            client.send_anyway(format!("{line}\n"));
+            client.half_close();
+            // To the end, which shows that the line has been read.
+            client.read_some(Duration::from_secs(2));
+        }
+        authenticate(server, token).map_err(|stop| match stop {
+            Stop::Failed(failure) => {
+                let shown = crate::harness::escape(line.as_bytes());
+                failure
+                    .cause(format!(
+                        "the line \"{shown}\" of another client has ended it"
+                    ))
+                    .into()
+            }
+            error => error,
+        })?;
+    }
+    Ok(())
 }
 
 fn does_not_start_without_a_token(exam: &mut Exam) -> Verdict {
