@@ -47,8 +47,14 @@ def serve(stream):
         stream.sendall(reply)
         stream.close()
         return
+    if bug == "leaks_failed_handshakes":
+        copy = stream.dup()
+        kept.append(copy)
     if bug != "handshake_in_accept_loop":
         stream = context.wrap_socket(stream, server_side=True)
+    if bug == "leaks_failed_handshakes":
+        kept.remove(copy)
+        copy.close()
     if bug == "dies_on_reset":
         stream.getpeername()  # A connection that was reset meanwhile has no peer.
     if bug == "replies_first":
@@ -114,6 +120,10 @@ def main():
             stream, _ = listener.accept()
         except OSError:
             threading.Event().wait()  # one_client: its thread ends the program.
+        except KeyboardInterrupt:
+            if bug == "ignores_ctrl_c":
+                continue
+            return
         if bug == "handshake_in_accept_loop":
             try:
                 stream = context.wrap_socket(stream, server_side=True)

@@ -242,16 +242,30 @@ pub fn server_checks() -> Vec<Check> {
         ])
         .by_hand("ss -tan | grep 65432"),
         life(
+            "tls_server.ends_on_ctrl_c",
+            "ends when Ctrl-C is pressed",
+            |exam| common::ends_on_ctrl_c(exam, probe),
+        )
+        .hints(&[
+            "Press Ctrl-C in the terminal of your server: is the prompt there again?",
+            "Whoever catches every error catches Ctrl-C with it, and goes on.",
+            "In Python write except OSError, not except alone: that catches \
+             KeyboardInterrupt as well. Rust needs nothing for it, unless you have set a \
+             handler: then let it end the program.",
+        ])
+        .by_hand("kill -INT $(pgrep -n tls_server)")
+        .timing(),
+        life(
             "tls_server.returns_what_clients_used",
             "gives back threads and descriptors when clients leave",
-            |exam| common::returns_what_clients_used(exam, probe),
+            returns_what_clients_used,
         )
         .hints(&[
             "Count threads and descriptors before and after a few hundred clients.",
             "Each client's socket must be closed, and its thread must end, when the client is gone, however it went.",
             "Return from the thread's function after the reply, at the end and at every \
-             error: then the stream is dropped and closed. In Python with conn closes \
-             it; keep no list of sockets.",
+             error, that of the handshake as well: then the stream is dropped and closed. \
+             In Python with conn closes it; keep no list of sockets.",
         ])
         .by_hand("ls /proc/$(pgrep -n tls_server)/fd | wc -l")
         .timing()
@@ -436,6 +450,39 @@ fn replies_over_tls(exam: &mut Exam) -> Verdict {
     }
     let got = [REPLY.as_bytes(), &more].concat();
     Err(Failure::bytes(REPLY.as_bytes(), &got).into())
+}
+
+/// Those who have talked, and those whose handshake has failed (C9).
+fn returns_what_clients_used(exam: &mut Exam) -> Verdict {
+    const STRANGERS: usize = 30;
+    common::returns_what_clients_used(exam, probe)?;
+    let server = exam.server()?;
+    probe(&server, &exam.word(8))?;
+    let mut verdict = Ok(());
+    for _ in 0..2 {
+        let before = server.open_files();
+        for _ in 0..STRANGERS {
+            // Whether it lives on is another check.
+            let Ok(mut client) = server.connect() else {
+                return Ok(());
+            };
+            client.send_anyway("hello, is this TLS?\n");
+            client.half_close();
+            client.read_some(Duration::from_millis(200));
+        }
+        if let Err(Stop::Failed(_)) = probe(&server, &exam.word(8)) {
+            return Ok(());
+        }
+        let visits = format!("{STRANGERS} clients without TLS");
+        verdict = common::settles_after(&visits, "open descriptors", before, || {
+            server.open_files()
+        });
+        if verdict.is_ok() {
+            break;
+        }
+        // The first ones may find a server that is still starting its workers.
+    }
+    verdict
 }
 
 fn prints_the_message(exam: &mut Exam) -> Verdict {
