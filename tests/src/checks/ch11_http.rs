@@ -256,6 +256,20 @@ fn ask(server: &Program, request: impl AsRef<[u8]>) -> Result<Response, Stop> {
     read_response(&mut client, request.as_ref().starts_with(b"HEAD "))
 }
 
+/// Reads the next response, or `None` where the server has closed.
+fn next_response(client: &mut Conn) -> Result<Option<Response>, Stop> {
+    match read_response(client, false) {
+        Ok(response) => Ok(Some(response)),
+        Err(Stop::Failed(failure)) if failure.got.contains("closed the connection") => {
+            Ok(None)
+        }
+        Err(Stop::Failed(failure)) if failure.got.contains("reset the connection") => {
+            Ok(None)
+        }
+        Err(stop) => Err(stop),
+    }
+}
+
 /// Waits for the client's connection; `None` when it ends without one.
 fn connected(listener: &Listener, client: &mut Program) -> Result<Option<Conn>, Stop> {
     let give_up = Instant::now() + Duration::from_secs(15);
@@ -289,6 +303,25 @@ fn serves_beside_idle_connections(exam: &mut Exam) -> Verdict {
     client.patience(Duration::from_secs(2));
     client.send(get("/"))?;
     read_response(&mut client, false)?.expect_status(&[200])
+}
+
+/// Fifty are there at once; all but one are silent, and that one is served (C7, F13).
+///
+/// Declare it with `.timing()`.
+fn serves_among_fifty(exam: &mut Exam) -> Verdict {
+    const OTHERS: usize = 49;
+    let server = exam.server()?;
+    let others: Result<Vec<Conn>, Stop> = (0..OTHERS).map(|_| server.connect()).collect();
+    let _others = others?;
+    let mut client = server.connect()?;
+    client.send(get("/"))?;
+    let response = read_response(&mut client, false).map_err(|stop| match stop {
+        Stop::Failed(failure) => failure
+            .cause("the places are few, and those who are there and silent have them all")
+            .into(),
+        error => error,
+    });
+    response?.expect_status(&[200])
 }
 
 /// What no browser sends; the answer is free (F6), the server lives on.

@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 HOST, PORT = sys.argv[1], int(sys.argv[2])
 BUG = sys.argv[3] if len(sys.argv) > 3 else ""
@@ -70,7 +71,14 @@ def serve(conn):
                     return refuse(conn, "400 Bad Request")
                 fields[name] = value.strip()
             # The body.
-            if BUG != "no_body" and not (BUG == "no_body_of_refused" and method not in KNOWN):
+            skips = {
+                "no_body": True,
+                "no_body_of_refused": method not in KNOWN,
+                "no_body_of_get": method in ("GET", "HEAD"),
+                "no_body_of_head": method == "HEAD",
+                "no_body_of_404": path not in ("/", "/hello", "/about"),
+            }
+            if not skips.get(BUG):
                 buf = body(conn, buf, fields)
                 if buf is None:
                     return refuse(conn, "400 Bad Request")
@@ -113,6 +121,11 @@ def body(conn, buf, fields):
 
     def need(count):
         nonlocal buf
+        if BUG == "takes_announced_memory":
+            try:
+                bytearray(count)
+            except (MemoryError, OverflowError):
+                os._exit(1)  # As vec![0; count] does in Rust.
         while len(buf) < count and BUG != "body_at_hand":
             data = conn.recv(65536)
             if not data:
@@ -233,9 +246,17 @@ except OSError as error:
         sys.exit(0)
     sys.exit(f"cannot listen: {error}")
 listener.listen(128)
+POOL = ThreadPoolExecutor(10)
 while True:
-    connection, _ = listener.accept()
+    try:
+        connection, _ = listener.accept()
+    except KeyboardInterrupt:
+        if BUG == "ignores_ctrl_c":
+            continue
+        break
     if BUG == "one_thread":
         serve(connection)
+    elif BUG == "pool_of_10":
+        POOL.submit(serve, connection)
     else:
         threading.Thread(target=serve, args=(connection,), daemon=True).start()

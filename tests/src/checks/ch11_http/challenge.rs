@@ -243,9 +243,10 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "The body is not text to be ignored: where it ends, the next request begins.",
             "Content-Length bytes, or chunk after chunk up to the one of size 0.",
-            "Take the body out of the connection's buffer: Content-Length bytes with \
-             read_exact, or for each chunk the line with its size in hexadecimal, so \
-             many bytes and \\r\\n. After that read the next head.",
+            "Take the body out of the connection's buffer, whatever the method and the \
+             page: Content-Length bytes with read_exact, or for each chunk the line with \
+             its size in hexadecimal, so many bytes and \\r\\n. After that read the next \
+             head.",
         ])
         .by_hand("curl -d a=b http://127.0.0.1:8000/hello --next http://127.0.0.1:8000/about"),
         Check::new(
@@ -323,6 +324,24 @@ pub fn checks() -> Vec<Check> {
         ])
         .by_hand("(printf 'GET / HTTP/1.1\\r\\nX: '; head -c 10000000 /dev/zero | tr '\\0' a) | nc -N 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
         Check::new(
+            "http_challenge.survives_huge_announcements",
+            "lives on after a body is announced that no memory holds",
+            survives_huge_announcements,
+        )
+        .needs(&["http_challenge.other_methods_and_versions"])
+        .deadline(Duration::from_secs(60))
+        .sheet(HOSTILE)
+        .hints(&[
+            "How much memory do you take when you have read Content-Length, and before a \
+             byte of the body has come?",
+            "The length is what a client says. Take memory for what has come, and refuse \
+             with 413 what is longer than your limit.",
+            "Compare the length (or the size of a chunk) with a limit before vec![0; len] \
+             or bytearray(length): where there is no such memory Rust ends the whole \
+             program. A number that parse::<usize>() cannot hold is too large as well.",
+        ])
+        .by_hand("printf 'POST /hello HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 4611686018427387904\\r\\n\\r\\nabc' | nc -N 127.0.0.1 8000; curl -v http://127.0.0.1:8000/"),
+        Check::new(
             "http_challenge.serves_beside_idle_connections",
             "serves a visitor while eight other connections are silent",
             serves_beside_idle_connections,
@@ -337,6 +356,22 @@ pub fn checks() -> Vec<Check> {
              threading.Thread(target=serve, args=(conn,)).start() in Python.",
         ])
         .by_hand("nc 127.0.0.1 8000 & curl -v http://127.0.0.1:8000/"),
+        Check::new(
+            "http_challenge.serves_among_fifty",
+            "serves a visitor who is the fiftieth at the same time",
+            serves_among_fifty,
+        )
+        .needs(&["http_challenge.serves_beside_idle_connections"])
+        .timing()
+        .sheet("labs/11_http.md#step-5-bodies-and-connections-that-stay")
+        .hints(&[
+            "A connection that stays has its place for as long as it likes. How many places \
+             do you have?",
+            "A pool of ten threads is full with ten browsers. Fifty clients need fifty places.",
+            "A thread for each connection, or a pool of a hundred: ThreadPoolExecutor(100) \
+             in Python, whose own number is a few more than the machine has cores.",
+        ])
+        .by_hand("for i in $(seq 49); do sleep 60 | nc 127.0.0.1 8000 & done; curl -v http://127.0.0.1:8000/"),
         Check::new(
             "http_challenge.survives_malformed_requests",
             "lives on after requests that are none",
@@ -444,6 +479,22 @@ pub fn checks() -> Vec<Check> {
              TcpListener::bind of Rust does that for you on Unix.",
         ])
         .by_hand("curl -v http://127.0.0.1:8000/; ss -tan | grep 8000   # then ^C, and start it again"),
+        Check::new(
+            "http_challenge.ends_on_ctrl_c",
+            "ends when Ctrl-C is pressed",
+            |exam| common::ends_on_ctrl_c(exam, probe),
+        )
+        .needs(&["http_challenge.shows_the_request"])
+        .timing()
+        .sheet(CHALLENGE)
+        .hints(&[
+            "Press Ctrl-C in the terminal of your server: is the prompt there again?",
+            "Whoever catches every error catches Ctrl-C with it, and goes on.",
+            "In Python write except OSError, not except alone: that catches \
+             KeyboardInterrupt as well. Rust needs nothing for it, unless you have set a \
+             handler: then let it end the program.",
+        ])
+        .by_hand("curl http://127.0.0.1:8000/   # then press ^C where the server runs"),
     ]
 }
 
@@ -719,6 +770,34 @@ fn reads_the_body(exam: &mut Exam) -> Verdict {
         ))?;
         in_step_after_the_body(&mut client)?;
     }
+    // Whatever the method and the page: what is announced belongs to the request.
+    for (method, path) in [
+        ("GET", "/hello"),
+        ("POST", "/no-such-page"),
+        ("HEAD", "/hello"),
+    ] {
+        for (field, body) in [
+            (format!("Content-Length: {}", hidden.len()), hidden),
+            ("Transfer-Encoding: chunked".to_owned(), &chunked),
+        ] {
+            let mut client = server.connect()?;
+            client.send_anyway(format!(
+                "{method} {path} HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n{field}\r\n\r\n{body}"
+            ));
+            let verdict = match method {
+                "HEAD" => is_in_step_after_head(&mut client),
+                _ => is_in_step_after_any(&mut client),
+            };
+            let cause = format!(
+                "the body of {method} {path} was taken for the next request: read it \
+                 first, or close"
+            );
+            verdict.map_err(|stop| match stop {
+                Stop::Failed(failure) => failure.cause(cause).into(),
+                error => error,
+            })?;
+        }
+    }
     // Head and body arrive apart, the body in two pieces.
     let mut client = server.connect()?;
     let length = long.len();
@@ -741,6 +820,37 @@ fn in_step_after_the_body(client: &mut Conn) -> Verdict {
     is_in_step(client)
 }
 
+/// The same after a request that may have any answer: a body is unusual there.
+fn is_in_step_after_any(client: &mut Conn) -> Verdict {
+    client.patience(Duration::from_secs(15));
+    match next_response(client)? {
+        Some(_) => is_in_step(client),
+        None => Ok(()), // Closing without a word is safe.
+    }
+}
+
+/// The same after HEAD. Whether a page comes there is another check: the responses are
+/// counted.
+fn is_in_step_after_head(client: &mut Conn) -> Verdict {
+    client.send_anyway(
+        "GET /about HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\nConnection: close\r\n\r\n",
+    );
+    let bytes = client.read_some(Duration::from_secs(5));
+    let is_status_line = |line: &[u8]| {
+        line.starts_with(b"HTTP/1.")
+            && line.get(8) == Some(&b' ')
+            && line.get(9).is_some_and(u8::is_ascii_digit)
+    };
+    let responses = bytes.windows(10).filter(|it| is_status_line(it)).count();
+    match responses {
+        ..=2 => Ok(()),
+        count => {
+            let expected = "a response to HEAD and one to GET /about, or the end";
+            Err(Failure::new(expected, format!("{count} responses")).into())
+        }
+    }
+}
+
 /// Expects the response to the next request, and no other.
 fn is_in_step(client: &mut Conn) -> Verdict {
     // Whoever closes here is right as well; whoever does not must be in step.
@@ -751,20 +861,6 @@ fn is_in_step(client: &mut Conn) -> Verdict {
             next.expect_text("<strong>Path:</strong> /about")
         }
         None => Ok(()),
-    }
-}
-
-/// Reads the next response, or `None` where the server has closed.
-fn next_response(client: &mut Conn) -> Result<Option<Response>, Stop> {
-    match read_response(client, false) {
-        Ok(response) => Ok(Some(response)),
-        Err(Stop::Failed(failure)) if failure.got.contains("closed the connection") => {
-            Ok(None)
-        }
-        Err(Stop::Failed(failure)) if failure.got.contains("reset the connection") => {
-            Ok(None)
-        }
-        Err(stop) => Err(stop),
     }
 }
 
@@ -898,6 +994,46 @@ fn body_taken_for_a_request(stop: Stop) -> Stop {
             .into(),
         other => other,
     }
+}
+
+/// No byte of what is announced needs memory before it comes.
+fn survives_huge_announcements(exam: &mut Exam) -> Verdict {
+    let mut server = exam.server()?;
+    let begun = exam.word(1000);
+    let lengths = [
+        (1_u64 << 62).to_string(),
+        (u64::MAX / 2).to_string(),
+        format!("1{}", "0".repeat(30)),
+    ];
+    let bodies = lengths.map(|length| format!("Content-Length: {length}\r\n\r\n{begun}"));
+    let chunks = ["3fffffffffffffff", "7fffffffffffffff"]
+        .map(|size| format!("Transfer-Encoding: chunked\r\n\r\n{size}\r\n{begun}"));
+    for rest in bodies.into_iter().chain(chunks) {
+        let mut client = server.connect()?;
+        client.send_anyway(format!(
+            "POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n{rest}"
+        ));
+        client.half_close();
+        // Any answer will do; with it, or with the end, the request has been read.
+        client.read_some(Duration::from_secs(2));
+        drop(client);
+        if let Err(stop) = probe(&server, &exam.word(8)) {
+            let Stop::Failed(failure) = stop else {
+                return Err(stop);
+            };
+            let got = match server.wait_exit(Duration::from_secs(2)) {
+                Ok(exit) => format!("it has ended: {exit}"),
+                Err(_) => failure.got.clone(),
+            };
+            return Err(Failure::new("the next visitor is served", got)
+                .cause(
+                    "it took memory for the length that a client announced, and there is \
+                     no such memory",
+                )
+                .into());
+        }
+    }
+    Ok(())
 }
 
 fn refuses_what_is_too_large(exam: &mut Exam) -> Verdict {
