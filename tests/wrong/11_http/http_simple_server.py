@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 HOST, PORT = sys.argv[1], int(sys.argv[2])
 BUG = sys.argv[3] if len(sys.argv) > 3 else ""
@@ -75,6 +76,8 @@ def serve(conn):
         kind = "" if BUG == "no_type" else "Content-Type: text/html\r\n"
         status = "404 Not Found" if BUG == "status" else "200 OK"
         head = f"HTTP/1.1 {status}\r\n{kind}Content-Length: {length}\r\nConnection: close\r\n"
+        if BUG == "drains_before_it_closes":
+            head = head.replace("Connection: close\r\n", "")
         head += "" if BUG == "no_blank_line" else "\r\n"
         if BUG == "never_ends":
             head = f"HTTP/1.1 200 OK\r\n{kind}\r\n"
@@ -83,8 +86,9 @@ def serve(conn):
         conn.sendall((head + page).encode())
         if BUG == "never_ends":
             conn.recv(1)
-        conn.shutdown(socket.SHUT_WR)
-        conn.settimeout(1)
+        if BUG != "drains_before_it_closes":
+            conn.shutdown(socket.SHUT_WR)
+            conn.settimeout(1)
         while conn.recv(65536):
             pass
     except ConnectionResetError:
@@ -113,6 +117,7 @@ except OSError as error:
         sys.exit(0)
     sys.exit(f"cannot listen: {error}")
 listener.listen(128)
+POOL = ThreadPoolExecutor(10)
 while True:
     try:
         connection, _ = listener.accept()
@@ -122,5 +127,7 @@ while True:
         break
     if BUG == "one_thread":
         serve(connection)
+    elif BUG == "pool_of_10":
+        POOL.submit(serve, connection)
     else:
         threading.Thread(target=serve, args=(connection,), daemon=True).start()

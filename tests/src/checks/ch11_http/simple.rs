@@ -97,6 +97,23 @@ pub fn checks() -> Vec<Check> {
         ])
         .by_hand("curl -v http://127.0.0.1:8000/"),
         Check::new(
+            "http_simple_server.closes_or_reads_on",
+            "closes when the visitor asks for it, and lets no second request wait",
+            closes_or_reads_on,
+        )
+        .needs(&["http_simple_server.ends_the_response"])
+        .sheet(SIMPLE)
+        .hints(&[
+            "The page is sent. What does your server wait for then, and what does the \
+             browser think?",
+            "HTTP/1.1 without Connection: close is a promise: the next request on this \
+             connection is answered. Keep it, or say close, and close.",
+            "Put Connection: close into the head and end the sending side when the page \
+             is sent: shutdown(Shutdown::Write) in Rust, shutdown(SHUT_WR) in Python. \
+             Only then read what is left until the client closes.",
+        ])
+        .by_hand("printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' | nc 127.0.0.1 8000   # must end by itself"),
+        Check::new(
             "http_simple_server.answers_any_path_and_method",
             "answers every path, method and HTTP version",
             answers_any_path,
@@ -191,6 +208,22 @@ pub fn checks() -> Vec<Check> {
              threading.Thread(target=serve, args=(conn,)).start() in Python.",
         ])
         .by_hand("nc 127.0.0.1 8000 & curl http://127.0.0.1:8000/"),
+        Check::new(
+            "http_simple_server.serves_among_fifty",
+            "serves a visitor who is the fiftieth at the same time",
+            serves_among_fifty,
+        )
+        .needs(&["http_simple_server.serves_beside_idle_connections"])
+        .sheet(SIMPLE)
+        .timing()
+        .hints(&[
+            "How many connections can be open, and silent, before nobody else is served?",
+            "A pool of ten threads is full with two or three browsers. Fifty clients need \
+             fifty places.",
+            "A thread for each connection, or a pool of a hundred: ThreadPoolExecutor(100) \
+             in Python, whose own number is a few more than the machine has cores.",
+        ])
+        .by_hand("for i in $(seq 49); do sleep 60 | nc 127.0.0.1 8000 & done; curl -v http://127.0.0.1:8000/"),
         Check::new(
             "http_simple_server.survives_malformed_requests",
             "lives on after requests that are none",
@@ -409,6 +442,34 @@ fn ends_the_response(exam: &mut Exam) -> Verdict {
     client.send(get("/"))?;
     read_response(&mut client, false)?;
     expect_nothing_more(&mut client)
+}
+
+fn closes_or_reads_on(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    client.patience(Duration::from_secs(10));
+    client.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+    read_response(&mut client, false)?.expect_status(&[200])?;
+    client.read_to_end().map_err(common::likely(
+        "it waits until the client closes, and the client waits for it: end the sending \
+         side after the page",
+    ))?;
+    let mut client = server.connect()?;
+    client.patience(Duration::from_secs(10));
+    client.send(get("/"))?;
+    read_response(&mut client, false)?.expect_status(&[200])?;
+    client.send_anyway(get("/again"));
+    match next_response(&mut client) {
+        Ok(Some(response)) => response.expect_status(&[200]),
+        Ok(None) => Ok(()),
+        Err(Stop::Failed(failure)) => {
+            let expected = "a response to the second request, or the end";
+            Err(Failure::new(expected, failure.got.clone())
+                .cause("it has not said Connection: close, and reads no second request")
+                .into())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn answers_any_path(exam: &mut Exam) -> Verdict {
