@@ -4,7 +4,8 @@ import socket
 import sys
 import threading
 import time
-from contextlib import nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 
 HOST, PORT = sys.argv[1], int(sys.argv[2])
 BUG = sys.argv[3] if len(sys.argv) > 3 else ""
@@ -12,6 +13,7 @@ FILE = "settings.log"
 LOCK = nullcontext() if BUG == "race" else threading.Lock()
 SENDING = threading.Lock() if BUG == "locked_while_sending" else nullcontext()
 SETTINGS = {}
+KEPT = []
 
 
 def keep(line):
@@ -61,6 +63,8 @@ JOURNAL = open(FILE, "ab", buffering=0)
 def answer(line):
     words = line.split(b" ", 2)
     command = words[0].upper()
+    if BUG == "dies_of_delete_alone" and command == b"DELETE" and len(words) < 2:
+        os._exit(1)
     visible = all(33 <= byte <= 126 for byte in b"".join(words[1:2]))
     if BUG != "any_key" and not (visible and len(b"".join(words[1:2])) <= 128):
         return b"ERROR 400 no key\n"
@@ -89,6 +93,10 @@ def answer(line):
             if BUG not in ("no_delete", "delete_not_kept"):
                 keep(b"DELETE " + words[1])
             return b"OK\n"
+        if BUG == "list_wants_a_prefix" and command == b"LIST" and len(words) < 2:
+            return b"ERROR 400 no prefix\n"
+        if BUG == "dies_of_list_alone" and command == b"LIST":
+            words[1]
         if command == b"LIST":
             prefix = words[1] if len(words) > 1 and BUG != "list_all" else b""
             found = sorted(it for it in SETTINGS.items() if it[0].startswith(prefix) or BUG == "list_within" and prefix in it[0])
@@ -129,22 +137,39 @@ def serve(conn):
                 return
             while b"\n" in buf:
                 line, _, buf = buf.partition(b"\n")
-                if line.strip().upper() == b"QUIT":
+                if BUG == "dies_of_an_empty_line" and not line.split():
+                    os._exit(1)
+                if BUG == "ends_at_an_empty_line" and not line.split():
+                    return
+                quits = line.strip().upper() == b"QUIT"
+                if BUG == "quits_within_a_line":
+                    quits = b"QUIT" in line.upper()
+                if BUG == "quits_at_a_longer_word":
+                    quits = line.upper().startswith(b"QUIT")
+                if quits:
                     if BUG != "quit_without_reply":
                         conn.sendall(b"OK\n")
                     return
                 with SENDING:
-                    conn.sendall(answer(line.rstrip(b"\r")))
+                    conn.sendall(answer(line if BUG == "keeps_cr" else line.rstrip(b"\r")))
     except UnicodeDecodeError:
         os._exit(1)
     except OSError:
         pass
     finally:
-        conn.close()
+        if BUG == "leaks":
+            KEPT.append(conn)
+            with suppress(OSError):
+                conn.shutdown(socket.SHUT_RDWR)
+        else:
+            conn.close()
+        if BUG == "keeps_threads":
+            threading.Event().wait()
 
 
 listener = socket.socket()
-listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+if BUG != "no_reuse":
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 try:
     listener.bind(("0.0.0.0" if BUG == "all_interfaces" else HOST, PORT))
 except OSError as error:
@@ -152,9 +177,17 @@ except OSError as error:
         sys.exit(0)
     sys.exit(f"cannot listen: {error}")
 listener.listen(128)
+POOL = ThreadPoolExecutor(6)  # As Python's own pool has on a small machine.
 while True:
-    connection, _ = listener.accept()
+    try:
+        connection, _ = listener.accept()
+    except KeyboardInterrupt:
+        if BUG == "ignores_ctrl_c":
+            continue
+        break
     if BUG == "one_thread":
         serve(connection)
+    elif BUG == "pool_of_6":
+        POOL.submit(serve, connection)
     else:
         threading.Thread(target=serve, args=(connection,), daemon=True).start()

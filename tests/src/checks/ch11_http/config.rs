@@ -34,7 +34,8 @@ pub fn server_checks() -> Vec<Check> {
             "The value is the rest of the line after one space: do not trim it.",
             "Take the \\n off and split twice at a space: splitn(3, ' ') in Rust, \
              split(\" \", 2) in Python. Keep key and value in a HashMap (dict), and \
-             answer GET with OK, a space and the value.",
+             answer GET with OK, a space and the value. A \\r in front of the \\n is part \
+             of the line's end.",
         ])
         .by_hand("printf 'SET a 1\\nGET a\\n' | nc -N 127.0.0.1 8080"),
         Check::new(
@@ -62,7 +63,8 @@ pub fn server_checks() -> Vec<Check> {
             "After DELETE a GET answers as for a key that never was.",
             "LIST names the keys that begin with the given text, and no others.",
             "remove(key) in Rust, pop(key) in Python. For LIST, filter the keys with \
-             starts_with(prefix) (startswith in Python), and begin the answer with OK.",
+             starts_with(prefix) (startswith in Python), and begin the answer with OK. \
+             LIST alone has the empty prefix: all keys begin with it.",
         ])
         .by_hand("printf 'SET a/1 x\\nSET b/1 y\\nLIST a/\\nDELETE a/1\\nGET a/1\\n' | nc -N 127.0.0.1 8080"),
         Check::new(
@@ -77,9 +79,9 @@ pub fn server_checks() -> Vec<Check> {
             "ERROR, a code, a text; the connection stays, and the next line is read.",
             "Match the words of the line, with a last arm for all else that answers \
              ERROR, a code and a text. Use get(1) in place of an index, and look at \
-             len(words) in Python.",
+             len(words) in Python. An empty line has no word at all, and is not the end.",
         ])
-        .by_hand("printf 'GET nothing\\nGET\\nSET key\\nNONSENSE\\n' | nc -N 127.0.0.1 8080"),
+        .by_hand("printf 'GET nothing\\nGET\\nSET key\\nDELETE\\n\\nNONSENSE\\n' | nc -N 127.0.0.1 8080"),
         Check::new(
             "config_server.quits",
             "says OK to QUIT and closes",
@@ -107,7 +109,7 @@ pub fn server_checks() -> Vec<Check> {
             "One table of settings for all connections, locked only while it is read or changed.",
             "An Arc<Mutex<HashMap>> and a thread per connection; a dict, a Lock and \
              threading.Thread in Python. Lock after the line has been read, and unlock \
-             before the answer is sent.",
+             before the answer is sent. A pool needs 50 threads: a client stays for long.",
         ])
         .by_hand("nc 127.0.0.1 8080 & printf 'SET a 1\\nGET a\\n' | nc -N 127.0.0.1 8080"),
         Check::new(
@@ -216,7 +218,62 @@ pub fn server_checks() -> Vec<Check> {
              around bind in Python. Print it and end with status 1.",
         ])
         .by_hand("nc -l 127.0.0.1 8080 & cargo run -p config_server; echo $?"),
+        Check::new(
+            "config_server.restarts_at_once",
+            "can be started again on the same port at once",
+            |exam| common::restarts_at_once(exam, config_probe),
+        )
+        .needs(&["config_server.keeps_settings"])
+        .sheet(CONFIG)
+        .hints(&[
+            "The side that closes first keeps the port for a minute in TIME_WAIT.",
+            "There is an option for a socket, set before bind, that allows the address again.",
+            "setsockopt(SOL_SOCKET, SO_REUSEADDR, 1), between socket and bind. \
+             TcpListener::bind of Rust does that for you on Unix.",
+        ])
+        .by_hand("printf 'QUIT\\n' | nc 127.0.0.1 8080; ss -tan | grep 8080   # then ^C, and start it again"),
+        Check::new(
+            "config_server.ends_on_ctrl_c",
+            "ends when Ctrl-C is pressed",
+            |exam| common::ends_on_ctrl_c(exam, config_probe),
+        )
+        .needs(&["config_server.keeps_settings"])
+        .timing()
+        .sheet(CONFIG)
+        .hints(&[
+            "Press Ctrl-C in the terminal of your server: is the prompt there again?",
+            "Whoever catches every error catches Ctrl-C with it, and goes on.",
+            "In Python write except OSError, not except alone: that catches \
+             KeyboardInterrupt as well. Rust needs nothing for it, unless you have set a \
+             handler: then let it end the program.",
+        ])
+        .by_hand("printf 'GET a\\n' | nc -N 127.0.0.1 8080   # then press ^C where the server runs"),
+        Check::new(
+            "config_server.returns_what_clients_used",
+            "gives back threads and descriptors when clients leave",
+            |exam| common::returns_what_clients_used(exam, asks_once),
+        )
+        .needs(&["config_server.serves_many"])
+        .timing()
+        .deadline(Duration::from_secs(90))
+        .sheet(CONFIG)
+        .hints(&[
+            "Count threads and descriptors before and after a few hundred clients.",
+            "Each client's socket must be closed, and its thread must end, when the client \
+             is gone, however it went.",
+            "Return from the thread's function at QUIT, at the end and at every error: then \
+             the stream is dropped and closed. In Python with conn closes it; keep no list \
+             of sockets.",
+        ])
+        .by_hand("ls /proc/$(pgrep config_server)/fd | wc -l; ls /proc/$(pgrep config_server)/task | wc -l"),
     ]
+}
+
+/// One client with one question: what it is answered is for other checks.
+fn asks_once(server: &Program, word: &str) -> Verdict {
+    let mut client = server.connect()?;
+    client.send(format!("GET {word}\n"))?;
+    client.read_until(b"\n").map(drop)
 }
 
 fn config_probe(server: &Program, word: &str) -> Verdict {
@@ -268,7 +325,25 @@ fn keeps_settings(exam: &mut Exam) -> Verdict {
         config_set(&mut client, key, value)?;
         config_get(&mut client, key, value)?;
     }
-    Ok(())
+    // A line may end with CR LF; so may the reply to one.
+    client.send(format!("SET crlf {word}\r\n"))?;
+    config_ok(&mut client)?;
+    let cause = "a line may end with CR LF: the \\r belongs to the end, not to the value";
+    config_get(&mut client, "crlf", &word).map_err(because(cause))?;
+    client.send("GET crlf\r\n")?;
+    let got = config_ok(&mut client).map_err(because(cause))?;
+    match got == word {
+        true => Ok(()),
+        false => Err(Failure::new(format!("OK {word}"), got).cause(cause).into()),
+    }
+}
+
+/// Says what is behind a failure, whatever it guessed itself.
+fn because(cause: &str) -> impl FnOnce(Stop) -> Stop {
+    move |stop| match stop {
+        Stop::Failed(failure) => failure.cause(cause).into(),
+        error => error,
+    }
 }
 
 fn commands_in_pieces(exam: &mut Exam) -> Verdict {
@@ -303,6 +378,7 @@ fn deletes_and_lists(exam: &mut Exam) -> Verdict {
     if !is_right || list.contains("b/") {
         return Err(Failure::new("OK and the keys a/1 and a/2", list).into());
     }
+    lists_all(&mut client, &value)?;
     client.send("DELETE a/1\n")?;
     config_ok(&mut client)?;
     client.send("GET a/1\n")?;
@@ -316,6 +392,23 @@ fn deletes_and_lists(exam: &mut Exam) -> Verdict {
     config_get(&mut client, "ab", &value)
 }
 
+/// LIST without a prefix names all keys.
+fn lists_all(client: &mut Conn, value: &str) -> Verdict {
+    let cause = "the prefix of LIST may be left out: then all keys are listed";
+    client.send("LIST\nGET b/1\n")?;
+    let end = format!("OK {value}\n");
+    let list = client.read_until(end.as_bytes()).map_err(because(cause))?;
+    let list = String::from_utf8_lossy(&list).replace(&end, "");
+    let has_all = ["a/1", "a/2", "b/1", "b/a/1"]
+        .iter()
+        .all(|key| list.contains(key));
+    if list.starts_with("OK") && has_all {
+        return Ok(());
+    }
+    let expected = "OK and the keys a/1, a/2, b/1 and b/a/1 to LIST alone";
+    Err(Failure::new(expected, list).cause(cause).into())
+}
+
 fn explains_errors(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut client = server.connect()?;
@@ -325,6 +418,7 @@ fn explains_errors(exam: &mut Exam) -> Verdict {
         "GET nothing.there",
         "GET",
         "SET key",
+        "DELETE",
         unknown.as_str(),
         too_long.as_str(),
         "SET schlüssel value",
@@ -334,12 +428,28 @@ fn explains_errors(exam: &mut Exam) -> Verdict {
     }
     config_set(&mut client, &"k".repeat(128), "longest")?;
     config_set(&mut client, "still", "here")?;
-    config_get(&mut client, "still", "here")
+    config_get(&mut client, "still", "here")?;
+    // Whether these are refused, skipped, or taken in part is free: it goes on.
+    for line in ["", " ", "\r", "LIST x y", "GET x y", "DELETE x y", "SAVE x"] {
+        let shown = crate::harness::escape(line.as_bytes());
+        let cause = format!("the line \"{shown}\" ends the connection, or the server");
+        client.send_anyway(format!("{line}\nGET still\n"));
+        let answer = client.read_until(b"OK here\n");
+        answer.map_err(because(&cause))?;
+    }
+    Ok(())
 }
 
 fn config_quits(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut client = server.connect()?;
+    // Within a value, or at the start of another word, it is no command.
+    let cause = "QUIT is a line of its own: within another one it is no command";
+    config_set(&mut client, "note", "QUIT now")?;
+    config_get(&mut client, "note", "QUIT now").map_err(because(cause))?;
+    client.send("QUITTER\nGET note\n")?;
+    let answer = client.read_until(b"OK QUIT now\n");
+    answer.map_err(because(cause))?;
     client.send("QUIT\n")?;
     config_ok(&mut client)?;
     client.expect_end()
@@ -356,11 +466,31 @@ fn config_serves_many(exam: &mut Exam) -> Verdict {
     waits_for_no_reader(&server, &exam.word(3900))?;
     // The next one keeps its settings in the same place.
     drop(server);
+    serves_fifty_at_once(exam)?;
     common::answers_a_crowd(exam, |server, word| {
         let mut client = server.connect()?;
         config_set(&mut client, word, word)?;
         config_get(&mut client, word, word)
     })
+}
+
+/// Fifty clients are there at once, and each of them is answered (C7, F13).
+fn serves_fifty_at_once(exam: &mut Exam) -> Verdict {
+    const AT_ONCE: usize = 50;
+    let server = exam.server()?;
+    let clients: Result<Vec<Conn>, Stop> =
+        (0..AT_ONCE).map(|_| server.connect()).collect();
+    let mut clients = clients?;
+    for client in &mut clients {
+        client.send("GET shared\n")?;
+    }
+    let cause = "of fifty clients that are there at once, some are not served";
+    for client in &mut clients {
+        // A setting that is gone is missed by another check.
+        client.patience(Duration::from_secs(10));
+        client.read_until(b"\n").map_err(because(cause))?;
+    }
+    Ok(())
 }
 
 /// A client asks for long lists and reads none of them: that is its own affair (C11).
