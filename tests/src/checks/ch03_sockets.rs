@@ -47,10 +47,12 @@ const HINTS_CASE: &[&str] = &[
      with \"close\".",
 ];
 const HINTS_WORD: &[&str] = &[
-    "What does your comparison say to closer?",
-    "Compare the whole message. Looking for the word in it, or at its start, is wrong.",
-    "Test for equality with close, in any letter case: not with contains, starts_with or \
-     Python's in. All else is answered with accepted.",
+    "What does your comparison say to closer, and what to clos?",
+    "Compare the whole message with the whole word. Looking for one in the other, or at \
+     its start, is wrong.",
+    "Test for equality with close, in any letter case: not with contains, starts_with, \
+     Python's in, or C's strncmp as far as the message goes. All else is answered with \
+     accepted.",
 ];
 const HINTS_LONG: &[&str] = &[
     "How many bytes does one read return at most, and where do the others go?",
@@ -98,6 +100,12 @@ const HINTS_SURVIVES: &[&str] = &[
     "A client may vanish at any moment, and may send any bytes.",
     "An error of one client ends that client's conversation, never the server.",
     "Look for every unwrap (or every uncaught exception) between accept and close.",
+];
+const HINTS_RESTART: &[&str] = &[
+    "Old connections keep the port for a minute (TIME_WAIT).",
+    "The option SO_REUSEADDR allows to bind nevertheless; Rust sets it on Unix.",
+    "Call setsockopt(SOL_SOCKET, SO_REUSEADDR, 1) on the listening socket, between \
+     socket and bind. TcpListener::bind of Rust does that for you.",
 ];
 
 fn message_server() -> Vec<Check> {
@@ -155,7 +163,7 @@ fn message_server() -> Vec<Check> {
         .by_hand("printf CLOSE | nc 127.0.0.1 8000"),
         Check::new(
             "message_server.close_as_a_whole_word",
-            "takes a message that only contains close for a message like any other",
+            "takes a message with close in it, or a part of close, for a message like any other",
             closes_on_the_whole_word_only,
         )
         .needs(&["message_server.accepts_messages"])
@@ -214,6 +222,15 @@ fn message_server() -> Vec<Check> {
         .sheet("labs/03_sockets.md#what-goes-wrong-and-why")
         .hints(HINTS_IN_USE)
         .by_hand("cargo run -p message_server (twice, in two terminals)"),
+        Check::new(
+            "message_server.restarts_at_once",
+            "listens on the same port again at once when it has served its client",
+            starts_again_after_close,
+        )
+        .needs(&["message_server.closes_on_close"])
+        .sheet("labs/03_sockets.md#what-goes-wrong-and-why")
+        .hints(HINTS_RESTART)
+        .by_hand("printf close | nc 127.0.0.1 8000, then start the server again"),
     ]
 }
 
@@ -271,7 +288,7 @@ fn message_server_threaded() -> Vec<Check> {
         .by_hand("printf CLOSE | nc 127.0.0.1 8000"),
         Check::new(
             "message_server_threaded.close_as_a_whole_word",
-            "takes a message that only contains close for a message like any other",
+            "takes a message with close in it, or a part of close, for a message like any other",
             closes_on_the_whole_word_only,
         )
         .needs(&["message_server_threaded.accepts_messages"])
@@ -387,12 +404,7 @@ fn message_server_threaded() -> Vec<Check> {
         )
         .needs(&["message_server_threaded.closes_on_close"])
         .sheet(wrong)
-        .hints(&[
-            "Old connections keep the port for a minute (TIME_WAIT).",
-            "The option SO_REUSEADDR allows to bind nevertheless; Rust sets it on Unix.",
-            "Call setsockopt(SOL_SOCKET, SO_REUSEADDR, 1) on the listening socket, \
-             between socket and bind. TcpListener::bind of Rust does that for you.",
-        ])
+        .hints(HINTS_RESTART)
         .by_hand("ss -tan | grep TIME-WAIT"),
         Check::new(
             "message_server_threaded.prints_what_happens",
@@ -412,6 +424,16 @@ fn message_server_threaded() -> Vec<Check> {
         .sheet(wrong)
         .hints(HINTS_IN_USE)
         .by_hand("cargo run -p message_server_threaded (twice, in two terminals)"),
+        Check::new(
+            "message_server_threaded.ends_on_ctrl_c",
+            "ends on Ctrl-C when its clients have left",
+            |exam| common::ends_on_ctrl_c(exam, probe),
+        )
+        .needs(&["message_server_threaded.closes_on_close"])
+        .timing()
+        .sheet(wrong)
+        .hints(common::HINTS_ENDS_ON_CTRL_C)
+        .by_hand("press Ctrl-C in the server's terminal"),
     ]
 }
 
@@ -588,8 +610,9 @@ fn say_close(client: &mut Conn, word: &[u8]) -> Verdict {
 fn answers_accepted(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut client = server.connect()?;
-    for len in [1, 5, 60] {
-        client.send(exam.word(len))?;
+    // A single character is a message; whether it may be one of close is another check.
+    for message in ["7".to_owned(), exam.word(5), exam.word(60)] {
+        client.send(message)?;
         client.expect_exactly("accepted")?;
     }
     Ok(())
@@ -632,11 +655,26 @@ fn closes_on_the_whole_word_only(exam: &mut Exam) -> Verdict {
         format!("{word}close"),
         // A line end may follow, but no space is part of the word.
         " close ".to_owned(),
+        // Parts of the word: its start, its end, and a letter of each.
+        "clos".to_owned(),
+        "lose".to_owned(),
+        "e".to_owned(),
+        "c".to_owned(),
     ] {
         client.send(message)?;
         client.expect("accepted")?;
     }
     Ok(())
+}
+
+/// It has closed first, and its port is in TIME_WAIT (C5).
+fn starts_again_after_close(exam: &mut Exam) -> Verdict {
+    let mut server = exam.server()?;
+    let port = server.addr().port();
+    probe(&server, &exam.word(8))?;
+    server.wait_exit(Duration::from_secs(5))?;
+    let again = exam.launch().port(port).server();
+    probe(&again.map_err(common::in_time_wait)?, &exam.word(8))
 }
 
 fn takes_long_messages(exam: &mut Exam) -> Verdict {

@@ -215,7 +215,7 @@ pub fn restarts_at_once(exam: &mut Exam, probe: Probe) -> Verdict {
 }
 
 /// Adds what keeps a server from its own port, unless it says something else.
-fn in_time_wait(stop: Stop) -> Stop {
+pub fn in_time_wait(stop: Stop) -> Stop {
     let Stop::Failed(failure) = stop else {
         return stop;
     };
@@ -727,4 +727,71 @@ pub fn silent_ports(count: usize) -> Result<Option<Vec<(Socket, u16)>>, Stop> {
         TcpStream::connect_timeout(&addr, Duration::from_millis(200)).is_ok()
     });
     Ok((!answers).then_some(silent))
+}
+
+/// For servers whose end on Ctrl-C needs no words.
+pub const HINTS_ENDS_ON_CTRL_C: &[&str] = &[
+    "Press Ctrl-C once, while nobody talks to your server. Does it end?",
+    "A program that does nothing about the signal ends by it: what in yours keeps it?",
+    "In Python, except without a name catches KeyboardInterrupt, too: write except \
+     OSError. A handler for SIGINT must end the program, or not be there.",
+];
+
+/// Messages that some take for none, or for the end of something (D17).
+pub fn messages_like_any_other(exam: &mut Exam) -> Vec<String> {
+    let mut messages = line_ends_and_blanks(exam).to_vec();
+    for word in ["quit", "exit", "close", "bye", "stop"] {
+        messages.extend([word.to_owned(), format!("{word}\n")]);
+    }
+    messages
+}
+
+/// The likely cause where one of these messages has no answer.
+pub const TAKEN_FOR_AN_END: &str = "the message is taken for none, or for a word that ends something: blanks, line ends \
+     and words such as quit are messages like any other here";
+
+/// For [`messages_like_any_other`].
+pub const HINTS_ANY_MESSAGE: &[&str] = &[
+    "What does your server do with a message of two spaces, and what with quit?",
+    "Only a read of 0 bytes brings no message. No word ends anything here.",
+    "Take out what looks into the message before the answer: strip or trim, and the \
+     comparison with quit or exit. Test for the 0 bytes alone.",
+];
+
+/// Resets harm nobody ([`survives_resets`]), and nothing of these clients is kept: whoever
+/// keeps their sockets has no descriptor left one day (C9).
+pub fn survives_many_resets(exam: &mut Exam, probe: Probe) -> Verdict {
+    const RESETS: usize = 24;
+    survives_resets(exam, probe)?;
+    let server = exam.server()?;
+    probe(&server, &exam.word(8))?;
+    let mut verdict = Ok(());
+    for _ in 0..2 {
+        let files = server.open_files();
+        for number in 0..RESETS {
+            let mut client = server.connect()?;
+            // The reset comes at its read, or at the write of its answer.
+            if number % 2 == 0 {
+                client.send_anyway(exam.word(8));
+            }
+            client.reset();
+        }
+        is_there_again(exam, &server, probe)?;
+        let visits = "24 clients that reset";
+        verdict =
+            settles_after(visits, "open descriptors", files, || server.open_files());
+        if verdict.is_ok() {
+            break;
+        }
+        // The first ones may find a server that is still starting its workers.
+    }
+    verdict
+}
+
+/// Adds the likely cause to a failure.
+pub fn because(cause: &'static str) -> impl Fn(Stop) -> Stop {
+    move |stop| match stop {
+        Stop::Failed(failure) => failure.cause(cause).into(),
+        error @ Stop::Error(_) => error,
+    }
 }

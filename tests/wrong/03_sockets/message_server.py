@@ -24,7 +24,12 @@ def is_close(text):
         return "close" in text.lower()
     if bug == "strips_word":
         return text.strip().lower() == "close"
-    return text.strip("\r\n").lower() == "close"
+    word = text.strip("\r\n").lower()
+    if bug == "in_the_word":  # As `in ("close")`, which is no tuple, has it.
+        return bool(word) and word in "close"
+    if bug == "start_of_the_word":  # As C's strncmp(text, "close", len) has it.
+        return bool(word.strip()) and "close".startswith(word)
+    return word == "close"
 
 
 def converse(stream):
@@ -148,7 +153,12 @@ except OSError as error:
 print(f"Listening on {host}:{port}")
 if threaded:
     while True:
-        stream, peer = listener.accept()
+        try:
+            stream, peer = listener.accept()
+        except:
+            if bug != "catches_all":
+                raise
+            continue
         latest = peer
         if bug == "one_at_a_time":
             serve(stream, peer)
