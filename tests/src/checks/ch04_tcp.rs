@@ -267,7 +267,7 @@ fn tcp_server() -> Vec<Check> {
         Check::new(
             "tcp_server.survives_resets",
             "survives clients that reset their connection",
-            |exam| common::survives_resets(exam, greeted),
+            |exam| common::survives_many_resets(exam, greeted),
         )
         .needs(several)
         .sheet(WRONG)
@@ -318,6 +318,32 @@ fn tcp_server() -> Vec<Check> {
         .sheet(WRONG)
         .hints(HINTS_RESTART)
         .by_hand("printf hello | nc 127.0.0.1 8080, press Ctrl-C in the server's terminal, start it again"),
+        Check::new(
+            "tcp_server.takes_any_message",
+            "answers blanks, line ends and words such as quit like any other message",
+            |exam| {
+                let server = exam.server()?;
+                for message in common::messages_like_any_other(exam) {
+                    let greeted = greeted(&server, &message);
+                    greeted.map_err(common::because(common::TAKEN_FOR_AN_END))?;
+                }
+                Ok(())
+            },
+        )
+        .needs(several)
+        .sheet(CONNECT)
+        .hints(common::HINTS_ANY_MESSAGE)
+        .by_hand("printf '  ' | nc 127.0.0.1 8080"),
+        Check::new(
+            "tcp_server.ends_on_ctrl_c",
+            "ends on Ctrl-C when its clients have left",
+            |exam| common::ends_on_ctrl_c(exam, greeted),
+        )
+        .needs(answers)
+        .timing()
+        .sheet(WRONG)
+        .hints(common::HINTS_ENDS_ON_CTRL_C)
+        .by_hand("press Ctrl-C in the server's terminal"),
     ]
 }
 
@@ -673,18 +699,16 @@ fn echo_server() -> Vec<Check> {
             |exam| {
                 let server = exam.server()?;
                 let mut client = server.connect()?;
+                // A conversation may begin with a blank line.
+                client.send("\n")?;
+                client.expect("\n")?;
                 for len in [1, 9, 300] {
                     let word = exam.word(len);
                     client.send(&word)?;
                     client.expect(word)?;
                 }
-                for message in common::line_ends_and_blanks(exam) {
+                for message in common::messages_like_any_other(exam) {
                     client.send(&message)?;
-                    client.expect(message)?;
-                }
-                // These end other conversations, not this one.
-                for message in ["quit\n", "exit"] {
-                    client.send(message)?;
                     client.expect(message)?;
                 }
                 let last = exam.word(20);
@@ -792,7 +816,7 @@ fn echo_server() -> Vec<Check> {
         Check::new(
             "echo_server.survives_resets",
             "survives clients that reset their connection",
-            |exam| common::survives_resets(exam, echoed),
+            |exam| common::survives_many_resets(exam, echoed),
         )
         .needs(several)
         .sheet(WRONG)

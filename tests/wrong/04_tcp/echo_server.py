@@ -75,8 +75,14 @@ def converse(stream):
             if bug == "keeps_the_silent" and not heard:
                 kept.append(stream.dup())
             return
+        if bug == "stops_on_blank_first" and not heard and not data.strip():
+            return
         heard = True
         if bug == "knows_quit" and data.strip() == b"quit":
+            return
+        if bug == "knows_quit_exactly" and data == b"quit":
+            return
+        if bug == "knows_close" and data.strip() == b"close":
             return
         if bug == "mute":
             pass
@@ -141,6 +147,8 @@ while True:
         except ConnectionError:
             if bug == "reset_kills":
                 os._exit(1)
+            if bug == "leaks_on_reset":
+                kept.append(stream.dup())
     if bug != "no_farewell":
         print(f"Connection closed with {peer[0]}:{peer[1]}")
     if bug == "first_only":

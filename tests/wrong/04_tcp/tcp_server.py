@@ -60,6 +60,10 @@ def serve(stream, peer):
         if bug == "keeps_the_silent":
             kept.append(stream.dup())
         return
+    if bug == "silent_on_blank" and not data.strip():
+        return
+    if bug == "knows_quit" and data.strip() == b"quit":
+        os._exit(0)
     if bug == "counts_words":
         number += len(data.split()) - 1
     if bug == "utf8_kills":
@@ -109,6 +113,8 @@ def serve_and_close(stream, peer):
         except ConnectionError:
             if bug == "reset_kills":
                 os._exit(1)
+            if bug == "leaks_on_reset":
+                kept.append(stream.dup())
 
 
 kept = []
@@ -135,7 +141,12 @@ except OSError as error:
     sys.exit(f"Error: {error}")
 print(f"TCP Server listening on {host}:{port}")
 while True:
-    stream, peer = listener.accept()
+    try:
+        stream, peer = listener.accept()
+    except:
+        if bug != "catches_all":
+            raise
+        continue
     if threads:
         threading.Thread(target=serve_and_close, args=(stream, peer), daemon=True).start()
     else:
