@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::common::because;
 use crate::harness::prelude::*;
 
 mod heartbeat;
@@ -59,14 +60,6 @@ fn about_five_seconds(start: Instant, what: &str) -> Verdict {
     }
     let got = format!("after {:.1} s", time.as_secs_f32());
     Err(Failure::new(format!("{what} after 5 s without data"), got).into())
-}
-
-/// Adds the likely cause to a failure.
-fn because(cause: &'static str) -> impl Fn(Stop) -> Stop {
-    move |stop| match stop {
-        Stop::Failed(failure) => failure.cause(cause).into(),
-        error @ Stop::Error(_) => error,
-    }
 }
 
 /// Waits for a line with each of these texts and `more`.

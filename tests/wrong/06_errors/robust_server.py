@@ -8,6 +8,7 @@ import time
 
 host, port, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 sys.stdout.reconfigure(line_buffering=True)
+kept = []
 
 
 def serve(stream, peer):
@@ -36,6 +37,10 @@ def serve(stream, peer):
                 print("bye" if bug == "end_text" else f"Client {name} disconnected")
                 return
             first = False
+            if bug == "silent_on_blank" and not data.strip():
+                continue
+            if bug == "knows_quit" and data.strip() == b"quit":
+                return
             try:
                 text = decoder.decode(data)
             except UnicodeDecodeError:
@@ -72,6 +77,8 @@ def serve(stream, peer):
         if bug == "reset_kills":
             os._exit(1)
         print(f"Socket error with client {name}: {error}")
+        if bug == "leaks_on_reset":
+            kept.append(stream.dup())
     finally:
         if bug != "spins":
             stream.close()

@@ -17,6 +17,7 @@ unsent = {}
 names = {}
 kept = []
 owed = {}
+ended = set()
 
 
 def admit():
@@ -68,7 +69,10 @@ def has_ended(stream):
 
 def flush(stream):
     if unsent[stream] and bug != "never_flushes":
-        unsent[stream] = unsent[stream][stream.send(unsent[stream]):]
+        unsent[stream] = unsent[stream][stream.send(unsent[stream][:1_000_000]):]
+    if not unsent[stream] and stream in ended:
+        ended.remove(stream)
+        return remove(stream)
     if not unsent[stream] and bug != "always_writable":
         selector.modify(stream, selectors.EVENT_READ)
 
@@ -77,19 +81,26 @@ def serve(stream, mask):
     try:
         if mask & selectors.EVENT_WRITE:
             flush(stream)
-        if not mask & selectors.EVENT_READ:
+        if not mask & selectors.EVENT_READ or stream not in unsent:
             return
-        if unsent[stream] and bug != "ends_with_a_debt":
+        if unsent[stream] and bug not in ("ends_with_a_debt", "hoards"):
             return
-        data = stream.recv(1024)
+        data = stream.recv(65536 if bug == "hoards" else 1024)
         if not data:
             if bug == "eof_spins":
                 return print("Received: ")
+            if bug == "hoards" and unsent[stream]:
+                ended.add(stream)
+                return selector.modify(stream, selectors.EVENT_WRITE)
             return remove(stream)
         if bug == "line_reader" and b"\n" not in data:
             return
         text = data.decode() if bug == "utf8" else data.decode(errors="replace")
         print("Received:", data if bug == "bytes_form" else text)
+        if bug == "silent_on_blank" and not data.strip():
+            return
+        if bug == "knows_quit" and data.strip() == b"quit":
+            return remove(stream)
         if bug == "on_a_flag" and has_ended(stream):
             return remove(stream)
         if bug == "trims_line_end":
@@ -104,7 +115,7 @@ def serve(stream, mask):
             data = b"Echo: " + data
         if bug == "blocking":
             return stream.sendall(data)
-        if bug == "ends_with_a_debt":
+        if bug in ("ends_with_a_debt", "hoards"):
             unsent[stream] += data
             return selector.modify(stream, both)
         sent = stream.send(data)
@@ -121,6 +132,8 @@ def serve(stream, mask):
     except OSError:
         if bug == "reset_kills":
             os._exit(1)
+        if bug == "leaks_on_reset":
+            kept.append(stream.dup())
         remove(stream)
         if bug == "first_error_deafens":
             selector.unregister(listener)

@@ -168,7 +168,7 @@ fn robust_server() -> Vec<Check> {
         Check::new(
             "robust_server.survives_resets",
             "survives clients that reset the connection",
-            |exam| common::survives_resets(exam, echo_probe),
+            |exam| common::survives_many_resets(exam, echo_probe),
         )
         .needs(&["robust_server.serves_several"])
         .sheet(ROBUST_SERVER)
@@ -260,6 +260,24 @@ fn robust_server() -> Vec<Check> {
              between socket and bind. TcpListener::bind of Rust does that for you.",
         ])
         .by_hand("ss -tan | grep TIME-WAIT"),
+        Check::new(
+            "robust_server.takes_any_message",
+            "answers blanks, line ends and words such as quit like any other message",
+            |exam| {
+                let server = exam.server()?;
+                let mut client = server.connect()?;
+                for message in common::messages_like_any_other(exam) {
+                    client.send(&message)?;
+                    let answered = client.expect(format!("Echo: {message}"));
+                    answered.map_err(because(common::TAKEN_FOR_AN_END))?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["robust_server.echoes"])
+        .sheet(ROBUST_SERVER)
+        .hints(common::HINTS_ANY_MESSAGE)
+        .by_hand("printf '  ' | nc -q 1 127.0.0.1 65432"),
     ]
 }
 

@@ -262,9 +262,9 @@ fn select_server() -> Vec<Check> {
         Check::new(
             "select_server.returns_what_clients_used",
             "gives descriptors back when 300 clients have left",
-            |exam| common::returns_what_clients_used(exam, same_probe),
+            |exam| common::returns_what_lost_clients_used(exam, same_probe),
         )
-        .needs(&["select_server.echoes"])
+        .needs(&["select_server.survives_resets"])
         .deadline(Duration::from_secs(60))
         .sheet(SELECT_SERVER)
         .hints(&[
@@ -393,6 +393,40 @@ fn select_server() -> Vec<Check> {
             "Do not close on a flag of the event (RDHUP, HUP): let read tell you of the end.",
         ])
         .by_hand("printf hello | nc -N 127.0.0.1 65432"),
+        Check::new(
+            "select_server.takes_any_message",
+            "answers blanks, line ends and words such as quit like any other message",
+            |exam| {
+                let server = exam.server()?;
+                let mut client = server.connect()?;
+                for message in common::messages_like_any_other(exam) {
+                    client.send(&message)?;
+                    let answered = client.expect(&message);
+                    answered.map_err(because(common::TAKEN_FOR_AN_END))?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["select_server.echoes"])
+        .sheet(SELECT_SERVER)
+        .hints(common::HINTS_ANY_MESSAGE)
+        .by_hand("printf '  ' | nc -q 1 127.0.0.1 65432"),
+        Check::new(
+            "select_server.does_not_hoard",
+            "reads no more from a client that does not read its echo",
+            does_not_hoard,
+        )
+        .needs(&["select_server.loses_nothing"])
+        .deadline(Duration::from_secs(60))
+        .sheet(SELECT_SERVER)
+        .hints(&[
+            "A client sends and sends, and never reads. Where does its echo wait?",
+            "What you keep for a client grows as long as you read from it: stop reading.",
+            "While bytes for a client are unsent, ask for its writability alone, and for \
+             its readability again when all is sent. In Node, call pause() when write() \
+             returns false, and resume() on drain; with asyncio, await writer.drain().",
+        ])
+        .by_hand("(cat /dev/zero | nc 127.0.0.1 65432 | sleep 60) & top -p $(pgrep -n select_server)"),
     ]
 }
 
@@ -443,13 +477,16 @@ fn loses_nothing(exam: &mut Exam) -> Verdict {
 
 /// How much a client sends that reads nothing: more than the kernels keep on the way.
 const MUCH: usize = 8_000_000;
+/// How long that may take.
+const LONG: Duration = Duration::from_secs(10);
 
-/// Sends `bytes` and reads nothing, until they are gone or neither side gets any further.
-/// Returns how many were taken.
+/// Sends `bytes` and reads nothing, until they are gone, neither side gets any further or
+/// the time is up. Returns how many were taken.
 fn send_without_reading(
     server: &Program,
     mut stream: &TcpStream,
     bytes: &[u8],
+    patience: Duration,
 ) -> Result<usize, Stop> {
     const STILL: Duration = Duration::from_millis(400);
     let grader = |error| Stop::grader("cannot use a connection", &error);
@@ -458,7 +495,7 @@ fn send_without_reading(
         .set_recv_buffer_size(16 * 1024)
         .and_then(|()| stream.set_nonblocking(true))
         .map_err(grader)?;
-    let give_up = Instant::now() + Duration::from_secs(10);
+    let give_up = Instant::now() + patience;
     let (mut sent, mut since, mut worked) = (0, Instant::now(), server.cpu_time());
     while sent < bytes.len() && since.elapsed() < STILL && Instant::now() < give_up {
         match stream.write(bytes.get(sent..).unwrap_or_default()) {
@@ -487,7 +524,7 @@ fn forgets_what_a_lost_client_was_owed(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let lost = server.connect()?;
     let bytes = exam.word(1000).repeat(MUCH / 1000);
-    let sent = send_without_reading(&server, lost.stream(), bytes.as_bytes())?;
+    let sent = send_without_reading(&server, lost.stream(), bytes.as_bytes(), LONG)?;
     exam.note(&format!("> {sent} bytes, and nothing is read"));
     lost.reset();
     // Whoever comes first may be accepted before the reset is noticed.
@@ -508,7 +545,7 @@ fn returns_all_after_the_end(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut client = server.connect()?;
     let bytes = exam.word(1000).repeat(MUCH / 1000);
-    let sent = send_without_reading(&server, client.stream(), bytes.as_bytes())?;
+    let sent = send_without_reading(&server, client.stream(), bytes.as_bytes(), LONG)?;
     exam.note(&format!("> {sent} bytes, and nothing is read yet"));
     client.half_close();
     // From now on in large pieces: small ones into a small window take their time.
@@ -534,6 +571,34 @@ fn returns_all_after_the_end(exam: &mut Exam) -> Verdict {
     let expected = format!("all {sent} bytes that came before the end");
     Err(Failure::new(expected, format!("{got} bytes"))
         .cause("at the end of the stream it throws away what was still to be sent")
+        .into())
+}
+
+/// The sheet: "A client that never reads its echo must not fill the memory".
+///
+/// What is in its memory depends on the language, what it has taken does not.
+fn does_not_hoard(exam: &mut Exam) -> Verdict {
+    /// The kernels keep some 10 MB on the way, and nobody's tuning gives them as much.
+    const TOO_MUCH: usize = 64_000_000;
+    /// A server that prints all that comes needs its time for it.
+    const PATIENCE: Duration = Duration::from_secs(30);
+    let server = exam.server()?;
+    let client = server.connect()?;
+    // A small buffer on this side, too, so that what is sent is taken.
+    SockRef::from(client.stream())
+        .set_send_buffer_size(64 * 1024)
+        .map_err(|error| Stop::grader("cannot use a connection", &error))?;
+    let bytes = exam.word(1000).repeat(TOO_MUCH / 1000);
+    let bytes = bytes.as_bytes();
+    let sent = send_without_reading(&server, client.stream(), bytes, PATIENCE)?;
+    exam.note(&format!("> {sent} bytes, and nothing is read"));
+    if sent < TOO_MUCH {
+        return Ok(());
+    }
+    let expected = "after some 10 MB it reads no more until its echo is taken";
+    let got = format!("it has taken all {} MB", TOO_MUCH / 1_000_000);
+    Err(Failure::new(expected, got)
+        .cause("what cannot be sent is kept, and more is read: the memory fills up")
         .into())
 }
 
