@@ -71,7 +71,7 @@ const HINTS_LINES: &[&str] = &[
     "Print the datagram as text: decode the bytes, do not print the list of numbers.",
     "String::from_utf8_lossy(&buf[..len]) makes the text, \
      data.decode(errors=\"replace\") in Python: of the bytes that recv_from returned, \
-     and of no others in the buffer.",
+     and of no others in the buffer. The sender's address comes with them.",
 ];
 const HINTS_IN_USE: &[&str] = &[
     "Start your server twice. What does the second one say?",
@@ -140,6 +140,13 @@ const HINTS_FRAMES: &[&str] = &[
      send_to does not end the loop.",
 ];
 
+const HINTS_ANY_MESSAGE: &[&str] = &[
+    "What does your program do with a datagram of two spaces, and what with quit?",
+    "No word ends anything here, and no datagram is too short to be one.",
+    "Take out what looks into the datagram first: strip or trim, and the comparison with \
+     quit or exit.",
+];
+
 fn udp_server() -> Vec<Check> {
     vec![
         Check::new(
@@ -190,7 +197,7 @@ fn udp_server() -> Vec<Check> {
         .by_hand("printf hello | nc -u -w 1 127.0.0.1 9090"),
         Check::new(
             "udp_server.prints_each_datagram",
-            "prints each datagram with its number, as text",
+            "prints each datagram with its number and its sender, as text",
             |exam| {
                 let mut server = exam.udp_server()?;
                 let client = exam.udp()?;
@@ -200,7 +207,7 @@ fn udp_server() -> Vec<Check> {
                     server.wait_for_output(&format!("Message #{}", number + 1))?;
                     prints_alone(&mut server, text, &texts)?;
                 }
-                Ok(())
+                names_the_sender(&mut server, &client)
             },
         )
         .needs(&["udp_server.numbers_each_datagram"])
@@ -279,6 +286,37 @@ fn udp_server() -> Vec<Check> {
         .sheet(START)
         .hints(HINTS_IN_USE)
         .by_hand("nc -u -l 127.0.0.1 9090 & cargo run -p udp_server"),
+        Check::new(
+            "udp_server.takes_any_message",
+            "answers blanks, line ends and words such as quit like any other datagram",
+            |exam| {
+                let server = exam.udp_server()?;
+                let client = exam.udp()?;
+                for (number, text) in (1..).zip(common::messages_like_any_other(exam)) {
+                    let numbered = ask(&client, &server, &text, numbered(number));
+                    numbered.map_err(common::because(common::TAKEN_FOR_AN_END))?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["udp_server.numbers_each_datagram"])
+        .sheet(SEND)
+        .hints(HINTS_ANY_MESSAGE)
+        .by_hand("printf quit | nc -u -w 1 127.0.0.1 9090"),
+        Check::new(
+            "udp_server.ends_on_ctrl_c",
+            "ends on Ctrl-C while nobody sends anything",
+            |exam| {
+                let server = exam.udp_server()?;
+                ask(&exam.udp()?, &server, exam.word(8), numbered(1))?;
+                ends_on_ctrl_c(server)
+            },
+        )
+        .needs(&["udp_server.numbers_each_datagram"])
+        .timing()
+        .sheet(START)
+        .hints(common::HINTS_ENDS_ON_CTRL_C)
+        .by_hand("press Ctrl-C in the server's terminal"),
     ]
 }
 
@@ -434,7 +472,7 @@ fn udp_echo_server() -> Vec<Check> {
         .by_hand("nc -u 127.0.0.1 65432"),
         Check::new(
             "udp_echo_server.prints_each_datagram",
-            "prints each datagram as text",
+            "prints each datagram as text, and who sent it",
             |exam| {
                 let mut server = exam.udp_server()?;
                 let client = exam.udp()?;
@@ -443,7 +481,7 @@ fn udp_echo_server() -> Vec<Check> {
                     answer(&client, &server, text.as_bytes())?;
                     prints_alone(&mut server, text, &texts)?;
                 }
-                Ok(())
+                names_the_sender(&mut server, &client)
             },
         )
         .needs(&["udp_echo_server.sends_each_datagram_back"])
@@ -477,6 +515,39 @@ fn udp_echo_server() -> Vec<Check> {
         .sheet(START)
         .hints(HINTS_IN_USE)
         .by_hand("nc -u -l 127.0.0.1 65432 & cargo run -p udp_echo_server"),
+        Check::new(
+            "udp_echo_server.takes_any_message",
+            "answers blanks, line ends and words such as quit like any other datagram",
+            |exam| {
+                let server = exam.udp_server()?;
+                let client = exam.udp()?;
+                for text in common::messages_like_any_other(exam) {
+                    let echo = format!("Server echo: {text}");
+                    ask(&client, &server, &text, echo)
+                        .map_err(common::because(common::TAKEN_FOR_AN_END))?;
+                }
+                Ok(())
+            },
+        )
+        .needs(&["udp_echo_server.answers_empty_datagrams"])
+        .sheet(ECHO)
+        .hints(HINTS_ANY_MESSAGE)
+        .by_hand("printf quit | nc -u -w 1 127.0.0.1 65432"),
+        Check::new(
+            "udp_echo_server.ends_on_ctrl_c",
+            "ends on Ctrl-C while nobody sends anything",
+            |exam| {
+                let server = exam.udp_server()?;
+                let text = exam.word(8);
+                ask(&exam.udp()?, &server, &text, format!("Server echo: {text}"))?;
+                ends_on_ctrl_c(server)
+            },
+        )
+        .needs(&["udp_echo_server.sends_each_datagram_back"])
+        .timing()
+        .sheet(ECHO)
+        .hints(common::HINTS_ENDS_ON_CTRL_C)
+        .by_hand("press Ctrl-C in the server's terminal"),
     ]
 }
 
@@ -719,6 +790,41 @@ fn udp_receiver() -> Vec<Check> {
         .sheet(START)
         .hints(HINTS_IN_USE)
         .by_hand("nc -u -l 127.0.0.1 12345 & cargo run -p udp_receiver"),
+        Check::new(
+            "udp_receiver.takes_any_message",
+            "goes on after blanks, line ends and words such as quit",
+            |exam| {
+                let mut receiver = exam.udp_server()?;
+                let sender = exam.udp()?;
+                for text in common::messages_like_any_other(exam) {
+                    sender.send_to(&text, receiver.addr())?;
+                }
+                let text = exam.word(8);
+                sender.send_to(&text, receiver.addr())?;
+                let printed = receiver.wait_for_output(&text);
+                printed.map_err(common::because(common::TAKEN_FOR_AN_END))
+            },
+        )
+        .needs(&["udp_receiver.prints_each_datagram"])
+        .sheet(ONE_WAY)
+        .hints(HINTS_ANY_MESSAGE)
+        .by_hand("printf quit | nc -u -q 0 127.0.0.1 12345"),
+        Check::new(
+            "udp_receiver.ends_on_ctrl_c",
+            "ends on Ctrl-C while nobody sends anything",
+            |exam| {
+                let mut server = exam.udp_server()?;
+                let text = exam.word(8);
+                exam.udp()?.send_to(&text, server.addr())?;
+                server.wait_for_output(&text)?;
+                ends_on_ctrl_c(server)
+            },
+        )
+        .needs(&["udp_receiver.prints_each_datagram"])
+        .timing()
+        .sheet(ONE_WAY)
+        .hints(common::HINTS_ENDS_ON_CTRL_C)
+        .by_hand("press Ctrl-C in the server's terminal"),
     ]
 }
 
@@ -842,6 +948,36 @@ fn discovery() -> Vec<Check> {
              SO_REUSEADDR, 1) in Python.",
         ])
         .by_hand("cargo run -p discovery_responder   # in two terminals"),
+        Check::new(
+            "discovery_responder.answers_each_question_once",
+            "answers each question once, also when the same asker asks again",
+            answers_each_question_once,
+        )
+        .needs(&["discovery_responder.answers_the_group"])
+        .timing()
+        .sheet(DISCOVERY)
+        .hints(&[
+            "How many answers does one question get from your responder, and how many \
+             do two?",
+            "One datagram, one answer: nothing is kept from one question to the next.",
+            "In the loop stand one recv_from (recvfrom) and one send_to (sendto), behind \
+             the comparison with WHO, and no list of those who have asked.",
+        ])
+        .by_hand("cargo run -p discovery_probe   # twice"),
+        Check::new(
+            "discovery_responder.ends_on_ctrl_c",
+            "ends on Ctrl-C while nobody sends anything",
+            |exam| {
+                let server = exam.udp_server()?;
+                ask_the_group(exam, &server, b"WHO\n")?;
+                ends_on_ctrl_c(server)
+            },
+        )
+        .needs(&["discovery_responder.answers_the_group"])
+        .timing()
+        .sheet(DISCOVERY)
+        .hints(common::HINTS_ENDS_ON_CTRL_C)
+        .by_hand("press Ctrl-C in the server's terminal"),
         Check::new(
             "discovery_probe.asks_the_group",
             "sends WHO and a line end to 239.255.42.99",
@@ -1131,6 +1267,12 @@ fn answers_with_some_number(
     Err(Failure::bytes(reply(1, &word).as_bytes(), &got).into())
 }
 
+/// Ctrl-C ends it; its words and its status are free (F21).
+fn ends_on_ctrl_c(mut server: Program) -> Verdict {
+    server.interrupt();
+    server.wait_exit(Duration::from_secs(5)).map(drop)
+}
+
 /// A port in use is an error: status not 0, a message, no panic (C6).
 fn port_in_use(exam: &mut Exam) -> Verdict {
     let occupied = exam.udp()?;
@@ -1219,13 +1361,22 @@ fn ask_the_group(
     question: &[u8],
 ) -> Result<String, Stop> {
     let asker = exam.udp_named("asker")?;
+    asks_the_group(exam, &asker, responder, question)
+}
+
+fn asks_the_group(
+    exam: &Exam,
+    asker: &Udp,
+    responder: &Program,
+    question: &[u8],
+) -> Result<String, Stop> {
     exam.note(&format!(
         "asker asks {GROUP}, port {}",
         responder.addr().port()
     ));
     // It has its socket, but joins the group a moment later: ask until it can hear.
     for _ in 0..20 {
-        send_to_group(&asker, responder.addr(), question);
+        send_to_group(asker, responder.addr(), question);
         let Ok((answer, _)) = asker.receive_within(Duration::from_millis(250)) else {
             continue;
         };
@@ -1244,19 +1395,66 @@ fn ask_the_group(
     Err(Failure::new("an answer to WHO", "nothing within 5 s").into())
 }
 
-/// Neither everybody's address, as 0.0.0.0 and a group are, nor nobody's.
+/// Neither everybody's address, as 0.0.0.0 and a group are, nor nobody's, nor the asker's.
 fn gives_its_address(exam: &mut Exam) -> Verdict {
     let responder = exam.udp_server()?;
-    let answer = ask_the_group(exam, &responder, b"WHO\n")?;
+    let asker = exam.udp_named("asker")?;
+    let answer = asks_the_group(exam, &asker, &responder, b"WHO\n")?;
     let place = answer.split_whitespace().last().unwrap_or_default();
-    let is_somebodys = place.parse().is_ok_and(|addr: SocketAddr| {
+    let place: Option<SocketAddr> = place.parse().ok();
+    let is_somebodys = place.is_some_and(|addr| {
         let is_broadcast = addr.ip() == IpAddr::V4(Ipv4Addr::BROADCAST);
         !addr.ip().is_unspecified() && !addr.ip().is_multicast() && !is_broadcast
     });
-    match is_somebodys {
-        true => Ok(()),
-        false => Err(Failure::new("the address of a machine", answer.trim_end()).into()),
+    let answer = answer.trim_end();
+    if !is_somebodys {
+        return Err(Failure::new("the address of a machine", answer).into());
     }
+    if place.is_some_and(|addr| addr.port() == 0) {
+        let failure = Failure::new("the port of a program", answer);
+        let cause = "port 0 asks for any free port when one binds; nobody listens there";
+        return Err(failure.cause(cause).into());
+    }
+    if place == Some(asker.addr()?) {
+        let failure = Failure::new("the responder's own address", answer);
+        let cause = "it is the asker's: the address that came with the question";
+        return Err(failure.cause(cause).into());
+    }
+    Ok(())
+}
+
+/// One datagram, one answer, whoever has asked before.
+fn answers_each_question_once(exam: &mut Exam) -> Verdict {
+    let responder = exam.udp_server()?;
+    ask_the_group(exam, &responder, b"WHO\n")?; // It is in the group now.
+    let asker = exam.udp_named("same asker")?;
+    let options = SockRef::from(asker.socket());
+    let group = SocketAddrV4::new(GROUP, responder.addr().port());
+    // Through one card at a time: who has joined on both is asked twice by two questions.
+    for card in [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED] {
+        let mut answers = 0;
+        for _ in 0..2 {
+            let is_sent = options.set_multicast_if_v4(&card).is_ok()
+                && asker.socket().send_to(b"WHO\n", group).is_ok();
+            exam.note("the same asker asks the group");
+            if !is_sent || asker.receive_within(ASK_AGAIN).is_err() {
+                break;
+            }
+            answers += 1;
+            asker
+                .expect_silence(Duration::from_millis(300))
+                .map_err(common::because("one question gets more than one answer"))?;
+        }
+        match answers {
+            0 => {} // It has joined on the other card.
+            1 => {
+                let expected = "an answer to the second question of the same asker";
+                return Err(Failure::new(expected, "none within 2.5 s").into());
+            }
+            _ => return Ok(()),
+        }
+    }
+    Err(Failure::new("an answer to WHO", "nothing within 2.5 s").into())
 }
 
 /// The second answers when the first has gone: then it has been there all the time.

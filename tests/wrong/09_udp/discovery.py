@@ -10,6 +10,9 @@ sys.stdout.reconfigure(line_buffering=True, encoding="utf-8")
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
 
+askers = set()
+
+
 def respond():
     if bug != "alone":
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -18,7 +21,12 @@ def respond():
         member = socket.inet_aton(GROUP) + socket.inet_aton(host)
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
     while True:
-        data, peer = sock.recvfrom(1024)
+        try:
+            data, peer = sock.recvfrom(1024)
+        except:
+            if bug != "catches_all":
+                raise
+            continue
         text = data.decode(errors="strict" if bug == "strict" else "replace")
         if not data and bug == "empty_ends":
             return
@@ -31,6 +39,14 @@ def respond():
             continue
         place = {"everywhere": "0.0.0.0", "at_the_group": GROUP}.get(bug, host)
         line = f"HERE lab {place}:{port}\n"
+        if bug == "port_0":
+            line = f"HERE lab {place}:0\n"
+        elif bug == "askers_address":
+            line = f"HERE lab {peer[0]}:{peer[1]}\n"
+        if bug == "once_each":
+            if peer in askers:
+                continue
+            askers.add(peer)
         if bug == "no_address":
             line = "HERE lab\n"
         elif bug == "no_line_end":
@@ -38,6 +54,8 @@ def respond():
         elif bug == "lower":
             line = line.lower()
         sock.sendto(line.encode(), (GROUP, port) if bug == "to_the_group" else peer)
+        if bug == "twice":
+            sock.sendto(line.encode(), peer)
 
 
 def probe():

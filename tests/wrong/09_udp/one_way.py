@@ -19,7 +19,14 @@ def receive():
         sys.exit(1 if bug == "in_use_silent" else f"cannot listen: {error}")
     buffer = bytearray(65535)
     while True:
-        data, peer = sock.recvfrom(512 if bug == "small" else 65535)
+        try:
+            data, peer = sock.recvfrom(512 if bug == "small" else 65535)
+        except:
+            if bug != "catches_all":
+                raise
+            continue
+        if bug == "knows_quit" and data.strip() == b"quit":
+            return
         if bug == "first_peer_only":
             sock.connect(peer)
         if not data and bug == "empty_ends":

@@ -67,7 +67,16 @@ per_client = {}
 count = 0 if bug == "from_zero" else 1
 size = {"small": 512, "tiny": 16}.get(bug, 65535)
 while True:
-    data, peer = sock.recvfrom(size)
+    try:
+        data, peer = sock.recvfrom(size)
+    except:
+        if bug != "catches_all":
+            raise
+        continue
+    if bug == "knows_quit" and data.strip() == b"quit":
+        break
+    if bug == "silent_on_blank" and data.isspace():
+        continue
     if not data and bug in ("empty_ends", "empty_ignored"):
         if bug == "empty_ends":
             break
@@ -79,10 +88,11 @@ while True:
     if bug == "frozen":
         number = 1
     text = shown(data)
+    name = (host, port) if bug == "own_address" else peer
     if step == "udp_server":
-        print(f"\nMessage #{number} from {peer}: {text}")
+        print(f"\nMessage #{number} from {name}: {text}")
     else:
-        print(f"Received '{text}' from {peer}")
+        print(f"Received '{text}' from {name}")
     answer = reply(number, data)
     if bug == "other_socket":
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(answer, peer)
