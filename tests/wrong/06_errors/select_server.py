@@ -69,7 +69,7 @@ def has_ended(stream):
 
 def flush(stream):
     if unsent[stream] and bug != "never_flushes":
-        unsent[stream] = unsent[stream][stream.send(unsent[stream][:1_000_000]):]
+        unsent[stream] = unsent[stream][stream.send(unsent[stream]):]
     if not unsent[stream] and stream in ended:
         ended.remove(stream)
         return remove(stream)
