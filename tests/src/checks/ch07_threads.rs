@@ -56,6 +56,21 @@ const HINTS_LEFT: &[&str] = &[
      closes it.",
 ];
 
+const HINTS_NO_READER: &[&str] = &[
+    "Where does your program wait when a client does not take its replies?",
+    "A write to a full socket waits until the other side reads. Who else waits with it?",
+    "Read and write in the thread of the client only, and hold no lock while you write. \
+     One loop for all clients must never wait in a write: keep what the socket does not \
+     take, and go on when it is writable.",
+];
+const HINTS_CTRL_C: &[&str] = &[
+    "Press Ctrl-C in the terminal of your server: is the prompt there again?",
+    "Whoever catches every error catches Ctrl-C with it, and goes on.",
+    "In Python write except OSError, not except alone: that catches KeyboardInterrupt as \
+     well. Rust needs nothing for it, unless you have set a handler: then let it end the \
+     program.",
+];
+
 fn threaded_server() -> Vec<Check> {
     let listens: &[&str] = &["threaded_server.listens"];
     let echoes: &[&str] = &["threaded_server.echoes_behind_the_prefix"];
@@ -95,12 +110,11 @@ fn threaded_server() -> Vec<Check> {
                     client.send(&message)?;
                     client.expect(format!("Echo: {message}"))?;
                 }
-                // These end other conversations, or a text in C, but not this one.
+                // This ends a text in C, but no message.
                 let zeros = format!("\0{}\0\n", exam.word(8));
-                for message in ["quit\n", "exit", &zeros] {
-                    client.send(message)?;
-                    client.expect(format!("Echo: {message}"))?;
-                }
+                client.send(&zeros)?;
+                client.expect(format!("Echo: {zeros}"))?;
+                common::echoes_last_words(&mut client, "Echo: ")?;
                 client.half_close();
                 client.expect_end()
             },
@@ -148,6 +162,25 @@ fn threaded_server() -> Vec<Check> {
         .sheet(AT_ONCE)
         .hints(HINTS_LEFT)
         .by_hand("for i in $(seq 10); do for j in $(seq 20); do echo $j | nc -N 127.0.0.1 65432 & done; wait; done"),
+        Check::new(
+            "threaded_server.waits_for_no_reader",
+            "serves a client while another one sends without a pause and reads nothing",
+            |exam| {
+                const LEN: usize = 8_000_000;
+                let server = exam.server()?;
+                let bytes = exam.word(1000).repeat(LEN / 1000);
+                common::serves_beside_no_reader(exam, &server, bytes.as_bytes(), echoed)
+            },
+        )
+        // Who mixes clients up when they talk at once has a check of its own.
+        .needs(&[
+            "threaded_server.serves_many_at_once",
+            "threaded_server.serves_fifty_at_once",
+        ])
+        .timing()
+        .sheet(AT_ONCE)
+        .hints(HINTS_NO_READER)
+        .by_hand("yes | nc 127.0.0.1 65432 | sleep 1000 in one terminal, nc 127.0.0.1 65432 in another"),
         Check::new(
             "threaded_server.prints_what_happens",
             "prints who comes, what is received as text, and who has gone",
@@ -226,6 +259,16 @@ fn threaded_server() -> Vec<Check> {
         .sheet(WRONG)
         .hints(HINTS_RESTART)
         .by_hand("printf hello | nc 127.0.0.1 65432, press Ctrl-C in the server's terminal, start it again"),
+        Check::new(
+            "threaded_server.ends_on_ctrl_c",
+            "ends when Ctrl-C is pressed and its clients have left",
+            |exam| common::ends_on_ctrl_c(exam, echoed),
+        )
+        .needs(echoes)
+        .timing()
+        .sheet(WRONG)
+        .hints(HINTS_CTRL_C)
+        .by_hand("printf hello | nc -N 127.0.0.1 65432, then press Ctrl-C in the server's terminal"),
     ]
 }
 

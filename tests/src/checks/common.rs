@@ -199,6 +199,15 @@ fn port_in_use(exam: &mut Exam, text: Option<&str>) -> Verdict {
 
 /// Stopped and started again on the same port, it listens at once (C5).
 pub fn restarts_at_once(exam: &mut Exam, probe: Probe) -> Verdict {
+    restarts_at_once_after(exam, str::to_owned, probe)
+}
+
+/// The same where a whole request gets an answer, and a word does not.
+pub fn restarts_at_once_after(
+    exam: &mut Exam,
+    request: fn(&str) -> String,
+    probe: Probe,
+) -> Verdict {
     let mut server = exam.server()?;
     let port = server.addr().port();
     // The side that closes first keeps the port in TIME_WAIT; here that is the server.
@@ -206,7 +215,7 @@ pub fn restarts_at_once(exam: &mut Exam, probe: Probe) -> Verdict {
     let mut open = server.connect()?;
     // Who is answered has been accepted: the others the kernel would reset. So few bytes
     // that a TLS server reads them all: it would reset, too, with some unread.
-    open.send(exam.word(4))?;
+    open.send(request(&exam.word(4)))?;
     open.read_some(Duration::from_millis(500));
     server.kill();
     drop(open);
@@ -352,6 +361,18 @@ pub fn served_beside_a_silent_client(
 
 /// Fifty clients are there at once, and each of them is answered (C7, F13).
 pub fn answers_fifty_at_once(exam: &mut Exam, reply: fn(&str) -> String) -> Verdict {
+    serves_fifty_at_once(exam, str::to_owned, |client, word| {
+        client.expect(reply(word))
+    })
+}
+
+/// The same where more than a reply may come, or to more than a word: `is_answered` reads
+/// what a client gets for its `request`.
+pub fn serves_fifty_at_once(
+    exam: &mut Exam,
+    request: fn(&str) -> String,
+    is_answered: impl Fn(&mut Conn, &str) -> Verdict,
+) -> Verdict {
     const AT_ONCE: usize = 50;
     let server = exam.server()?;
     let clients: Result<Vec<Conn>, Stop> =
@@ -359,12 +380,11 @@ pub fn answers_fifty_at_once(exam: &mut Exam, reply: fn(&str) -> String) -> Verd
     let mut clients = clients?;
     let words: Vec<String> = clients.iter().map(|_| exam.word(8)).collect();
     for (client, word) in clients.iter_mut().zip(&words) {
-        client.send(word)?;
+        client.send(request(word))?;
     }
     let cause = "of fifty clients that are there at once, some are not served";
     for (client, word) in clients.iter_mut().zip(&words) {
-        let answered = client.expect(reply(word));
-        answered.map_err(|stop| kept_waiting(stop, cause))?;
+        is_answered(client, word).map_err(|stop| kept_waiting(stop, cause))?;
     }
     Ok(())
 }
@@ -528,7 +548,7 @@ fn wait_until_all_is_full(server: &Program, sent: &AtomicUsize) {
 
 /// After many clients, threads and descriptors are back where they began (C9).
 pub fn returns_what_clients_used(exam: &mut Exam, probe: Probe) -> Verdict {
-    returns_what_they_used(exam, probe, false)
+    returns_what_they_used(exam, probe, None)
 }
 
 /// After many clients, of which every third leaves by a reset, threads and descriptors
@@ -536,20 +556,33 @@ pub fn returns_what_clients_used(exam: &mut Exam, probe: Probe) -> Verdict {
 ///
 /// Let it need the check that one reset is survived.
 pub fn returns_what_lost_clients_used(exam: &mut Exam, probe: Probe) -> Verdict {
-    returns_what_they_used(exam, probe, true)
+    returns_what_lost_clients_used_after(exam, str::to_owned, probe)
 }
 
-fn returns_what_they_used(exam: &mut Exam, probe: Probe, resets: bool) -> Verdict {
+/// The same where a whole request gets an answer, and a word does not.
+pub fn returns_what_lost_clients_used_after(
+    exam: &mut Exam,
+    request: fn(&str) -> String,
+    probe: Probe,
+) -> Verdict {
+    returns_what_they_used(exam, probe, Some(request))
+}
+
+fn returns_what_they_used(
+    exam: &mut Exam,
+    probe: Probe,
+    lost_after: Option<fn(&str) -> String>,
+) -> Verdict {
     const AT_A_TIME: usize = 10;
     const EACH: usize = 30;
     let server = exam.server()?;
     // The first clients may start what stays: a logger, some threads of a pool.
-    crowd(exam, &server, probe, (AT_A_TIME, 2), false)?;
+    crowd(exam, &server, probe, (AT_A_TIME, 2), None)?;
     let mut verdict = Ok(());
     for _ in 0..2 {
         let files = server.open_files();
         let threads = server.threads();
-        crowd(exam, &server, probe, (AT_A_TIME, EACH), resets)?;
+        crowd(exam, &server, probe, (AT_A_TIME, EACH), lost_after)?;
         verdict = settles("open descriptors", files, || server.open_files())
             .and_then(|()| settles("threads", threads, || server.threads()));
         if verdict.is_ok() {
@@ -559,10 +592,10 @@ fn returns_what_they_used(exam: &mut Exam, probe: Probe, resets: bool) -> Verdic
         // has its size, and does not grow under the second 300. What leaks goes on.
     }
     verdict?;
-    match resets {
+    match lost_after {
         // A place that a lost client does not give back is missed by who comes next.
-        true => probe(&server, &exam.word(8)),
-        false => Ok(()),
+        Some(_) => probe(&server, &exam.word(8)),
+        None => Ok(()),
     }
 }
 
@@ -608,21 +641,21 @@ pub fn answers_a_crowd(exam: &mut Exam, probe: Probe) -> Verdict {
     const AT_A_TIME: usize = 20;
     const EACH: usize = 10;
     let server = exam.server()?;
-    crowd(exam, &server, probe, (AT_A_TIME, EACH), false)
+    crowd(exam, &server, probe, (AT_A_TIME, EACH), None)
 }
 
-/// So many clients at a time, and each of them so often; with `resets`, every third visit
-/// ends by one.
+/// So many clients at a time, and each of them so often; every third visit ends by a
+/// reset, where it is told which request comes before that.
 fn crowd(
     exam: &mut Exam,
     server: &Program,
     probe: Probe,
     (at_a_time, each): (usize, usize),
-    resets: bool,
+    lost_after: Option<fn(&str) -> String>,
 ) -> Verdict {
-    let visit = |(number, word): (usize, &String)| match resets && number % 3 == 2 {
-        true => leaves_by_reset(server, word),
-        false => probe(server, word),
+    let visit = |(number, word): (usize, &String)| match lost_after {
+        Some(request) if number % 3 == 2 => leaves_by_reset(server, request(word)),
+        _ => probe(server, word),
     };
     let words: Vec<Vec<String>> = (0..at_a_time)
         .map(|_| (0..each).map(|_| exam.word(8)).collect())
@@ -644,9 +677,9 @@ fn crowd(
 }
 
 /// One client that is lost in the middle of its conversation.
-fn leaves_by_reset(server: &Program, word: &str) -> Verdict {
+fn leaves_by_reset(server: &Program, request: String) -> Verdict {
     let mut client = server.connect()?;
-    client.send(word)?;
+    client.send(request)?;
     // With a byte of the answer here, the client is accepted and has been heard.
     client.read_exactly(1)?;
     client.reset();
@@ -794,4 +827,52 @@ pub fn because(cause: &'static str) -> impl Fn(Stop) -> Stop {
         Stop::Failed(failure) => failure.cause(cause).into(),
         error @ Stop::Error(_) => error,
     }
+}
+
+/// A client is served although another one sends `bytes`, more than the kernels keep or
+/// requests for that much, and reads nothing of what it gets (C11).
+pub fn serves_beside_no_reader(
+    exam: &mut Exam,
+    server: &Program,
+    bytes: &[u8],
+    probe: Probe,
+) -> Verdict {
+    let no_reader = server.connect()?;
+    exam.note(&format!("> {} bytes, and nothing is read", bytes.len()));
+    let mut writer = no_reader
+        .stream()
+        .try_clone()
+        .map_err(|error| Stop::grader("cannot use a connection", &error))?;
+    let sent = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for part in bytes.chunks(16 * 1024) {
+                if writer.write_all(part).is_err() {
+                    return;
+                }
+                sent.fetch_add(part.len(), Ordering::Relaxed);
+            }
+        });
+        wait_until_all_is_full(server, &sent);
+        let cause = "it waits until another client reads, perhaps with a lock held";
+        let verdict = (0..2).try_for_each(|_| {
+            probe(server, &exam.word(8)).map_err(|stop| kept_waiting(stop, cause))
+        });
+        // A writer that still waits is waited for no longer.
+        let _ = no_reader.stream().shutdown(Shutdown::Both);
+        verdict
+    })
+}
+
+/// Words that end other conversations, but not this one, are echoed like any other (D17).
+pub fn echoes_last_words(client: &mut Conn, prefix: &str) -> Verdict {
+    for word in ["quit", "exit", "close", "bye"] {
+        for message in [word.to_owned(), format!("{word}\n")] {
+            client.send(&message)?;
+            client.expect(format!("{prefix}{message}")).map_err(likely(
+                "a word that means nothing here ends the conversation",
+            ))?;
+        }
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 """A threaded echo server, and the bug that the third argument names."""
 
 import os
+import select
 import signal
 import socket
 import sys
@@ -69,6 +70,10 @@ def converse(stream, name):
                 os._exit(1)
         if bug == "knows_quit" and data.strip() in (b"quit", b"exit"):
             return
+        if bug == "knows_quit_alone" and data == b"quit":
+            return
+        if bug == "knows_close" and data.strip().lower() in (b"close", b"bye"):
+            return
         if bug == "bytes_form":
             print(f"Received from {name}: {data}")
         elif bug == "prints_as_a_format":
@@ -126,6 +131,30 @@ def serve(stream, peer):
             places.release()
 
 
+def serve_in_one_loop():
+    """Waits for all clients, and then for one of them, which may not read."""
+    names = {}
+    while True:
+        ready, _, _ = select.select([listener, *names], [], [])
+        for stream in ready:
+            if stream is listener:
+                stream, peer = listener.accept()
+                names[stream] = f"{peer[0]}:{peer[1]}"
+                print(f"New connection from {names[stream]}")
+                continue
+            try:
+                data = stream.recv(1024)
+                if data:
+                    print(f"Received from {names[stream]}:", data.decode(errors="replace"))
+                    stream.sendall(reply_to(data))
+                    continue
+            except OSError as error:
+                print(f"Error with client {names[stream]}: {error}")
+            print(f"Connection closed by {names[stream]}")
+            print(f"Connection handler closed for {names.pop(stream)}")
+            stream.close()
+
+
 sys.stdout.reconfigure(line_buffering=True)
 if bug == "broken_pipe_ends":
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # As it is in C.
@@ -147,8 +176,15 @@ except OSError as error:
         sys.exit(1)
     sys.exit(f"Error: {error}")
 print(f"Server started on {host}:{port}, waiting for connections...")
+if bug == "one_loop":
+    serve_in_one_loop()
 while True:
-    stream, peer = listener.accept()
+    try:
+        stream, peer = listener.accept()
+    except KeyboardInterrupt:
+        if bug == "swallows_ctrl_c":  # As except: does, without a name of an exception.
+            continue
+        raise
     latest = stream
     latest_name = f"{peer[0]}:{peer[1]}"
     if bug == "first_only":
