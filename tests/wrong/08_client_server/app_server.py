@@ -21,6 +21,8 @@ def echo(stream, peer):
             message = stream.recv(4096 if BUG == "cuts_long_messages" else 1024)
         if not message:
             return
+        if BUG == "knows_quit" and message.strip().lower() in (b"quit", b"exit"):
+            return
         if BUG == "dies_of_bytes":
             try:
                 message.decode()
@@ -30,9 +32,14 @@ def echo(stream, peer):
         if BUG == "prints_the_whole_buffer":
             buf[: len(message)] = message
             shown = bytes(buf).decode(errors="replace")
-        print(f"Received from {peer[0]}:{peer[1]}: {shown}", flush=True)
+        if BUG == "prints_as_a_format":
+            shown = shown.replace("%%", "%")
+        who = LATEST if BUG == "names_the_latest" else peer
+        print(f"Received from {who[0]}:{who[1]}: {shown}", flush=True)
         if BUG == "trims":
             message = message.strip()
+        if BUG == "as_a_format":
+            message = message.replace(b"%%", b"%")  # As C's printf and its family do.
         if BUG == "ends_at_a_nul":
             message = message.partition(b"\0")[0]
         if BUG == "makes_text_of_pieces":
@@ -81,7 +88,13 @@ except OSError as error:
 listener.listen(128)
 print("Server started, waiting for connections...", flush=True)
 while True:
-    stream, peer = listener.accept()
+    try:
+        stream, peer = listener.accept()
+        LATEST = peer
+    except KeyboardInterrupt:
+        if BUG == "swallows_ctrl_c":  # As except: does, without a name of an exception.
+            continue
+        raise
     print(f"New connection from {peer[0]}:{peer[1]}", flush=True)
     POOL.acquire()
     if BUG == "one_at_a_time":
