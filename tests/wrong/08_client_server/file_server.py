@@ -1,5 +1,6 @@
 """A right file_server with one bug, named by the third argument."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -10,9 +11,13 @@ import tempfile
 import threading
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 HOST, PORT, BUG = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 DIR = "files"
+LOCK = threading.Lock()
+KEPT = []
+UNFINISHED = set()
 ORDER = "<" if BUG == "counts_from_the_wrong_end" else ">"
 
 
@@ -50,6 +55,9 @@ def is_safe(name):
 
 
 def put(stream):
+    if BUG == "sends_with_a_lock":
+        with LOCK:
+            pass
     name = read_name(stream)
     (size,) = struct.unpack(ORDER + "Q", exactly(stream, 8))
     if not is_safe(name):
@@ -69,8 +77,10 @@ def put(stream):
     elif BUG == "has_one_unfinished_file":
         unfinished = os.path.join(DIR, f".{name}.part")
     else:
-        prefix = "upload-" if BUG == "lists_what_is_unfinished" else ".upload-"
-        unfinished = tempfile.mktemp(dir=DIR, prefix=prefix)
+        shown = BUG in ("lists_what_is_unfinished", "knows_what_is_unfinished")
+        unfinished = tempfile.mktemp(dir=DIR, prefix="upload-" if shown else ".upload-")
+    if BUG == "knows_what_is_unfinished":
+        UNFINISHED.add(os.path.basename(unfinished))
     checksum = 0
     left = size
     try:
@@ -121,11 +131,12 @@ def get(stream):
     with open(path, "rb") as file:
         data = file.read()
     frame = struct.pack(ORDER + "Q", len(data)) + data
-    stream.sendall(b"\0" + frame + struct.pack(ORDER + "I", zlib.crc32(data)))
+    with LOCK if BUG == "sends_with_a_lock" else contextlib.nullcontext():
+        stream.sendall(b"\0" + frame + struct.pack(ORDER + "I", zlib.crc32(data)))
 
 
 def listing(stream):
-    names = [name for name in os.listdir(DIR) if not name.startswith(".")]
+    names = [name for name in os.listdir(DIR) if name[0] != "." and name not in UNFINISHED]
     frame = b"\0" + struct.pack(ORDER + "I", len(names))
     for name in names:
         size = 0 if BUG == "lists_no_sizes" else os.path.getsize(os.path.join(DIR, name))
@@ -143,28 +154,45 @@ def handle(stream):
                         os._exit(1)
                     return refuse(stream, "that is no request")
                 {b"P": put, b"G": get, b"L": listing}[kind](stream)
+            if BUG == "spins_at_the_end" and not KEPT:  # One such thread is enough.
+                KEPT.append(stream)
+                while True:
+                    stream.recv(1)
     except OSError:
         if BUG == "dies_of_a_reset":
             os._exit(1)
+        if BUG == "keeps_lost_clients":
+            KEPT.append(open(os.devnull))
     except (Gone, ValueError):
         pass
     if BUG == "keeps_its_threads":
         time.sleep(1000)
 
 
+if BUG == "empties_its_directory":
+    shutil.rmtree(DIR, ignore_errors=True)
 os.makedirs(DIR, exist_ok=True)
 listener = socket.socket()
-listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+if BUG != "cannot_restart":
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 try:
     listener.bind(("0.0.0.0" if BUG == "on_all_interfaces" else HOST, PORT))
 except OSError as error:
     print(f"Cannot listen: {error}", file=sys.stderr)
     sys.exit(0 if BUG == "ends_well_without_a_port" else 1)
 listener.listen(128)
+workers = ThreadPoolExecutor(6)
 print(f"Serving {DIR} on {HOST}:{PORT}", flush=True)
 while True:
-    stream, peer = listener.accept()
+    try:
+        stream, peer = listener.accept()
+    except KeyboardInterrupt:
+        if BUG == "swallows_ctrl_c":  # As except: does, without a name of an exception.
+            continue
+        raise
     if BUG == "one_at_a_time":
         handle(stream)
+    elif BUG == "has_six_workers":
+        workers.submit(handle, stream)
     else:
         threading.Thread(target=handle, args=(stream,), daemon=True).start()

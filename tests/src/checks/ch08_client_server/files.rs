@@ -206,11 +206,105 @@ pub fn checks() -> Vec<Check> {
         check(
             "file_server.gives_back_what_clients_used",
             "has as many threads and open descriptors after 300 clients as before",
-            |exam| common::returns_what_clients_used(exam, probe),
+            |exam| {
+                // A client is lost while it reads that there is no such file.
+                let missing = |word: &str| {
+                    String::from_utf8_lossy(&get(word)).into_owned()
+                };
+                common::returns_what_lost_clients_used_after(exam, missing, probe)
+            },
         )
+        .needs(&[
+            "file_server.refuses_what_it_does_not_have",
+            "file_server.survives_resets",
+        ])
         .sheet(wrong)
         .hints(HINTS_GIVES_BACK)
         .by_hand("ls /proc/PID/fd | wc -l"),
+        check(
+            "file_server.answers_a_crowd",
+            "answers fifty clients at once, and 200 that come 20 at a time",
+            |exam| {
+                let list = |_: &str| "L".to_owned();
+                common::serves_fifty_at_once(exam, list, |client, _| {
+                    read_listing(client).map(drop)
+                })?;
+                common::answers_a_crowd(exam, probe)
+            },
+        )
+        .needs(&["file_server.stores_and_sends", "file_server.serves_many_at_once"])
+        .sheet(wrong)
+        .hints(HINTS_MANY)
+        .by_hand("for i in $(seq 50); do (sleep 9; printf L) | nc -q 1 127.0.0.1 9000 & done"),
+        check(
+            "file_server.waits_for_no_reader",
+            "serves others while a client asks for large files and does not read them",
+            |exam| {
+                const LEN: usize = 4_000_000;
+                const TIMES: usize = 4;
+                let server = exam.server()?;
+                let (name, content) = (exam.word(6), exam.word(1000).repeat(LEN / 1000));
+                upload(&mut server.connect()?, &name, content.as_bytes())?;
+                let requests = get(&name).repeat(TIMES);
+                common::serves_beside_no_reader(exam, &server, &requests, probe)
+            },
+        )
+        .needs(&[
+            "file_server.keeps_every_byte",
+            "file_server.serves_many_at_once",
+            // A client that leaves with bytes unread leaves by a reset.
+            "file_server.survives_resets",
+        ])
+        .timing()
+        .sheet(wrong)
+        .hints(&[
+            "Where does your server wait while a client does not take its file?",
+            "A write to a full socket waits for the reader. Who waits with it?",
+            "Hold no lock while you read from a socket or write to it: open the file \
+             under the lock, let go of it, and send after that.",
+        ])
+        .by_hand("get a large file with nc … | sleep 1000, and use file_client beside it"),
+        check(
+            "file_server.notices_the_end_of_a_client",
+            "neither spins nor floods its output when a client has left",
+            |exam| common::notices_the_end_of_a_client(exam, probe),
+        )
+        .timing()
+        .sheet(wrong)
+        .hints(HINTS_EOF)
+        .by_hand("top (after a client has left)"),
+        check(
+            "file_server.keeps_whole_files_only_when_killed",
+            "has its whole files, and no half one, when it is killed and started again",
+            keeps_whole_files_only_when_killed,
+        )
+        .needs(&["file_server.lists", "file_server.keeps_no_half_file"])
+        .sheet(safe)
+        .hints(&[
+            "What is in the directory when your server is killed in an upload?",
+            "What is only in the memory of a program is gone with it: also the list of \
+             what is unfinished.",
+            "Give an unfinished file a name that is never listed (a leading dot), and \
+             remove such files when you start. Remove nothing else.",
+        ])
+        .by_hand("kill -9 the server in the middle of a large upload, start it again, list"),
+        check(
+            "file_server.restarts_at_once",
+            "listens again at once when it is stopped and started",
+            |exam| common::restarts_at_once_after(exam, |_| "L".to_owned(), probe),
+        )
+        .sheet(wrong)
+        .hints(HINTS_PORT)
+        .by_hand("stop it with Ctrl-C while a client is connected, and start it again"),
+        check(
+            "file_server.ends_on_ctrl_c",
+            "ends when Ctrl-C is pressed and its clients have left",
+            |exam| common::ends_on_ctrl_c(exam, probe),
+        )
+        .timing()
+        .sheet(wrong)
+        .hints(HINTS_CTRL_C)
+        .by_hand("cargo run -p file_client -- list, then press Ctrl-C in the server's terminal"),
         Check::new(
             "file_server.reports_a_port_in_use",
             "reports a port in use in a message and with a status that is not 0",
@@ -533,6 +627,41 @@ fn keeps_no_half_file(exam: &mut Exam) -> Verdict {
     Err(Failure::new(expected, format!("also {left:?}"))
         .cause("the unfinished file of an upload that broke off is still there")
         .into())
+}
+
+/// Nobody can end well when it is killed: what is on the disk then must do.
+fn keeps_whole_files_only_when_killed(exam: &mut Exam) -> Verdict {
+    let mut server = exam.server()?;
+    let (whole, half) = (exam.word(8), exam.word(8));
+    let (content, unfinished) = (exam.bytes(3000), exam.bytes(50_000));
+    let mut client = server.connect()?;
+    upload(&mut client, &whole, &content)?;
+    let mut before = listing(&mut client)?;
+    before.sort();
+    client.send(put(&half, 2 * unfinished.len()))?;
+    client.expect([0])?;
+    client.send(&unfinished)?;
+    // Some of it should be on the disk, and nothing tells when it is.
+    thread::sleep(Duration::from_millis(300));
+    server.kill();
+    exam.note("killed by the grader, in an upload, and started again");
+    drop(client);
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    download(&mut client, &whole, &content).map_err(because(
+        "the file was there, and confirmed, before the server was killed",
+    ))?;
+    let mut listed = listing(&mut client)?;
+    listed.sort();
+    drop(client);
+    if listed != before {
+        let list = |entries: &[Vec<u8>]| crate::harness::escape(&entries.concat());
+        let expected = format!("the same list as before: \"{}\"", list(&before));
+        return Err(Failure::new(expected, format!("\"{}\"", list(&listed)))
+            .cause("an upload that was under way when the server was killed is listed")
+            .into());
+    }
+    expect_missing(&server, exam, &half)
 }
 
 /// The files in a directory, hidden ones too.
