@@ -9,23 +9,31 @@ import socket
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 HOST, PORT, BUG = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 GREETING = b"Welcome to the chat server! Type 'quit' to exit.\n"
 MAX = 1024
+BUFFER_SIZE = 300_000
 POOL = threading.Semaphore(100 if BUG == "exhausts_its_pool" else 10**6)
 NAMES = set()
 lock = threading.Lock()
 clients = []
 ever = []
+kept = []
+NAME_OF = {}
 
 
 class Client:
     def __init__(self, stream, peer):
         self.stream, self.peer = stream, f"{peer[0]}:{peer[1]}"
+        self.number = stream.fileno()
         self.name = self.peer
-        self.told = 0
-        self.queue = queue.Queue(3000)
+        if BUG == "names_a_descriptor":
+            self.name = NAME_OF.get(self.number, self.peer)
+        self.told = self.kept = 0
+        self.guard = threading.Lock()
+        self.queue = queue.Queue(10**6 if BUG == "keeps_what_there_is_room_for" else 3000)
         self.writer = threading.Thread(target=self.write, daemon=True)
         self.writer.start()
 
@@ -35,6 +43,8 @@ class Client:
                 self.stream.sendall(data)
             except OSError:
                 return
+            with self.guard:
+                self.kept -= len(data)
 
     def tell(self, data):
         if BUG == "waits_for_every_reader" and data:
@@ -42,6 +52,13 @@ class Client:
                 self.stream.sendall(data)
             except OSError:
                 pass
+            return
+        if BUG == "keeps_what_there_is_room_for" and data:
+            with self.guard:
+                data = data[: BUFFER_SIZE - self.kept]
+                self.kept += len(data)
+            if data:
+                self.queue.put_nowait(data)
             return
         try:
             self.queue.put_nowait(data)
@@ -70,7 +87,8 @@ def tell_later(client, line):
 def tell_each(client, line):
     with lock:
         for other in clients:
-            if other is not client or (BUG == "tells_the_sender_too" and len(clients) > 1
+            announced = BUG == "announces_him_to_himself" and line.endswith(" joined\n")
+            if other is not client or announced or (BUG == "tells_the_sender_too" and len(clients) > 1
                                        and line[0] == "["):
                 try:
                     other.tell(line.encode())
@@ -116,6 +134,8 @@ def is_quit(text):
         return text == "quit"
     if BUG == "quit_at_the_start":
         return text.lower().startswith("quit")
+    if BUG == "quit_by_a_part_of_it":
+        return bool(text) and text.lower() in "quit"
     return text.lower() == "quit"
 
 
@@ -129,7 +149,11 @@ def hear(client, message):
     text = message.decode(errors="replace")
     print(f"[{client.peer}] {message if BUG == 'prints_bytes' else text.rstrip()}", flush=True)
     if is_quit(text.strip()) or (BUG == "quit_by_an_empty_line" and not text.strip()):
+        if BUG == "tells_quit":
+            tell_others(client, f"[{client.name}] {text.strip()}\n")
         return False
+    if BUG == "needs_a_name" and text.strip() == "/name":
+        os._exit(1)
     client.tell(b"Server received: " + (message.strip() if BUG == "trims" else message))
     pattern = r"/name (.+)" if BUG == "takes_any_name" else r"/name ([A-Za-z][\w-]*)"
     command = re.fullmatch(pattern, text.strip())
@@ -140,10 +164,12 @@ def hear(client, message):
         if command[1] not in taken or BUG == "gives_a_name_twice":
             if BUG != "names_once" or client.name == client.peer:
                 client.name = command[1]
+                NAME_OF[client.number] = command[1]
             NAMES.add(command[1])
         else:
             client.tell(b"* That name is taken\n")
-        return True
+        if BUG != "tells_commands":
+            return True
     if text.strip() == "/who" and BUG != "does_not_know_who":
         with lock:
             room = ever if BUG == "lists_who_has_been" else clients
@@ -180,6 +206,9 @@ def handle(stream, peer):
         for message in messages(stream):
             if not hear(client, message):
                 break
+        else:
+            if BUG == "keeps_who_did_not_quit":
+                kept.append(stream.dup())
         has_ended = True
     except ConnectionError:
         if BUG == "dies_of_a_reset":
@@ -230,12 +259,15 @@ except OSError as error:
     print(f"Cannot listen: {error}", file=sys.stderr)
     sys.exit(0 if BUG == "ends_well_without_a_port" else 1)
 listener.listen(128)
+workers = ThreadPoolExecutor(10)
 print(f"[LISTENING] Server is listening on {HOST}:{PORT}", flush=True)
 while True:
     stream, peer = listener.accept()
     POOL.acquire()
     if BUG == "one_at_a_time":
         handle(stream, peer)
+    elif BUG == "has_ten_workers":
+        workers.submit(handle, stream, peer)
     else:
         threading.Thread(target=handle, args=(stream, peer), daemon=True).start()
     if BUG != "exhausts_its_pool":

@@ -1,6 +1,8 @@
 //! chat_server.
 
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::SocketAddr;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
@@ -140,11 +142,12 @@ fn conversation() -> Vec<Check> {
         .by_hand("printf 'Quit\\n' | nc 127.0.0.1 5555"),
         check(
             "chat_server.quits_on_the_whole_word_only",
-            "takes a message that only contains quit for a message like any other",
+            "takes a message that has quit, or a part of it, in it for one like any other",
             |exam| {
                 let server = exam.server()?;
                 let mut client = enter(&server)?;
-                for text in ["quitter\n", "I quit\n", "quit now"] {
+                // The last ones are parts of the word.
+                for text in ["quitter\n", "I quit\n", "quit now", "qui\n", "it\n"] {
                     client.send(text)?;
                     client.read_until(format!("{CONFIRMATION}{text}").as_bytes())?;
                 }
@@ -271,7 +274,7 @@ fn room() -> Vec<Check> {
         .by_hand("printf '/name alice\\nhello\\n' | nc -q 1 127.0.0.1 5555"),
         Check::new(
             "chat_server.gives_a_name_again",
-            "gives a name again when its owner has left",
+            "gives a name again when its owner has left, and to nobody who has not asked",
             gives_a_name_again,
         )
         .needs(&["chat_server.gives_names"])
@@ -291,6 +294,20 @@ fn room() -> Vec<Check> {
             "Who has taken no name is listed with the address.",
         ])
         .by_hand("printf '/who\\n' | nc -q 1 127.0.0.1 5555"),
+        Check::new(
+            "chat_server.keeps_commands_to_itself",
+            "tells the others nothing of /name, /who and quit, which are said to the server",
+            keeps_commands_to_itself,
+        )
+        .needs(&["chat_server.gives_names", "chat_server.tells_who_is_here"])
+        .sheet("labs/08_client_server.md#step-5-names")
+        .hints(&[
+            "Which messages of a client are for the room, and which for the server?",
+            "Look whether a message is quit or a command before you tell the others.",
+            "Handle quit, /name and /who first, and return from the function: only what \
+             is left goes to the others as [NAME] TEXT.",
+        ])
+        .by_hand("say /name nina, /who and quit in one terminal, and look at another"),
         check(
             "chat_server.tells_one_line_for_a_message",
             "sends the others one line for a message, whatever bytes are in it",
@@ -332,6 +349,39 @@ fn endurance() -> Vec<Check> {
         .hints(HINTS_SLOW)
         .by_hand("stop one of three clients with Ctrl-Z and let another talk"),
         check(
+            "chat_server.cuts_no_line",
+            "sends only whole lines to a reader who pauses, or ends that connection",
+            cuts_no_line,
+        )
+        .needs(&[
+            // Who loses lines of their own accord fails another check.
+            "chat_server.keeps_the_order",
+            "chat_server.survives_resets",
+        ])
+        .sheet("labs/08_client_server.md#step-6-the-reader-who-does-not-read")
+        .deadline(Duration::from_secs(60))
+        .hints(&[
+            "What do you do with a line when there is room for a part of it only?",
+            "A send that does not wait may take a part of a line. Who sends the rest?",
+            "Keep what the socket has not taken in the client's own queue and send it \
+             first, before the next line. Whose queue is full is dropped: close the \
+             connection.",
+        ])
+        .by_hand("stop nc with Ctrl-Z while another client says 6 MB, then fg"),
+        check(
+            "chat_server.survives_odd_commands",
+            "goes on when a client says /name without a name",
+            survives_odd_commands,
+        )
+        .needs(&[
+            "chat_server.confirms",
+            "chat_server.serves_many_at_once",
+            // A client that leaves with bytes unread leaves by a reset.
+            "chat_server.survives_resets",
+        ])
+        .hints(HINTS_SURVIVES)
+        .by_hand("printf '/name\\n' | nc -q 1 127.0.0.1 5555"),
+        check(
             "chat_server.counts_who_is_here",
             "counts those who are in the room, not those who have been",
             counts_who_is_here,
@@ -361,16 +411,28 @@ fn endurance() -> Vec<Check> {
         check(
             "chat_server.gives_back_what_clients_used",
             "has as many threads and open descriptors after 300 clients as before",
-            |exam| common::returns_what_clients_used(exam, visit),
+            |exam| common::returns_what_lost_clients_used(exam, comes_and_goes),
         )
+        .needs(&["chat_server.confirms", "chat_server.survives_resets"])
         .deadline(Duration::from_secs(60))
         .hints(HINTS_GIVES_BACK)
         .by_hand("ls /proc/PID/fd | wc -l"),
         check(
             "chat_server.answers_a_crowd",
-            "answers 200 clients, 20 at a time",
-            |exam| common::answers_a_crowd(exam, visit),
+            "answers fifty clients at once, and 200 that come 20 at a time",
+            |exam| {
+                common::serves_fifty_at_once(
+                    exam,
+                    |word| format!("{word}\n"),
+                    |client, word| {
+                        let wanted = format!("{CONFIRMATION}{word}\n");
+                        client.read_until(wanted.as_bytes()).map(drop)
+                    },
+                )?;
+                common::answers_a_crowd(exam, visit)
+            },
         )
+        .needs(&["chat_server.confirms", "chat_server.serves_many_at_once"])
         .hints(HINTS_GIVES_BACK)
         .by_hand("for i in $(seq 200); do echo quit | nc 127.0.0.1 5555 & done"),
         check(
@@ -439,11 +501,23 @@ fn visit(server: &Program, word: &str) -> Verdict {
     client.read_to_end().map(drop)
 }
 
+/// Reads the lines that the server says on its own, which may stand before an answer.
+fn skip_news(client: &mut Conn) -> Verdict {
+    let mut first = [0];
+    let _ = client.stream().set_read_timeout(Some(PATIENCE));
+    while matches!(client.stream().peek(&mut first), Ok(1..)) && first == *b"*" {
+        client.read_until(b"\n")?;
+        let _ = client.stream().set_read_timeout(Some(PATIENCE));
+    }
+    Ok(())
+}
+
 fn confirms(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut client = enter(&server)?;
     for message in [exam.word(9), format!("  aB é {} ", exam.word(5))] {
         client.send(&message)?;
+        skip_news(&mut client)?;
         client.expect(format!("{CONFIRMATION}{message}"))?;
         // Whoever is told the own message, too, fails a check that says so.
         let more = client.read_some(Duration::from_millis(150));
@@ -456,11 +530,42 @@ fn confirms(exam: &mut Exam) -> Verdict {
     Ok(())
 }
 
+/// One of two says good-bye, the other goes without a word.
+fn comes_and_goes(server: &Program, word: &str) -> Verdict {
+    match word.bytes().next() {
+        Some(first) if first % 2 == 0 => visit(server, word),
+        _ => {
+            let mut client = server.connect()?;
+            client.send(format!("{word}\n"))?;
+            client.read_until(format!("{CONFIRMATION}{word}\n").as_bytes())?;
+            client.half_close();
+            client.read_to_end().map(drop)
+        }
+    }
+}
+
+fn survives_odd_commands(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    for command in ["/name\n", "/name \n", "/name", "/\n", "/who is here\n"] {
+        let mut client = enter(&server)?;
+        client.send(command)?;
+        // The answer, to it or to whoever hears it, is free.
+        client.read_some(Duration::from_millis(200));
+        let word = exam.word(8);
+        probe(&server, &word).map_err(common::likely(
+            "a command without its argument ends the server: is there always a second \
+             word to take?",
+        ))?;
+    }
+    Ok(())
+}
+
 fn confirms_each_line(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut client = enter(&server)?;
     let (one, two) = (exam.word(6), exam.word(7));
     client.send(format!("{one}\n{two}\n"))?;
+    skip_news(&mut client)?;
     client.expect_exactly(format!("{CONFIRMATION}{one}\n{CONFIRMATION}{two}\n"))?;
     // An empty line may be confirmed or not; it is no good-bye.
     let word = exam.word(8);
@@ -501,7 +606,7 @@ fn takes_long_messages(exam: &mut Exam) -> Verdict {
     let message = format!("{}\n", exam.word(3000));
     client.send(&message)?;
     client.half_close();
-    let reply = client.read_to_end()?;
+    let reply = without_news(&client.read_to_end()?);
     // Any number of pieces is right, each behind the prefix; random letters hold none.
     let confirmed = String::from_utf8_lossy(&reply).replace(CONFIRMATION, "");
     if confirmed == message {
@@ -698,7 +803,26 @@ fn announces(exam: &mut Exam) -> Verdict {
         hears_of(&mut first, name, "left", None)?;
         gone = Some(name);
     }
-    Ok(())
+    announces_nobody_to_himself(exam)
+}
+
+/// Who is alone hears of nobody who has joined.
+fn announces_nobody_to_himself(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut alone = enter(&server)?;
+    let unwanted = format!("* {} joined\n", alone.local_addr()?);
+    let word = exam.word(8);
+    alone.send(format!("{word}\n"))?;
+    let mut heard = alone.read_until(format!("{CONFIRMATION}{word}\n").as_bytes())?;
+    heard.extend(alone.read_some(Duration::from_millis(150)));
+    if !plain_addrs(&heard).contains(&unwanted) {
+        return Ok(());
+    }
+    let expected = "who is alone in the room is told of nobody who has joined";
+    let got = format!("\"{}\"", crate::harness::escape(unwanted.as_bytes()));
+    Err(Failure::new(expected, got)
+        .cause("who comes is told that it has come itself: tell the others only")
+        .into())
 }
 
 /// Asks for a name. What is replied to a command is free, also whether it is confirmed.
@@ -752,6 +876,7 @@ fn gives_a_name_again(exam: &mut Exam) -> Verdict {
     // it is free; the server may need a moment to notice.
     a.send("quit\n")?;
     a.read_to_end()?;
+    let _newcomers = calls_newcomers_by_their_address(exam, &server, &mut c)?;
     let mut heard = String::new();
     for _ in 0..10 {
         ask_for_name(&mut b, &name)?;
@@ -762,6 +887,69 @@ fn gives_a_name_again(exam: &mut Exam) -> Verdict {
     }
     let expected = format!("the name [{name}], whose owner has left");
     Err(Failure::new(expected, heard).into())
+}
+
+/// Others hear what a client says, and from the server who comes and goes: nothing else.
+fn keeps_commands_to_itself(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let [mut a, mut b, _c] = three(&server)?;
+    let (name, word) = (format!("n{}", exam.word(6)), exam.word(9));
+    ask_for_name(&mut a, &name)?;
+    a.send("/who\n")?;
+    a.read_some(Duration::from_millis(200));
+    say(&mut a, &format!("{word}\n"))?;
+    let wanted = format!("[{name}] {word}\n");
+    hears_only(&mut b, &wanted).map_err(because(
+        "what is said to the server, a command, is told to the others",
+    ))?;
+    a.send("quit\n")?;
+    a.read_to_end()?;
+    // What was told of quit comes before what is said now.
+    let last = format!("{}\n", exam.word(9));
+    let mut other = enter(&server)?;
+    thread::sleep(Duration::from_millis(5)); // Who speaks in a rush has another check.
+    say(&mut other, &last)?;
+    let heard = b.read_until(format!("] {last}").as_bytes())?;
+    let heard = String::from_utf8_lossy(&heard).into_owned();
+    let told = heard
+        .lines()
+        .find(|line| line.starts_with(&format!("[{name}]")));
+    match told {
+        None => Ok(()),
+        Some(line) => {
+            let expected = "nothing but * NAME left when a client says quit";
+            Err(Failure::new(expected, format!("{line:?}"))
+                .cause("quit is said to the server, and no message for the others")
+                .into())
+        }
+    }
+}
+
+/// Nobody inherits a name, also not with the number of a socket that is closed.
+fn calls_newcomers_by_their_address(
+    exam: &mut Exam,
+    server: &Program,
+    listener: &mut Conn,
+) -> Result<Vec<Conn>, Stop> {
+    // The number may be free a moment after the end has been seen.
+    let mut stay = Vec::new();
+    for _ in 0..3 {
+        let mut newcomer = enter(server)?;
+        thread::sleep(Duration::from_millis(5)); // Who speaks in a rush has another check.
+        let text = exam.word(9);
+        let expected = format!("[{}] {text}", newcomer.local_addr()?);
+        let heard = said(&mut newcomer, listener, &text)?;
+        if plain_addrs(heard.as_bytes()) != expected {
+            return Err(Failure::new(expected, heard)
+                .cause(
+                    "a newcomer has a name that it has not asked for: it belonged to \
+                     another, who has left",
+                )
+                .into());
+        }
+        stay.push(newcomer);
+    }
+    Ok(stay)
 }
 
 fn tells_who_is_here(exam: &mut Exam) -> Verdict {
@@ -945,6 +1133,84 @@ fn waits_for_no_reader(exam: &mut Exam) -> Verdict {
     Ok(())
 }
 
+/// A reader who pauses finds whole lines when it reads on, and perhaps the end.
+fn cuts_no_line(exam: &mut Exam) -> Verdict {
+    const LINES: usize = 14_000;
+    let server = exam.server()?;
+    let late = enter(&server)?;
+    let talker = enter(&server)?;
+    let clone = |conn: &Conn| {
+        let clone = conn.stream().try_clone();
+        clone.map_err(|error| Stop::grader("cannot share a socket", &error))
+    };
+    let (confirmations, mut voice) = (clone(&talker)?, clone(&talker)?);
+    // Together 6 MB, more than the system keeps for a connection.
+    let filler = exam.word(440);
+    exam.note("> 6 MB in lines, while client 1 does not read");
+    thread::spawn(move || {
+        for number in 0..LINES {
+            let line = format!("{number} {filler}\n");
+            if std::io::Write::write_all(&mut voice, line.as_bytes()).is_err() {
+                break;
+            }
+        }
+    });
+    let (heard, all_is_heard) = mpsc::channel();
+    thread::spawn(move || {
+        let wanted = format!("{CONFIRMATION}{} ", LINES - 1);
+        let lines = BufReader::new(confirmations).lines();
+        for line in lines.map_while(Result::ok) {
+            if line.contains(&wanted) && heard.send(()).is_err() {
+                break;
+            }
+        }
+    });
+    // Whoever waits for its readers does not hear the talker out: it may be late, too.
+    let _ = all_is_heard.recv_timeout(Duration::from_secs(10));
+    let last = format!("] {} ", LINES - 1);
+    let mut reader = BufReader::new(clone(&late)?);
+    let _ = late.stream().set_read_timeout(Some(PATIENCE));
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line);
+        let is_silent = read.is_err_and(|error| {
+            matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+        });
+        let text = String::from_utf8_lossy(&line);
+        // Its end may come within a line; and where somebody is slow, whole lines may be
+        // left out.
+        if !text.ends_with('\n') && (!is_silent || text.is_empty()) {
+            return Ok(());
+        }
+        if is_silent || !is_whole_line(&text) {
+            let shown = crate::harness::escape(line.get(..150).unwrap_or(&line));
+            exam.note(&format!("< at last {} bytes: {shown}", line.len()));
+            let expected = "whole lines, each [NAME] and text, or the end";
+            let got = "a part of a line, and then another line or silence";
+            return Err(Failure::new(expected, got)
+                .cause("there was room for a part of a line, and the rest of it is lost")
+                .into());
+        }
+        if text.contains(&last) {
+            return Ok(());
+        }
+    }
+}
+
+/// What is told of the server's own, or said by somebody who says letters, digits and
+/// blanks only: a second name or announcement in it began another line.
+///
+/// A line in two pieces, each with a name, is right where the speaker has paused.
+fn is_whole_line(line: &str) -> bool {
+    match line.strip_prefix('[') {
+        Some(rest) => rest
+            .split_once("] ")
+            .is_some_and(|(_, text)| !text.contains(['[', '*'])),
+        None => line.starts_with("* ") && !line.contains('['),
+    }
+}
+
 /// Reads until the confirmation of `word`, however much of others' talk comes before it.
 fn read_among_others(client: &mut Conn, word: &str) -> Verdict {
     let wanted = format!("{CONFIRMATION}{word}");
@@ -1067,7 +1333,7 @@ fn hears_the_last_words(exam: &mut Exam) -> Verdict {
     let word = exam.word(9);
     client.send(&word)?;
     client.half_close();
-    let heard = client.read_to_end()?;
+    let heard = without_news(&client.read_to_end()?);
     let wanted = format!("{CONFIRMATION}{word}");
     if heard == wanted.as_bytes() {
         return Ok(());
