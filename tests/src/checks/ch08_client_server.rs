@@ -1,6 +1,6 @@
 //! Chapter 8: what its programs must do.
 
-use crate::harness::{Check, Stop};
+use crate::harness::Check;
 
 mod app;
 mod chat;
@@ -75,12 +75,3 @@ const HINTS_CLIENT_ENDS: &[&str] = &[
     "While one thread waits for the user, another has to wait for the server.",
     "When either side ends, the whole client ends: do not wait for the other.",
 ];
-
-/// Says what the mistake is.
-fn because(cause: impl Into<String>) -> impl FnOnce(Stop) -> Stop {
-    let cause = cause.into();
-    move |stop| match stop {
-        Stop::Failed(failure) => failure.cause(cause).into(),
-        error @ Stop::Error(_) => error,
-    }
-}

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::common;
+use super::common::{self, because};
 use crate::harness::prelude::*;
 
 mod challenge;

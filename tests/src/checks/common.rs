@@ -822,7 +822,8 @@ pub fn survives_many_resets(exam: &mut Exam, probe: Probe) -> Verdict {
 }
 
 /// Adds the likely cause to a failure.
-pub fn because(cause: &'static str) -> impl Fn(Stop) -> Stop {
+pub fn because(cause: impl Into<String>) -> impl FnOnce(Stop) -> Stop {
+    let cause = cause.into();
     move |stop| match stop {
         Stop::Failed(failure) => failure.cause(cause).into(),
         error @ Stop::Error(_) => error,

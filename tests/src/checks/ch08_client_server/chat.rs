@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
-use super::super::common;
+use super::super::common::{self, because};
 use super::*;
 use crate::harness::prelude::*;
 

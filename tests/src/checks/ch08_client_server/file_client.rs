@@ -3,7 +3,7 @@
 use std::fs;
 use std::thread;
 
-use super::super::common;
+use super::super::common::{self, because};
 use super::*;
 use crate::harness::prelude::*;
 

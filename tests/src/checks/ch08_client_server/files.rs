@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
-use super::super::common;
+use super::super::common::{self, because};
 use super::*;
 use crate::harness::prelude::*;
 

@@ -607,14 +607,6 @@ fn pages_of_any_size(exam: &mut Exam) -> Verdict {
     Ok(())
 }
 
-/// Adds the likely cause to a failure.
-fn because(cause: &str) -> impl FnOnce(Stop) -> Stop {
-    move |stop| match stop {
-        Stop::Failed(failure) => failure.cause(cause).into(),
-        error => error,
-    }
-}
-
 fn writes_error_pages(exam: &mut Exam) -> Verdict {
     let listener = exam.listener()?;
     let (mut client, _, mut server) = fetch(exam, &listener, &[], "/nothing")?;

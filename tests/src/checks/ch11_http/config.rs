@@ -338,14 +338,6 @@ fn keeps_settings(exam: &mut Exam) -> Verdict {
     }
 }
 
-/// Says what is behind a failure, whatever it guessed itself.
-fn because(cause: &str) -> impl FnOnce(Stop) -> Stop {
-    move |stop| match stop {
-        Stop::Failed(failure) => failure.cause(cause).into(),
-        error => error,
-    }
-}
-
 fn commands_in_pieces(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut client = server.connect()?;
