@@ -1174,7 +1174,7 @@ mod unix {
             fn read(&mut self, patience: Duration) -> Vec<u8> {
                 let mut buf = [0; 4096];
                 let _ = self.stream.set_read_timeout(Some(patience));
-                let len = self.stream.read(&mut buf).unwrap_or(0);
+                let len = uninterrupted(|| self.stream.read(&mut buf)).unwrap_or(0);
                 buf.get(..len).unwrap_or_default().to_vec()
             }
 
@@ -1204,7 +1204,7 @@ mod unix {
             fn expect_end(&mut self) -> Verdict {
                 let _ = self.stream.set_read_timeout(Some(PATIENCE));
                 let mut buf = [0; 64];
-                let got = match self.stream.read(&mut buf) {
+                let got = match uninterrupted(|| self.stream.read(&mut buf)) {
                     Ok(0) => return Ok(()),
                     Ok(len) => escape(buf.get(..len).unwrap_or_default()),
                     Err(error) if error.kind() == ErrorKind::ConnectionReset => {
@@ -1483,7 +1483,7 @@ mod unix {
                     client.send(word)?;
                     let mut buf = [0; 1];
                     let _ = client.stream.set_read_timeout(Some(PATIENCE));
-                    let _ = client.stream.read(&mut buf);
+                    let _ = uninterrupted(|| client.stream.read(&mut buf));
                     Ok(())
                 },
                 |client, _| {

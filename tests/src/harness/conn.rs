@@ -25,6 +25,21 @@ const SILENCE: Duration = Duration::from_millis(150);
 /// The most bytes that are read from a peer that never ends.
 const MOST: usize = 64 * 1024 * 1024;
 
+/// Makes a call again that a signal has cut short. A read with a time limit ends so when the
+/// grader itself was stopped and goes on (signal(7)).
+///
+/// # Errors
+///
+/// Those of the call, but this one.
+pub fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
 fn not_accepted(error: &io::Error) -> Stop {
     Failure::new("it accepts a connection", format!("connect: {error}")).into()
 }

@@ -35,7 +35,7 @@ mod transcript;
 
 pub use build::{BuildOptions, forget_package};
 pub use check::{Check, Failure, Outcome, Status, Stop, Verdict};
-pub use conn::{Conn, Listener, Udp};
+pub use conn::{Conn, Listener, Udp, uninterrupted};
 pub(crate) use exam::bound_socket;
 pub use exam::{Exam, Launch};
 pub use folders::declared_steps;
@@ -60,6 +60,7 @@ pub mod prelude {
 
     pub use super::{
         Check, Conn, Exam, Exit, Failure, Launch, Listener, Program, Stop, Udp, Verdict,
+        uninterrupted,
     };
 }
 

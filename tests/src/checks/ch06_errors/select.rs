@@ -559,7 +559,7 @@ fn returns_all_after_the_end(exam: &mut Exam) -> Verdict {
         .set_read_timeout(patience)
         .map_err(|error| Stop::grader("cannot use a connection", &error))?;
     while got < sent && Instant::now() < give_up {
-        match client.stream().read(&mut buf) {
+        match uninterrupted(|| client.stream().read(&mut buf)) {
             Ok(len) if len > 0 => got += len,
             _ => break,
         }

@@ -474,7 +474,7 @@ fn enter(server: &Program) -> Result<Conn, Stop> {
     let mut client = server.connect()?;
     // It may be late; when it is there, all of it is.
     let _ = client.stream().set_read_timeout(Some(PATIENCE));
-    if matches!(client.stream().peek(&mut [0]), Ok(1..)) {
+    if matches!(uninterrupted(|| client.stream().peek(&mut [0])), Ok(1..)) {
         client.patience(Duration::from_secs(1));
         let _ = client.read_until(b"\n");
         client.patience(PATIENCE);
@@ -505,7 +505,9 @@ fn visit(server: &Program, word: &str) -> Verdict {
 fn skip_news(client: &mut Conn) -> Verdict {
     let mut first = [0];
     let _ = client.stream().set_read_timeout(Some(PATIENCE));
-    while matches!(client.stream().peek(&mut first), Ok(1..)) && first == *b"*" {
+    while matches!(uninterrupted(|| client.stream().peek(&mut first)), Ok(1..))
+        && first == *b"*"
+    {
         client.read_until(b"\n")?;
         let _ = client.stream().set_read_timeout(Some(PATIENCE));
     }

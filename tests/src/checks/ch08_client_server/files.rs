@@ -795,7 +795,7 @@ fn goes_on_after_a_refused_upload(server: &Program) -> Verdict {
         .stream()
         .set_read_timeout(patience)
         .map_err(|error| Stop::grader("cannot use a connection", &error))?;
-    match client.stream().peek(&mut [0]) {
+    match uninterrupted(|| client.stream().peek(&mut [0])) {
         Ok(1..) => read_listing(&mut client).map(drop),
         Err(error)
             if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
