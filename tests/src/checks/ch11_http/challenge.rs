@@ -357,9 +357,9 @@ pub fn checks() -> Vec<Check> {
         ])
         .by_hand("nc 127.0.0.1 8000 & curl -v http://127.0.0.1:8000/"),
         Check::new(
-            "http_challenge.serves_among_fifty",
-            "serves a visitor who is the fiftieth at the same time",
-            serves_among_fifty,
+            "http_challenge.serves_among_twenty",
+            "serves a visitor who is the twentieth at the same time",
+            serves_among_twenty,
         )
         .needs(&["http_challenge.serves_beside_idle_connections"])
         .timing()
@@ -367,11 +367,11 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "A connection that stays has its place for as long as it likes. How many places \
              do you have?",
-            "A pool of ten threads is full with ten browsers. Fifty clients need fifty places.",
+            "A pool of ten threads is full with ten browsers: each client that stays needs a place.",
             "A thread for each connection, or a pool of a hundred: ThreadPoolExecutor(100) \
              in Python, whose own number is a few more than the machine has cores.",
         ])
-        .by_hand("for i in $(seq 49); do sleep 60 | nc 127.0.0.1 8000 & done; curl -v http://127.0.0.1:8000/"),
+        .by_hand("for i in $(seq 19); do sleep 60 | nc 127.0.0.1 8000 & done; curl -v http://127.0.0.1:8000/"),
         Check::new(
             "http_challenge.survives_malformed_requests",
             "lives on after requests that are none",

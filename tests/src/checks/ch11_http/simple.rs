@@ -209,21 +209,21 @@ pub fn checks() -> Vec<Check> {
         ])
         .by_hand("nc 127.0.0.1 8000 & curl http://127.0.0.1:8000/"),
         Check::new(
-            "http_simple_server.serves_among_fifty",
-            "serves a visitor who is the fiftieth at the same time",
-            serves_among_fifty,
+            "http_simple_server.serves_among_twenty",
+            "serves a visitor who is the twentieth at the same time",
+            serves_among_twenty,
         )
         .needs(&["http_simple_server.serves_beside_idle_connections"])
         .sheet(SIMPLE)
         .timing()
         .hints(&[
             "How many connections can be open, and silent, before nobody else is served?",
-            "A pool of ten threads is full with two or three browsers. Fifty clients need \
-             fifty places.",
+            "A pool of ten threads is full with two or three browsers. Each client that \
+             may stay needs a place.",
             "A thread for each connection, or a pool of a hundred: ThreadPoolExecutor(100) \
              in Python, whose own number is a few more than the machine has cores.",
         ])
-        .by_hand("for i in $(seq 49); do sleep 60 | nc 127.0.0.1 8000 & done; curl -v http://127.0.0.1:8000/"),
+        .by_hand("for i in $(seq 19); do sleep 60 | nc 127.0.0.1 8000 & done; curl -v http://127.0.0.1:8000/"),
         Check::new(
             "http_simple_server.survives_malformed_requests",
             "lives on after requests that are none",
