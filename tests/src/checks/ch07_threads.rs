@@ -63,13 +63,6 @@ const HINTS_NO_READER: &[&str] = &[
      One loop for all clients must never wait in a write: keep what the socket does not \
      take, and go on when it is writable.",
 ];
-const HINTS_CTRL_C: &[&str] = &[
-    "Press Ctrl-C in the terminal of your server: is the prompt there again?",
-    "Whoever catches every error catches Ctrl-C with it, and goes on.",
-    "In Python write except OSError, not except alone: that catches KeyboardInterrupt as \
-     well. Rust needs nothing for it, unless you have set a handler: then let it end the \
-     program.",
-];
 
 fn threaded_server() -> Vec<Check> {
     let listens: &[&str] = &["threaded_server.listens"];
@@ -267,7 +260,7 @@ fn threaded_server() -> Vec<Check> {
         .needs(echoes)
         .timing()
         .sheet(WRONG)
-        .hints(HINTS_CTRL_C)
+        .hints(common::HINTS_ENDS_ON_CTRL_C)
         .by_hand("printf hello | nc -N 127.0.0.1 65432, then press Ctrl-C in the server's terminal"),
     ]
 }

@@ -57,13 +57,6 @@ const HINTS_PORT: &[&str] = &[
      does that for you on Unix. Match the Err of bind, or catch OSError in Python, print \
      it and end with status 1.",
 ];
-const HINTS_CTRL_C: &[&str] = &[
-    "Press Ctrl-C in the terminal of your server: is the prompt there again?",
-    "Whoever catches every error catches Ctrl-C with it, and goes on.",
-    "In Python write except OSError, not except alone: that catches KeyboardInterrupt as \
-     well. Rust needs nothing for it, unless you have set a handler: then let it end the \
-     program.",
-];
 const HINTS_REFUSED: &[&str] = &[
     "Start your client without a server.",
     "connect returns an error: say in one line what failed, and end.",

@@ -764,10 +764,12 @@ pub fn silent_ports(count: usize) -> Result<Option<Vec<(Socket, u16)>>, Stop> {
 
 /// For servers whose end on Ctrl-C needs no words.
 pub const HINTS_ENDS_ON_CTRL_C: &[&str] = &[
-    "Press Ctrl-C once, while nobody talks to your server. Does it end?",
-    "A program that does nothing about the signal ends by it: what in yours keeps it?",
-    "In Python, except without a name catches KeyboardInterrupt, too: write except \
-     OSError. A handler for SIGINT must end the program, or not be there.",
+    "Press Ctrl-C in the terminal of your server: is the prompt there again?",
+    "A program that does nothing about the signal ends by it. Whoever catches every error \
+     catches Ctrl-C with it, and goes on.",
+    "In Python write except OSError, not except alone: that catches KeyboardInterrupt as \
+     well. Rust needs nothing for it, unless you have set a handler: then let it end the \
+     program.",
 ];
 
 /// Messages that some take for none, or for the end of something (D17).

@@ -142,7 +142,7 @@ fn server() -> Vec<Check> {
         )
         .timing()
         .sheet(wrong)
-        .hints(HINTS_CTRL_C)
+        .hints(common::HINTS_ENDS_ON_CTRL_C)
         .by_hand("printf hello | nc -N 127.0.0.1 65432, then press Ctrl-C in the server's terminal"),
         check(
             "app_server.reports_a_port_in_use",

@@ -303,7 +303,7 @@ pub fn checks() -> Vec<Check> {
         )
         .timing()
         .sheet(wrong)
-        .hints(HINTS_CTRL_C)
+        .hints(common::HINTS_ENDS_ON_CTRL_C)
         .by_hand("cargo run -p file_client -- list, then press Ctrl-C in the server's terminal"),
         Check::new(
             "file_server.reports_a_port_in_use",

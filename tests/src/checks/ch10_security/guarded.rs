@@ -293,13 +293,7 @@ pub fn server_checks() -> Vec<Check> {
         )
         .sheet(SHEET)
         .timing()
-        .hints(&[
-            "Press Ctrl-C in the terminal of your server: is the prompt there again?",
-            "Whoever catches every error catches Ctrl-C with it, and goes on.",
-            "In Python write except OSError, not except alone: that catches \
-             KeyboardInterrupt as well. Rust needs nothing for it, unless you have set a \
-             handler: then let it end the program.",
-        ])
+        .hints(common::HINTS_ENDS_ON_CTRL_C)
         .by_hand("kill -INT $(pgrep -n secure_server)"),
         check(
             "secure_server.returns_what_clients_used",

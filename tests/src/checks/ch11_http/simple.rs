@@ -340,13 +340,7 @@ pub fn checks() -> Vec<Check> {
         .needs(&["http_simple_server.sends_the_page"])
         .timing()
         .sheet(SIMPLE)
-        .hints(&[
-            "Press Ctrl-C in the terminal of your server: is the prompt there again?",
-            "Whoever catches every error catches Ctrl-C with it, and goes on.",
-            "In Python write except OSError, not except alone: that catches \
-             KeyboardInterrupt as well. Rust needs nothing for it, unless you have set a \
-             handler: then let it end the program.",
-        ])
+        .hints(common::HINTS_ENDS_ON_CTRL_C)
         .by_hand("curl http://127.0.0.1:8000/   # then press ^C where the server runs"),
     ]
 }
