@@ -77,7 +77,7 @@ fn main() -> ExitCode {
         asked || mode != Mode::Compare || std::env::var_os("SOCKET_LABS_ALL").is_some();
     SAMPLE.store(!everything, Ordering::Relaxed);
     // The few samples wait more than they work.
-    let at_once = if everything { 6 } else { 12 };
+    let at_once = if everything { 8 } else { 12 };
     arguments.test_threads.get_or_insert(at_once);
     let programs: Vec<_> = wrong
         .iter()
