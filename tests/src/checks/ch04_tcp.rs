@@ -547,15 +547,10 @@ fn client_finds_another_host(exam: &mut Exam) -> Verdict {
     };
     let mut client = exam.client(listener.addr())?;
     client.close_stdin();
-    listener.accept().map(drop).map_err(|stop| match stop {
-        Stop::Failed(failure) => failure
-            .cause(format!(
-                "it is told the host {host} here, and connects to another one: take the \
+    listener.accept().map(drop).map_err(common::because(format!(
+        "it is told the host {host} here, and connects to another one: take the \
                  host from the arguments, as the port"
-            ))
-            .into(),
-        error @ Stop::Error(_) => error,
-    })
+    )))
 }
 
 /// The client prints the reply in one of these forms, in which `REPLY` stands for it, and
@@ -638,10 +633,7 @@ pub(super) fn client_ends_without_a_reply(exam: &mut Exam) -> Verdict {
     client.wait_exit(Duration::from_secs(5))?;
     let cause = "a server that crashes resets the connection: read fails then, in place \
                  of returning 0 bytes, and its error is not handled";
-    client.expect_no_crash().map_err(|stop| match stop {
-        Stop::Failed(failure) => failure.cause(cause).into(),
-        error @ Stop::Error(_) => error,
-    })
+    client.expect_no_crash().map_err(common::because(cause))
 }
 
 /// Takes what the client sends: what it is, is another check's business. Whoever sends

@@ -52,12 +52,7 @@ fn address_info() -> Vec<Check> {
                 let several = [&format!("10.{a}.1.{b}"), "127.0.0.1", "224.0.0.1"];
                 let output = facts::run(exam, &several)?;
                 for scope in ["private", "loopback", "multicast"] {
-                    expect_told(&output, "Scope", scope).map_err(|stop| match stop {
-                        Stop::Failed(failure) => {
-                            failure.cause("it was given three addresses").into()
-                        }
-                        error @ Stop::Error(_) => error,
-                    })?;
+                    expect_told(&output, "Scope", scope).map_err(common::because("it was given three addresses"))?;
                 }
                 Ok(())
             },
@@ -658,13 +653,9 @@ fn tries_many_at_once(exam: &mut Exam) -> Verdict {
     let ports: Vec<String> = silent.iter().map(|(_, port)| port.to_string()).collect();
     let list = ports.join(",");
     let mut program = exam.tool(&["127.0.0.1", "--ports", &list])?;
-    let late = |stop| match stop {
-        Stop::Failed(failure) => failure
-            .cause("it waits for one port, and only then tries the next")
-            .into(),
-        error @ Stop::Error(_) => error,
-    };
-    let exit = program.wait_exit(AT_MOST).map_err(late)?;
+    let exit = program.wait_exit(AT_MOST).map_err(common::because(
+        "it waits for one port, and only then tries the next",
+    ))?;
     match exit {
         Exit::Status(0) => Ok(()),
         exit => Err(Failure::new("exit status 0", exit.to_string()).into()),

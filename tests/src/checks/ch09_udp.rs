@@ -1156,12 +1156,9 @@ fn prints_alone(program: &mut Program, text: &str, all: &[String; 4]) -> Verdict
         format!("a line with {behind_nul:?} and no more of the datagram before");
     program
         .wait_for_printed(&expected, |printed| printed.lines().any(alone))
-        .map_err(|stop| match stop {
-            Stop::Failed(failure) => failure
-                .cause("the buffer still holds the datagram before: only what came now counts")
-                .into(),
-            error => error,
-        })
+        .map_err(common::because(
+            "the buffer still holds the datagram before: only what came now counts",
+        ))
 }
 
 /// It ends by itself with status 0.

@@ -217,22 +217,16 @@ fn read_body(client: &mut Conn, response: &Response) -> Result<Vec<u8>, Stop> {
         }
     }
     let Some(length) = response.field("Content-Length") else {
-        return client.read_to_end().map_err(|stop| match stop {
-            Stop::Failed(failure) => Stop::Failed(Box::new(failure.cause(
-                "with neither Content-Length nor a close, no client knows the end",
-            ))),
-            stop => stop,
-        });
+        return client.read_to_end().map_err(because(
+            "with neither Content-Length nor a close, no client knows the end",
+        ));
     };
     let Ok(length) = length.parse() else {
         return Err(Failure::new("a number in Content-Length", length).into());
     };
-    client.read_exactly(length).map_err(|stop| match stop {
-        Stop::Failed(failure) => Stop::Failed(Box::new(failure.cause(
-            "Content-Length counts the bytes of the page: not characters, not the head",
-        ))),
-        stop => stop,
-    })
+    client.read_exactly(length).map_err(because(
+        "Content-Length counts the bytes of the page: not characters, not the head",
+    ))
 }
 
 /// After a response with Content-Length nothing may follow it.
@@ -315,12 +309,9 @@ fn serves_among_twenty(exam: &mut Exam) -> Verdict {
     let _others = others?;
     let mut client = server.connect()?;
     client.send(get("/"))?;
-    let response = read_response(&mut client, false).map_err(|stop| match stop {
-        Stop::Failed(failure) => failure
-            .cause("the places are few, and those who are there and silent have them all")
-            .into(),
-        error => error,
-    });
+    let response = read_response(&mut client, false).map_err(because(
+        "the places are few, and those who are there and silent have them all",
+    ));
     response?.expect_status(&[200])
 }
 

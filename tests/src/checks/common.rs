@@ -135,20 +135,30 @@ pub fn survives_silent_visits(exam: &mut Exam, probe: Probe) -> Verdict {
     survives_a_silent_visit(exam, probe)?;
     let server = exam.server()?;
     probe(&server, &exam.word(8))?;
-    let mut verdict = Ok(());
-    for _ in 0..2 {
-        let files = server.open_files();
+    gives_descriptors_back(&server, "20 silent clients", || {
         for _ in 0..VISITS {
             drop(server.connect()?);
         }
-        is_there_again(exam, &server, probe)?;
-        verdict = settles_after("20 silent clients", "open descriptors", files, || {
-            server.open_files()
-        });
+        is_there_again(exam, &server, probe)
+    })
+}
+
+/// The server has as many descriptors after these visits as before. They are made a second
+/// time where it has more: the first ones may find it still starting its workers.
+pub fn gives_descriptors_back(
+    server: &Program,
+    visits: &str,
+    mut visit: impl FnMut() -> Verdict,
+) -> Verdict {
+    let mut verdict = Ok(());
+    for _ in 0..2 {
+        let files = server.open_files();
+        visit()?;
+        verdict =
+            settles_after(visits, "open descriptors", files, || server.open_files());
         if verdict.is_ok() {
             break;
         }
-        // The first ones may find a server that is still starting its workers.
     }
     verdict
 }
@@ -800,9 +810,7 @@ pub fn survives_many_resets(exam: &mut Exam, probe: Probe) -> Verdict {
     survives_resets(exam, probe)?;
     let server = exam.server()?;
     probe(&server, &exam.word(8))?;
-    let mut verdict = Ok(());
-    for _ in 0..2 {
-        let files = server.open_files();
+    gives_descriptors_back(&server, "24 clients that reset", || {
         for number in 0..RESETS {
             let mut client = server.connect()?;
             // The reset comes at its read, or at the write of its answer.
@@ -811,16 +819,8 @@ pub fn survives_many_resets(exam: &mut Exam, probe: Probe) -> Verdict {
             }
             client.reset();
         }
-        is_there_again(exam, &server, probe)?;
-        let visits = "24 clients that reset";
-        verdict =
-            settles_after(visits, "open descriptors", files, || server.open_files());
-        if verdict.is_ok() {
-            break;
-        }
-        // The first ones may find a server that is still starting its workers.
-    }
-    verdict
+        is_there_again(exam, &server, probe)
+    })
 }
 
 /// Adds the likely cause to a failure.

@@ -28,6 +28,8 @@ const MOST: usize = 64 * 1024 * 1024;
 /// Makes a call again that a signal has cut short. A read with a time limit ends so when the
 /// grader itself was stopped and goes on (signal(7)).
 ///
+/// labkit has the same for the labs; the grader shares no code with what it grades.
+///
 /// # Errors
 ///
 /// Those of the call, but this one.

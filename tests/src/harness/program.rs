@@ -815,6 +815,7 @@ impl Program {
     ///
     /// A failure that names it.
     pub fn expect_no_crash(&self) -> Verdict {
+        // SIGILL, SIGABRT, SIGBUS, SIGFPE and SIGSEGV, by Linux's numbers.
         if let Some(exit @ Exit::Signal(4 | 6 | 7 | 8 | 11)) = self.exit {
             return Err(self.crashed(exit.to_string()));
         }

@@ -399,8 +399,7 @@ fn heartbeat_client() -> Vec<Check> {
                 let _client = exam.client(listener.addr())?;
                 drop(listener.accept()?);
                 let mut conn = listener.accept()?;
-                conn.send("PING\n")?;
-                conn.expect("PONG\n")
+                beat(&mut conn)
             },
         )
         .needs(&["heartbeat_client.answers_beats"])
@@ -434,14 +433,12 @@ fn heartbeat_client() -> Vec<Check> {
                 let listener = exam.listener()?;
                 let _client = exam.client(listener.addr())?;
                 let mut conn = listener.accept()?;
-                conn.send("PING\n")?;
-                conn.expect("PONG\n")?;
+                beat(&mut conn)?;
                 conn.reset();
                 let mut conn = listener.accept_within(ONE_MORE_TRY).map_err(because(
                     "a reset is an error of read, and is not taken for an end",
                 ))?;
-                conn.send("PING\n")?;
-                conn.expect("PONG\n")
+                beat(&mut conn)
             },
         )
         .needs(&["heartbeat_client.comes_back"])
@@ -664,6 +661,12 @@ fn returns_what_clients_used(exam: &mut Exam) -> Verdict {
     verdict
 }
 
+/// Plays the server: one beat is sent, and answered.
+fn beat(conn: &mut Conn) -> Verdict {
+    conn.send("PING\n")?;
+    conn.expect("PONG\n")
+}
+
 /// Nobody listens for a second, twice: before it has ever been connected, and afterwards.
 fn tries_until_somebody_listens(exam: &mut Exam) -> Verdict {
     const REFUSING: Duration = Duration::from_secs(1);
@@ -679,8 +682,7 @@ fn tries_until_somebody_listens(exam: &mut Exam) -> Verdict {
     let mut conn = listener
         .accept_within(ONE_MORE_TRY)
         .map_err(because(CAUSE))?;
-    conn.send("PING\n")?;
-    conn.expect("PONG\n")?;
+    beat(&mut conn)?;
 
     drop(listener);
     drop(conn);
@@ -702,8 +704,7 @@ fn tries_until_somebody_listens(exam: &mut Exam) -> Verdict {
     let mut conn = listener
         .accept_within(ONE_MORE_TRY)
         .map_err(because(CAUSE))?;
-    conn.send("PING\n")?;
-    conn.expect("PONG\n")
+    beat(&mut conn)
 }
 
 fn answers_ping_alone(exam: &mut Exam) -> Verdict {
@@ -736,8 +737,7 @@ fn answers_the_next_beat(listener: &Listener, mut conn: Conn) -> Verdict {
         return verdict;
     }
     let mut conn = listener.accept_within(ONE_MORE_TRY)?;
-    conn.send("PING\n")?;
-    conn.expect("PONG\n")
+    beat(&mut conn)
 }
 
 fn leaves_a_silent_server(exam: &mut Exam) -> Verdict {
@@ -758,8 +758,7 @@ fn leaves_a_silent_server(exam: &mut Exam) -> Verdict {
         let got = format!("after {:.1} s", time.as_secs_f32() + 0.9);
         return Err(Failure::new("a new connection after 3 s of silence", got).into());
     }
-    conn.send("PING\n")?;
-    conn.expect("PONG\n")
+    beat(&mut conn)
 }
 
 fn backs_off(exam: &mut Exam) -> Verdict {

@@ -227,14 +227,9 @@ fn shows_what_arrives(exam: &mut Exam) -> Verdict {
     // Also without a line end, as the confirmations of the Python original come.
     let text = format!("Server received: {}", exam.word(9));
     server.send(&text)?;
-    client.wait_for_output(&text).map_err(|stop| match stop {
-        Stop::Failed(failure) => {
-            let cause =
-                "this text has no line end, and never gets one: show what has come";
-            Stop::from(failure.cause(cause))
-        }
-        error @ Stop::Error(_) => error,
-    })
+    client.wait_for_output(&text).map_err(common::because(
+        "this text has no line end, and never gets one: show what has come",
+    ))
 }
 
 fn survives_invalid_utf8(exam: &mut Exam) -> Verdict {

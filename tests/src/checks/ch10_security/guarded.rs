@@ -666,17 +666,10 @@ fn survives_odd_lines(server: &Program, token: &str) -> Verdict {
             // To the end, which shows that the line has been read.
             client.read_some(Duration::from_secs(2));
         }
-        authenticate(server, token).map_err(|stop| match stop {
-            Stop::Failed(failure) => {
-                let shown = crate::harness::escape(line.as_bytes());
-                failure
-                    .cause(format!(
-                        "the line \"{shown}\" of another client has ended it"
-                    ))
-                    .into()
-            }
-            error => error,
-        })?;
+        let shown = crate::harness::escape(line.as_bytes());
+        authenticate(server, token).map_err(common::because(format!(
+            "the line \"{shown}\" of another client has ended it"
+        )))?;
     }
     Ok(())
 }

@@ -254,6 +254,7 @@ pub fn server_checks() -> Vec<Check> {
             "gives back threads and descriptors when clients leave",
             returns_what_clients_used,
         )
+        .needs(&["tls_server.survives_broken_handshakes"])
         .hints(&[
             "Count threads and descriptors before and after a few hundred clients.",
             "Each client's socket must be closed, and its thread must end, when the client is gone, however it went.",
@@ -452,31 +453,15 @@ fn returns_what_clients_used(exam: &mut Exam) -> Verdict {
     common::returns_what_clients_used(exam, probe)?;
     let server = exam.server()?;
     probe(&server, &exam.word(8))?;
-    let mut verdict = Ok(());
-    for _ in 0..2 {
-        let before = server.open_files();
+    common::gives_descriptors_back(&server, "30 clients without TLS", || {
         for _ in 0..STRANGERS {
-            // Whether it lives on is another check.
-            let Ok(mut client) = server.connect() else {
-                return Ok(());
-            };
+            let mut client = server.connect()?;
             client.send_anyway("hello, is this TLS?\n");
             client.half_close();
             client.read_some(Duration::from_millis(200));
         }
-        if let Err(Stop::Failed(_)) = probe(&server, &exam.word(8)) {
-            return Ok(());
-        }
-        let visits = format!("{STRANGERS} clients without TLS");
-        verdict = common::settles_after(&visits, "open descriptors", before, || {
-            server.open_files()
-        });
-        if verdict.is_ok() {
-            break;
-        }
-        // The first ones may find a server that is still starting its workers.
-    }
-    verdict
+        probe(&server, &exam.word(8))
+    })
 }
 
 fn prints_the_message(exam: &mut Exam) -> Verdict {

@@ -786,10 +786,7 @@ fn reads_the_body(exam: &mut Exam) -> Verdict {
                 "the body of {method} {path} was taken for the next request: read it \
                  first, or close"
             );
-            verdict.map_err(|stop| match stop {
-                Stop::Failed(failure) => failure.cause(cause).into(),
-                error => error,
-            })?;
+            verdict.map_err(because(cause))?;
         }
     }
     // Head and body arrive apart, the body in two pieces.
@@ -982,12 +979,7 @@ fn unsupported_methods(exam: &mut Exam) -> Verdict {
 }
 
 fn body_taken_for_a_request(stop: Stop) -> Stop {
-    match stop {
-        Stop::Failed(failure) => failure
-            .cause("the body of a refused request was taken for the next one")
-            .into(),
-        other => other,
-    }
+    because("the body of a refused request was taken for the next one")(stop)
 }
 
 /// No byte of what is announced needs memory before it comes.

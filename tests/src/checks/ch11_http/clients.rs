@@ -641,12 +641,8 @@ fn field_names_in_any_case(exam: &mut Exam) -> Verdict {
     ] {
         let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
         server.send(format!("HTTP/1.1 200 OK\r\n{rest}"))?;
-        expect_output(&mut client, &word).map_err(|stop| match stop {
-            Stop::Failed(failure) => failure
-                .cause("it looks for these fields with regard to case")
-                .into(),
-            error => error,
-        })?;
+        expect_output(&mut client, &word)
+            .map_err(because("it looks for these fields with regard to case"))?;
     }
     let (mut client, _, mut server) = fetch(exam, &listener, &["-L"], "/")?;
     server.send("HTTP/1.1 302 Found\r\nlocation: /b\r\ncontent-length: 0\r\n\r\n")?;

@@ -494,14 +494,9 @@ fn waits_for_no_reader(server: &Program, value: &str) -> Verdict {
     thread::sleep(Duration::from_millis(500));
     other.patience(Duration::from_secs(10));
     for _ in 0..2 {
-        config_set(&mut other, "beside", "a slow reader").map_err(|stop| match stop {
-            Stop::Failed(failure) => failure
-                .cause(
-                    "it waits for a client that does not read, perhaps with a lock held",
-                )
-                .into(),
-            error => error,
-        })?;
+        config_set(&mut other, "beside", "a slow reader").map_err(because(
+            "it waits for a client that does not read, perhaps with a lock held",
+        ))?;
     }
     drop(slow);
     config_get(&mut other, "beside", "a slow reader")
