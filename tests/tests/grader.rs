@@ -206,6 +206,19 @@ fn tables(wrong: &[Entry], unusual: &[Entry]) -> Vec<Trial> {
             faults.push(format!("{}: class, or bug or what, is missing", entry.file));
         }
     }
+    // A check that waits for a failing one is blocked, so it cannot fail as well.
+    for entry in wrong {
+        let blocked = checks.iter().filter(|check| {
+            entry.fails.iter().any(|id| id == check.id)
+                && check
+                    .needs
+                    .iter()
+                    .any(|need| entry.fails.iter().any(|id| id == need))
+        });
+        faults.extend(
+            blocked.map(|check| format!("{}: {} is blocked", stem(entry), check.id)),
+        );
+    }
     for entry in wrong.iter().filter(|entry| entry.fails.is_empty()) {
         faults.push(format!("{}: fails nothing", entry.file));
     }
