@@ -107,7 +107,7 @@ pub fn stderr(output: &Output) -> String {
 /// A correct `tcp_server`, as a submission in Python, with `change` applied to its source.
 pub fn python_submission(dir: &Path, change: impl Fn(String) -> String) {
     const SERVER: &str = r#"
-import os, socket, threading
+import os, socket
 HOST, PORT = os.environ["HOST"], int(os.environ["PORT"])
 family = socket.AF_INET6 if ":" in HOST else socket.AF_INET
 listener = socket.socket(family)
