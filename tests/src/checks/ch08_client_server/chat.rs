@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
 
@@ -1101,6 +1102,10 @@ fn tells_one_line_for_a_message(exam: &mut Exam) -> Verdict {
 
 fn waits_for_no_reader(exam: &mut Exam) -> Verdict {
     const MEGABYTES: usize = 20;
+    /// More than the system keeps for the client that does not read.
+    const FILLED: usize = 10_000_000;
+    /// For slow servers; those that limit a talker are asked for as long.
+    const LONGEST: Duration = Duration::from_secs(15);
     let server = exam.server()?;
     let _never_reads = server.connect()?;
     let talker = enter(&server)?;
@@ -1114,23 +1119,35 @@ fn waits_for_no_reader(exam: &mut Exam) -> Verdict {
     let mut voice = clone(&talker)?;
     // Both read all the time: only the first client does not.
     thread::spawn(move || std::io::copy(&mut confirmations, &mut std::io::sink()));
-    thread::spawn(move || std::io::copy(&mut broadcasts, &mut std::io::sink()));
-    let text = line.repeat(1000);
+    let heard = Arc::new(AtomicUsize::new(0));
+    let hears = Arc::clone(&heard);
     thread::spawn(move || {
+        let mut buf = [0; 65_536];
+        while let Ok(len @ 1..) = std::io::Read::read(&mut broadcasts, &mut buf) {
+            hears.fetch_add(len, Ordering::Relaxed);
+        }
+    });
+    let text = line.repeat(1000);
+    let talk = thread::spawn(move || {
         for _ in 0..MEGABYTES {
             if std::io::Write::write_all(&mut voice, text.as_bytes()).is_err() {
                 return;
             }
         }
     });
-    for _ in 0..5 {
+    let started = Instant::now();
+    for round in 1.. {
         // While the talker talks, and when it has found its end or its limit.
         thread::sleep(Duration::from_millis(300));
+        let is_over = talk.is_finished() || heard.load(Ordering::Relaxed) >= FILLED;
         let mut fourth = server.connect()?;
         fourth.patience(Duration::from_secs(9));
         let word = exam.word(8);
         fourth.send(format!("{word}\n"))?;
         read_among_others(&mut fourth, &word)?;
+        if round >= 5 && (is_over || started.elapsed() > LONGEST) {
+            break;
+        }
     }
     Ok(())
 }
