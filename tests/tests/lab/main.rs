@@ -25,7 +25,8 @@ fn main() -> ExitCode {
     raise_file_limit();
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
-    let files = [grade_cli::trials(), lab_cli::trials(), reports::trials()];
+    // A student's commands take longest, so they begin first.
+    let files = [lab_cli::trials(), grade_cli::trials(), reports::trials()];
     let trials = files.into_iter().flatten().collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     kill_strays();

@@ -70,8 +70,8 @@ fn main() -> ExitCode {
         ch_tools::trials(),
         ch09_udp::trials(),
         python_halves::trials(),
-        reference::trials(),
         contract::trials(),
+        reference::trials(),
     ];
     let trials = files.into_iter().flatten().collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
