@@ -386,7 +386,7 @@ pub fn client_checks() -> Vec<Check> {
         )
         .hints(&[
             "Which versions does your TLS library offer when you say nothing?",
-            "TLS 1.2 is the lowest version to offer: leave the library's own minimum, or set it.",
+            "TLS 1.2 is the lowest version to offer. Not every library's own minimum is that: set it.",
             "rustls offers no older ones. In Python it is context.minimum_version = \
              ssl.TLSVersion.TLSv1_2, in C SSL_CTX_set_min_proto_version.",
         ])
