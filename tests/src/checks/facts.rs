@@ -152,6 +152,9 @@ fn words(text: &str) -> Vec<String> {
 /// Strips the colons and dots around a word. Those of an IPv6 address belong to it: `::1`
 /// begins with two, `fe80::` ends with two.
 fn without_marks(word: &str) -> &str {
+    if !word.contains(':') {
+        return word.trim_matches('.');
+    }
     let is_addr = |word: &str| {
         let addr = word.split_once('/').map_or(word, |(addr, _)| addr);
         addr.parse::<Ipv6Addr>().is_ok()
@@ -166,6 +169,9 @@ fn without_marks(word: &str) -> &str {
 
 /// An IPv6 address has many forms (`2001:0db8:0:0::1`): all count as the shortest.
 fn shortest(word: &str) -> String {
+    if !word.contains(':') {
+        return word.to_owned();
+    }
     let (addr, rest) = word.find('/').map_or((word, ""), |at| word.split_at(at));
     match addr.parse::<Ipv6Addr>() {
         Ok(addr) => format!("{addr}{rest}"),

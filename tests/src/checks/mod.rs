@@ -60,6 +60,13 @@ mod tests {
     }
 
     #[test]
+    fn the_checks_of_a_step_stand_together() {
+        let all = all();
+        let groups = all.chunk_by(|a, b| a.step() == b.step()).count();
+        assert_eq!(groups, steps().len());
+    }
+
+    #[test]
     fn every_check_has_three_hints_and_no_two_are_alike() {
         for check in all() {
             let mut hints = check.hints.to_vec();

@@ -66,12 +66,13 @@ impl Course {
     /// When the folders of the course cannot be read.
     pub fn read() -> anyhow::Result<Course> {
         let root = course_root();
+        let all = checks::all();
         let mut chapters = Vec::new();
         let crates = root.join("crates");
         for entry in fs::read_dir(&crates).context("cannot read the folder crates")? {
             let name = entry?.file_name().display().to_string();
             if name.starts_with(|first: char| first.is_ascii_digit()) {
-                chapters.push(chapter(&root, name));
+                chapters.push(chapter(&root, name, &all));
             }
         }
         chapters.sort_by(|a, b| a.name.cmp(&b.name));
@@ -128,19 +129,22 @@ fn alike<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
         .collect()
 }
 
-fn chapter(root: &Path, name: String) -> Chapter {
+/// Reads one chapter; its checks are those among all whose step has a folder in it.
+fn chapter(root: &Path, name: String, all: &[Check]) -> Chapter {
     let sheet = root.join("labs").join(format!("{name}.md"));
     let text = fs::read_to_string(sheet).unwrap_or_default();
     let title = text.lines().find_map(|line| line.strip_prefix("# "));
     let folder = root.join("crates").join(&name);
     let mut steps = Vec::new();
-    for step in checks::steps() {
+    for checks in all.chunk_by(|a, b| a.step() == b.step()) {
+        let Some(step) = checks.first().map(Check::step) else {
+            continue;
+        };
         let reference = folder.join(step);
         if !reference.join("Cargo.toml").exists() {
             continue;
         }
         let starter = root.join("tests/starters").join(&name).join(step);
-        let checks = checks::all().into_iter();
         let begin = fs::read_to_string(starter.join("src/main.rs")).unwrap_or_default();
         steps.push(Step {
             name: step.to_owned(),
@@ -148,7 +152,7 @@ fn chapter(root: &Path, name: String) -> Chapter {
             port: default_port(&begin),
             udp: name.ends_with("_udp"),
             starter: starter.join("Cargo.toml").exists().then_some(starter),
-            checks: checks.filter(|check| check.step() == step).collect(),
+            checks: checks.to_vec(),
         });
     }
     Chapter {
@@ -168,17 +172,19 @@ fn default_port(source: &str) -> Option<u16> {
 
 /// The first "N minutes" (or "N hours") of a sheet.
 fn minutes(sheet: &str) -> Option<u32> {
-    let words: Vec<&str> = sheet.split_whitespace().collect();
-    words.windows(2).find_map(|pair| {
-        let [number, unit] = pair else { return None };
-        let clean = |c: char| !c.is_ascii_alphanumeric();
-        let number: u32 = number.trim_matches(clean).parse().ok()?;
-        match unit.trim_matches(clean) {
-            "minutes" => Some(number),
-            "hours" | "hour" => Some(number * 60),
-            _ => None,
-        }
-    })
+    let units = sheet.split_whitespace().skip(1);
+    sheet
+        .split_whitespace()
+        .zip(units)
+        .find_map(|(number, unit)| {
+            let clean = |c: char| !c.is_ascii_alphanumeric();
+            let number: u32 = number.trim_matches(clean).parse().ok()?;
+            match unit.trim_matches(clean) {
+                "minutes" => Some(number),
+                "hours" | "hour" => Some(number * 60),
+                _ => None,
+            }
+        })
 }
 
 #[cfg(test)]
