@@ -2,6 +2,9 @@
 import socket, ssl, sys
 
 context = ssl.create_default_context(cafile=sys.argv[sys.argv.index("--ca") + 1])
+# As OpenSSL itself does it, and Python on Debian: TLS 1.1 is offered, but what comes of it
+# is refused.
+context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
 try:
     with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as stream:
         with context.wrap_socket(stream, server_hostname=sys.argv[1]) as secure:

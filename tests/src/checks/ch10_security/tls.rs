@@ -381,16 +381,16 @@ pub fn client_checks() -> Vec<Check> {
         .by_hand("nc -l 65432"),
         check(
             "tls_client.offers_no_old_versions",
-            "offers no TLS 1.0 and no TLS 1.1",
-            client_offers_no_old_versions,
+            "speaks no TLS 1.0 and no TLS 1.1",
+            client_speaks_no_old_versions,
         )
         .hints(&[
-            "Which versions does your TLS library offer when you say nothing?",
-            "TLS 1.2 is the lowest version to offer. Not every library's own minimum is that: set it.",
-            "rustls offers no older ones. In Python it is context.minimum_version = \
+            "Which versions does your TLS library speak when you say nothing?",
+            "TLS 1.2 is the lowest version to speak. Not every library's own minimum is that: set it.",
+            "rustls speaks no older ones. In Python it is context.minimum_version = \
              ssl.TLSVersion.TLSv1_2, in C SSL_CTX_set_min_proto_version.",
         ])
-        .by_hand("openssl s_server -accept 65432 -cert cert.pem -key key.pem -trace | grep -A9 supported_versions"),
+        .by_hand("openssl s_server -accept 65432 -cert cert.pem -key key.pem -tls1_1 -cipher ALL:@SECLEVEL=0"),
         check(
             "tls_client.survives_a_server_that_leaves",
             "ends without a crash when the server closes without a reply",
@@ -845,29 +845,85 @@ fn refuses(exam: &mut Exam, cert: Cert, unknown_ca: bool) -> Verdict {
     ends_with_a_message(&mut client)
 }
 
-/// Reads the first flight as the bytes that it is (RFC 8446 §4.1.2, §4.2.1).
-fn client_offers_no_old_versions(exam: &mut Exam) -> Verdict {
+/// Answers as a server of the past does, where the client offers that. An offer alone is
+/// not held against it: OpenSSL's default makes it, and then refuses what comes of it.
+fn client_speaks_no_old_versions(exam: &mut Exam) -> Verdict {
     let (listener, ca) = (exam.listener()?, TestCa::new()?);
     let _client = start_client(exam, &listener, &ca)?;
     let mut server = listener.accept()?;
     let head = server.read_exactly(5)?;
-    let &[0x16, _, _, high, low] = head.as_slice() else {
+    let &[HANDSHAKE, _, _, high, low] = head.as_slice() else {
         return Err(Failure::new("a ClientHello", format!("{head:?}")).into());
     };
     let hello = server.read_exactly(u16::from_be_bytes([high, low]).into())?;
     let Some(versions) = offered_versions(&hello) else {
         return Err(Failure::new("a ClientHello", "other bytes").into());
     };
-    for (number, name) in [(0x0300, "SSL 3"), (0x0301, "TLS 1.0"), (0x0302, "TLS 1.1")] {
-        if versions.contains(&number) {
-            let expected = "a ClientHello with TLS 1.2 and 1.3 alone";
-            return Err(Failure::new(expected, format!("it offers {name} as well"))
-                .cause("TLS 1.0 and 1.1 are broken and retired (RFC 8996)")
-                .into());
-        }
+    let old = [(0x0302, "TLS 1.1"), (0x0301, "TLS 1.0"), (0x0300, "SSL 3")];
+    let Some((version, name)) = old
+        .into_iter()
+        .find(|(number, _)| versions.contains(number))
+    else {
+        return Ok(());
+    };
+    let (chain, _) = ca.sign(Cert::Good)?;
+    server.send_anyway(old_server_flight(exam, version, &chain));
+    let answer = server.read_some(Duration::from_secs(5));
+    // Whoever complains of the signature, which is none, has taken all that stands before
+    // it; and whoever goes on has taken that, too.
+    let goes_along = match answer.as_slice() {
+        [ALERT, _, _, 0, 2, _, description] => *description == DECRYPT_ERROR,
+        [kind, ..] => *kind == HANDSHAKE,
+        [] => false,
+    };
+    if goes_along {
+        let expected = "TLS 1.2 and 1.3 alone";
+        return Err(Failure::new(expected, format!("it goes along with {name}"))
+            .cause("TLS 1.0 and 1.1 are broken and retired (RFC 8996)")
+            .into());
     }
     Ok(())
 }
+
+/// Types of records and an alert (RFC 4346 §6.2.1 and §7.2).
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
+const DECRYPT_ERROR: u8 = 51;
+
+/// The flight of a server that agrees to an old version, with ECDHE and ECDSA, up to a
+/// signature that is none (RFC 4346 §7.4, RFC 8422 §5.4).
+fn old_server_flight(exam: &mut Exam, version: u16, chain: &[CertificateDer]) -> Vec<u8> {
+    let version = version.to_be_bytes();
+    let message = |kind: u8, body: &[u8]| [vec![kind], sized(3, body)].concat();
+    let mut hello = [&version[..], &exam.bytes(32)].concat();
+    hello.push(0); // no session
+    hello.extend([0xc0, 0x09, 0]); // ECDHE-ECDSA-AES128-SHA, no compression
+    hello.extend(sized(2, &[0xff, 0x01, 0, 1, 0])); // renegotiation_info (RFC 5746)
+    let chain: Vec<u8> = chain.iter().flat_map(|cert| sized(3, cert)).collect();
+    let key = [&[3, 0, 23][..], &sized(1, POINT_OF_P256)].concat(); // 23 is P-256
+    let signature = sized(2, &[0x30, 6, 2, 1, 1, 2, 1, 1]); // ECDSA's pair (1, 1) in DER
+    let messages = [
+        message(2, &hello),
+        message(11, &sized(3, &chain)),
+        message(12, &[key, signature].concat()),
+        message(14, &[]), // ServerHelloDone
+    ];
+    [&[HANDSHAKE][..], &version, &sized(2, &messages.concat())].concat()
+}
+
+/// Returns bytes behind their number, which has `width` bytes itself.
+fn sized(width: usize, bytes: &[u8]) -> Vec<u8> {
+    let len = bytes.len().to_be_bytes();
+    let (_, len) = len.split_at(len.len() - width);
+    [len, bytes].concat()
+}
+
+/// The base point of the curve P-256, uncompressed (SEC 2 §2.4.2): as good a key as any.
+const POINT_OF_P256: &[u8] = b"\x04\
+    \x6b\x17\xd1\xf2\xe1\x2c\x42\x47\xf8\xbc\xe6\xe5\x63\xa4\x40\xf2\
+    \x77\x03\x7d\x81\x2d\xeb\x33\xa0\xf4\xa1\x39\x45\xd8\x98\xc2\x96\
+    \x4f\xe3\x42\xe2\xfe\x1a\x7f\x9b\x8e\xe7\xeb\x4a\x7c\x0f\x9e\x16\
+    \x2b\xce\x33\x57\x6b\x31\x5e\xce\xcb\xb6\x40\x68\x37\xbf\x51\xf5";
 
 /// Returns the versions of a ClientHello: those of the extension supported_versions, or
 /// the one in its head.
