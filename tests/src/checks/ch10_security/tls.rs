@@ -846,7 +846,8 @@ fn refuses(exam: &mut Exam, cert: Cert, unknown_ca: bool) -> Verdict {
 }
 
 /// Answers as a server of the past does, where the client offers that. An offer alone is
-/// not held against it: OpenSSL's default makes it, and then refuses what comes of it.
+/// not held against it: OpenSSL's default makes it, and then refuses the signature. The
+/// old exchange by RSA has none, and that default takes it; so it is not tried.
 fn client_speaks_no_old_versions(exam: &mut Exam) -> Verdict {
     let (listener, ca) = (exam.listener()?, TestCa::new()?);
     let _client = start_client(exam, &listener, &ca)?;
