@@ -14,6 +14,7 @@ import tempfile
 import time
 
 case, seed, programs = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+in_full = "SOCKET_LABS_ALL" in os.environ
 rng = random.Random(seed)
 
 
@@ -105,7 +106,8 @@ def tshark(path, *fields):
 
 def headers():
     path = os.path.join(tempfile.mkdtemp(), "corpus.pcap")
-    packets = [packet_v4() for _ in range(150)] + [packet_v6() for _ in range(150)]
+    of_each = 150 if in_full else 50
+    packets = [packet_v4() for _ in range(of_each)] + [packet_v6() for _ in range(of_each)]
     write_pcap(path, packets)
     v4 = ("ip.hdr_len", "ip.dsfield.dscp", "ip.dsfield.ecn", "ip.len", "ip.id", "ip.flags.df", "ip.flags.mf",
           "ip.frag_offset", "ip.ttl", "ip.proto", "ip.checksum", "ip.checksum.status", "ip.src", "ip.dst", "ip.opt.type")
@@ -270,18 +272,22 @@ def scan():
         except OSError:
             pass
     ours = []
-    for number in range(20 if "SOCKET_LABS_ALL" in os.environ else 1):
+    for number in range(20 if in_full else 1):
         began = time.monotonic()
         output = run(programs[0], "127.0.0.1", "--ports", "1-65535")
         ours.append(time.monotonic() - began)
         found = [int(port) for port in re.findall(r"^(\d+) open ", output, re.M)]
         assert found == sorted(listening()), (number, set(found) ^ listening())
         assert f"\n{len(found)} open, {65535 - len(found)} closed, 0 filtered\n" in output, output
+    # nmap needs longer for a port. In a quick run it looks at the first and the last ones.
+    first, last = (32767, 32768) if in_full else (8192, 57344)
     began = time.monotonic()
-    output = run("nmap", "-n", "-Pn", "-sT", "-p-", "-oG", "-", "127.0.0.1", timeout=900)
+    output = run("nmap", "-n", "-Pn", "-sT", f"-p1-{first},{last}-65535", "-oG", "-", "127.0.0.1", timeout=900)
     ratio = (time.monotonic() - began) / sorted(ours)[len(ours) // 2]
-    assert [int(port) for port in re.findall(r"(\d+)/open/tcp", output)] == found, (output, found)
-    print(f"{ratio:.2f} times as fast as nmap")
+    open_ports = [int(port) for port in re.findall(r"(\d+)/open/tcp", output)]
+    assert open_ports == [port for port in found if not first < port < last], (output, found)
+    if in_full:
+        print(f"{ratio:.2f} times as fast as nmap")
 
     # On a terminal it shows how far it is.
     terminal, inside = os.openpty()

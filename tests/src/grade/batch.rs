@@ -15,7 +15,7 @@ use super::submission::{
 };
 use crate::Usage;
 use crate::checks;
-use crate::harness::{Check, Executor, Outcome, Status, schedule};
+use crate::harness::{Check, Executor, Outcome, Status, has_leash, schedule};
 use crate::report::{
     CheckReport, FORMAT, Feedback, Files, Report, Shards, State, SubmissionReport,
     Totals, Visibility,
@@ -481,6 +481,7 @@ fn grade_rest(
         prepared,
         isolation,
         code: scratch.code(),
+        has_leash: has_leash(),
     };
     let executor = || -> Executor<'_> {
         let mut slot: Option<Lane> = None;

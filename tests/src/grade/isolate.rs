@@ -232,6 +232,7 @@ mod linux {
 
     /// `__init UID GID -- WORDS`: process 1 of its namespace. All others end with it.
     pub(super) fn init(args: &[OsString]) -> anyhow::Result<i32> {
+        anyhow::ensure!(std::process::id() == 1, "not in a process table of its own");
         set_parent_process_death_signal(Some(Signal::KILL))?;
         let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
         rustix::mount::mount("proc", "/proc", "proc", flags, None)

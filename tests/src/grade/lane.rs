@@ -38,6 +38,8 @@ pub(super) struct Setup {
     pub isolation: Isolation,
     /// Where the programs are.
     pub code: PathBuf,
+    /// Whether programs can be made to end with who has started them.
+    pub has_leash: bool,
 }
 
 /// One line of a lane's input after that: a check to run.
@@ -237,6 +239,7 @@ pub(super) fn serve() -> anyhow::Result<i32> {
     let setup: Setup = serde_json::from_str(&setup).context("setup")?;
     let own_table = setup.isolation == Isolation::Namespaces;
     harness::guard_lane(own_table);
+    harness::trust_leash(setup.has_leash);
     let (sender, questions) = mpsc::channel::<String>();
     thread::Builder::new().name("input".into()).spawn(move || {
         for line in lines.map_while(Result::ok) {
@@ -323,6 +326,7 @@ mod tests {
             prepared: Prepared::default(),
             isolation: Isolation::ProcessGroups,
             code: PathBuf::new(),
+            has_leash: false,
         };
         let rooms = tempfile::tempdir().unwrap();
         let all = checks::all();

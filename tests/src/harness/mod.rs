@@ -47,6 +47,7 @@ pub(crate) use kernel::{bury_orphans, guard_lane, kill_others, usage_of_others};
 #[cfg(unix)]
 pub(crate) use program::exit_of;
 pub use program::{Exit, Program, raise_file_limit};
+pub(crate) use program::{has_leash, trust_leash};
 pub use python::{WITHOUT_SITE, python};
 pub use runner::{Executor, Plan, run, run_check, schedule};
 pub(crate) use target::course_root;

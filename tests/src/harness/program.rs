@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, mpsc};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,9 @@ pub(super) const KEPT: usize = 64 * 1024;
 pub(super) const KEPT_OF_A_TOOL: usize = 4 * 1024 * 1024;
 /// Resident memory beyond which a program is ended, in bytes.
 const MEMORY_LIMIT: u64 = 1024 * 1024 * 1024;
+/// How often that is looked at, at most: waits ask every few milliseconds whether a program
+/// still runs.
+const MEMORY_PERIOD: Duration = Duration::from_millis(50);
 /// Private writable memory of one process, in KiB (`ulimit -d`).
 const DATA_LIMIT_KIB: u64 = 4 * 1024 * 1024;
 /// The largest file that a program may write, in MiB, unless a test allows more
@@ -252,6 +255,8 @@ pub struct Program {
     exit: Option<Exit>,
     /// Whether its process id is free for others again.
     is_reaped: bool,
+    /// When its memory was looked at last.
+    memory_seen: Instant,
     is_interrupted: bool,
     mark: String,
     addr: SocketAddr,
@@ -318,6 +323,7 @@ impl Program {
             streams,
             exit: None,
             is_reaped: false,
+            memory_seen: Instant::now(),
             is_interrupted: false,
             mark,
             addr: start.addr,
@@ -714,15 +720,21 @@ impl Program {
                 self.transcript
                     .note(&format!("{} ended: {exit}", self.name));
             }
-            if self.exit.is_none()
-                && self.memory().is_some_and(|bytes| bytes > MEMORY_LIMIT)
-            {
+            if self.exit.is_none() && self.takes_too_much_memory() {
                 self.transcript.note("more than 1 GiB of memory: killed");
                 self.end();
                 return Err(Failure::new("less than 1 GiB of memory", "more").into());
             }
         }
         Ok(self.exit)
+    }
+
+    fn takes_too_much_memory(&mut self) -> bool {
+        if self.memory_seen.elapsed() < MEMORY_PERIOD {
+            return false;
+        }
+        self.memory_seen = Instant::now();
+        self.memory().is_some_and(|bytes| bytes > MEMORY_LIMIT)
     }
 
     /// Waits until it ends (at most `patience`) and returns how.
@@ -960,7 +972,7 @@ pub fn raise_file_limit() {
 /// Whether a program has printed what its language prints when nobody handles an error. A
 /// message of one line, in whatever words, is none of these.
 fn shows_a_backtrace(printed: &str) -> bool {
-    static SIGNS: LazyLock<Vec<regex::Regex>> = LazyLock::new(|| {
+    static SIGNS: LazyLock<Option<regex::RegexSet>> = LazyLock::new(|| {
         let signs = [
             r"panicked at ",                              // Rust
             r"Traceback \(most recent call last\)",       // Python
@@ -974,10 +986,9 @@ fn shows_a_backtrace(printed: &str) -> bool {
             r"^(PHP )?Fatal error: +Uncaught ",           // PHP
             r"^terminate called ",                        // C++
         ];
-        let compile = |sign| regex::Regex::new(&format!("(?m){sign}")).ok();
-        signs.into_iter().filter_map(compile).collect()
+        regex::RegexSet::new(signs.map(|sign| format!("(?m){sign}"))).ok()
     });
-    SIGNS.iter().any(|sign| sign.is_match(printed))
+    SIGNS.as_ref().is_some_and(|signs| signs.is_match(printed))
 }
 
 /// Returns a command that runs `words` under limits of memory, files and core dumps.
@@ -986,7 +997,7 @@ fn shows_a_backtrace(printed: &str) -> bool {
 fn limited(words: &[std::ffi::OsString], open_files: u32, file_mib: u32) -> Command {
     if cfg!(unix) {
         let file_blocks = u64::from(file_mib) * 1024 * 1024 / 512;
-        let leash = if *HAS_LEASH { LEASH } else { "" };
+        let leash = if has_leash() { LEASH } else { "" };
         let awake = if *IGNORES_CTRL_C { AWAKE } else { "" };
         let script = format!(
             "ulimit -c 0; ulimit -n {open_files}; ulimit -d {DATA_LIMIT_KIB} 2>/dev/null; \
@@ -1010,8 +1021,17 @@ fn limited(words: &[std::ffi::OsString], open_files: u32, file_mib: u32) -> Comm
 /// is the thread that started the program, so that thread has to outlive it.
 const LEASH: &str = "setpriv --pdeathsig KILL";
 
-/// Whether this machine's `setpriv` knows that option.
-static HAS_LEASH: LazyLock<bool> = LazyLock::new(|| runs(LEASH));
+static HAS_LEASH: OnceLock<bool> = OnceLock::new();
+
+/// Tells whether this machine's `setpriv` knows that option.
+pub(crate) fn has_leash() -> bool {
+    *HAS_LEASH.get_or_init(|| runs(LEASH))
+}
+
+/// Takes over what the process that has started this one has found out.
+pub(crate) fn trust_leash(is_there: bool) {
+    let _ = HAS_LEASH.set(is_there); // Only the first one counts.
+}
 
 /// Runs a command that Ctrl-C ends. A shell lets what it runs in the background ignore
 /// Ctrl-C, and whatever that starts ignores it, too: a program in Python would fail its

@@ -256,8 +256,7 @@ impl Terminal<'_> {
                 }
                 Progress::Partly if Instant::now() > give_up => {
                     return Err(format!(
-                        "after {} seconds {}",
-                        deadline.as_secs(),
+                        "after {deadline:?} {}",
                         program.differs(&expected, &shown)
                     ));
                 }
@@ -285,10 +284,9 @@ impl Terminal<'_> {
             }
             if Instant::now() > give_up {
                 return Err(format!(
-                    "`{}` (line {}) still runs after {} seconds; it shows:\n{}",
+                    "`{}` (line {}) still runs after {deadline:?}; it shows:\n{}",
                     program.command,
                     program.line,
-                    deadline.as_secs(),
                     program.shown(ports)
                 ));
             }
@@ -443,7 +441,7 @@ mod tests {
 
     /// Runs a sheet that can only end by reaching its deadline.
     fn wait_in_vain(text: &str) -> String {
-        run_within(Duration::from_secs(1), text).unwrap_err()
+        run_within(Duration::from_millis(300), text).unwrap_err()
     }
 
     fn run_within(deadline: Duration, text: &str) -> Result<(), String> {
@@ -491,7 +489,7 @@ mod tests {
         assert!(error.contains("the command has ended"), "{error}");
         let error =
             wait_in_vain("```console\n# Terminal 1\n$ echo 1; sleep 60\n1\n2\n```\n");
-        assert!(error.contains("after 1 seconds"), "{error}");
+        assert!(error.contains("after 300ms"), "{error}");
     }
 
     #[test]

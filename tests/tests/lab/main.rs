@@ -25,8 +25,9 @@ fn main() -> ExitCode {
     raise_file_limit();
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
-    // A student's commands take longest, so they begin first.
-    let files = [lab_cli::trials(), grade_cli::trials(), reports::trials()];
+    // A student's commands take longest, so they begin first; the reports that are looked
+    // at come from a single long run.
+    let files = [lab_cli::trials(), reports::trials(), grade_cli::trials()];
     let trials = files.into_iter().flatten().collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     kill_strays();

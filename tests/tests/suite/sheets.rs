@@ -144,7 +144,7 @@ impl Isolation {
         }
         let script = Script::of(sheet, sheets::unmet).map_err(|p| p.to_string())?;
         let cargo = match self {
-            Isolation::Namespace(_) if !crate::in_full() => Some(quick_cargo()?),
+            Isolation::Namespace(_) if !crate::in_full() => Some(quick_tools()?),
             _ => {
                 build(root, &script)?;
                 None
@@ -206,8 +206,9 @@ fn in_namespace(words: &[&str], program: &[&str]) -> Command {
 
 /// Makes a folder with a `cargo` that starts the course's programs, already built, where
 /// the sheet says `cargo run -p STEP`, and is cargo itself for everything else. Cargo
-/// needs longer to find out that nothing has changed than most programs run.
-fn quick_cargo() -> Result<tempfile::TempDir, Failed> {
+/// needs longer to find out that nothing has changed than most programs run. So does the
+/// wrapper that a version manager calls `python3`: it stands there without.
+fn quick_tools() -> Result<tempfile::TempDir, Failed> {
     let prepared = Target::Reference.prepare(&["lab"])?;
     let lab = prepared.binary("lab").ok_or("lab does not compile")?;
     let binaries = lab.parent().ok_or("a binary is in a folder")?.display();
@@ -228,7 +229,8 @@ fi
 exec "{cargo}" "$@"
 "#
     );
-    let folder = tempfile::tempdir()?;
+    // Not in /tmp: what runs isolated has another one.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let script = folder.path().join("cargo");
     std::fs::write(&script, text)?;
     #[cfg(unix)]
@@ -236,6 +238,10 @@ exec "{cargo}" "$@"
         &script,
         std::os::unix::fs::PermissionsExt::from_mode(0o755),
     )?;
+    #[cfg(unix)]
+    if let Some(python) = grading::harness::python() {
+        std::os::unix::fs::symlink(python, folder.path().join("python3"))?;
+    }
     Ok(folder)
 }
 
