@@ -26,6 +26,9 @@ if bug in ("old_versions", "tls_1_1"):
     old = bug == "old_versions"
     context.minimum_version = ssl.TLSVersion.TLSv1 if old else ssl.TLSVersion.TLSv1_1
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
+if bug in ("no_encryption", "anonymous"):
+    # Without a level of security Debian's Python would take old versions, too.
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
 if bug == "no_encryption":
     context.set_ciphers("ALL:eNULL:!aNULL:@SECLEVEL=0")
 if bug == "anonymous":
