@@ -211,18 +211,27 @@ fn mixed(dir: &Path) {
     python_submission(&dir.join("silent"), |source| {
         source.replace("client.sendall", "str")
     });
-    let broken = dir.join("broken");
-    fs::create_dir_all(broken.join("src")).unwrap();
-    let manifest = "[package]\nname = \"tcp_server\"\nedition = \"2024\"\n";
-    fs::write(broken.join("Cargo.toml"), manifest).unwrap();
-    fs::write(broken.join("src/main.rs"), "fn main() { nothing() }\n").unwrap();
+    python_submission(&dir.join("broken"), |source| source);
+    let lab_toml = dir.join("broken/lab.toml");
+    let words = fs::read_to_string(&lab_toml).unwrap();
+    fs::write(lab_toml, format!("build = 'false'\n{words}")).unwrap();
     fs::create_dir_all(dir.join("empty")).unwrap();
+}
+
+/// A Rust program with an error, which takes longer to build than all the others.
+fn broken_rust(dir: &Path) {
+    let _ = fs::remove_dir_all(dir);
+    let manifest = "[package]\nname = \"tcp_server\"\nedition = \"2024\"\n";
+    fs::create_dir_all(dir.join("src")).unwrap();
+    fs::write(dir.join("Cargo.toml"), manifest).unwrap();
+    fs::write(dir.join("src/main.rs"), "fn main() { nothing() }\n").unwrap();
 }
 
 fn marks_and_exit_status_say_what_was_handed_in() {
     let dir = tempfile::tempdir().unwrap();
     let (all, out) = (dir.path().join("all"), dir.path().join("out"));
     mixed(&all);
+    broken_rust(&all.join("broken"));
     let report = grade(&all, &out, &[ONLY]);
     let expected = [
         ("broken", 0),
@@ -466,6 +475,7 @@ fn the_same_seed_gives_the_same_report() {
     let dir = tempfile::tempdir().unwrap();
     let all = dir.path().join("all");
     mixed(&all);
+    broken_rust(&all.join("broken"));
     let mut texts = Vec::new();
     for (out, jobs) in [("one", "1"), ("two", "6")] {
         let out = dir.path().join(out);
@@ -615,12 +625,7 @@ fn a_large_batch_killed_in_the_middle_ends_the_same() {
             }),
             6 => python_submission(&to, |source| source.replace("client.sendall", "str")),
             7 | 8 => copy_hostile(hostile.next().unwrap(), &to),
-            _ => {
-                fs::create_dir_all(to.join("src")).unwrap();
-                let manifest = "[package]\nname = \"tcp_server\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
-                fs::write(to.join("Cargo.toml"), manifest).unwrap();
-                fs::write(to.join("src/main.rs"), "fn main() { nothing() }\n").unwrap();
-            }
+            _ => broken_rust(&to),
         }
     }
     let args = ["--only=tcp_server", "--build-limit", "30"];
