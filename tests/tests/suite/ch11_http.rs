@@ -159,8 +159,10 @@ fn exchange(addr: SocketAddr, request: &[u8]) -> Result<String, Failed> {
     // Who is refused early may see the connection end while it writes: the reply counts.
     let _ = stream.write_all(request);
     let mut reply = Vec::new();
-    let _ = stream.read_to_end(&mut reply);
-    Ok(String::from_utf8_lossy(&reply).into_owned())
+    match stream.read_to_end(&mut reply) {
+        Err(error) if reply.is_empty() => Err(format!("no reply: {error}").into()),
+        _ => Ok(String::from_utf8_lossy(&reply).into_owned()),
+    }
 }
 
 fn is_served(addr: SocketAddr) -> Outcome {
@@ -782,7 +784,10 @@ fn many_visitors() -> Outcome {
                 .into_iter()
                 .try_for_each(|visitor| visitor.join().unwrap())
         })
-        .map_err(|error: Failed| Failed::from(format!("{step}: {error:?}")))?;
+        .map_err(|error: Failed| {
+            let printed = server.printed();
+            Failed::from(format!("{step}: {error:?}; it printed {printed}"))
+        })?;
         before
             .is_all_again(server)
             .map_err(|error| format!("{step}: {error}"))?;
