@@ -78,11 +78,11 @@ fn accept_loop(listener: &TcpListener, settings: Settings) {
             ));
             continue;
         };
-        let thread = thread::Builder::new().spawn(move || {
+        let started = labkit::spawn_detached(thread::Builder::new(), move || {
             serve_client(stream, peer_addr, settings);
             drop(slot);
         });
-        if let Err(error) = thread {
+        if let Err(error) = started {
             eprintln!("{peer_addr}: turned away, no thread: {error}");
         }
     }

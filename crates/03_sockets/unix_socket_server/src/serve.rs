@@ -121,11 +121,11 @@ fn accept_loop(listener: &UnixListener, console: Console, idle_timeout: Duration
             ));
             continue;
         };
-        let thread = thread::Builder::new().spawn(move || {
+        let started = labkit::spawn_detached(thread::Builder::new(), move || {
             serve_client(stream, number, console, idle_timeout);
             drop(slot);
         });
-        if let Err(error) = thread {
+        if let Err(error) = started {
             eprintln!("client #{number}: turned away, no thread: {error}");
         }
     }

@@ -75,7 +75,7 @@ fn accept_loop(listener: &TcpListener, console: Console, interval: Duration) {
             ));
             continue;
         };
-        let thread = thread::Builder::new().spawn(move || {
+        let started = labkit::spawn_detached(thread::Builder::new(), move || {
             console.line(format_args!("Connected by {peer_addr}"));
             if let Err(error) = keep_beating(stream, peer_addr, console, interval) {
                 console.failure(format_args!("{peer_addr}: {}", reason(&error)));
@@ -83,7 +83,7 @@ fn accept_loop(listener: &TcpListener, console: Console, interval: Duration) {
             console.line(format_args!("Connection closed with {peer_addr}"));
             drop(slot);
         });
-        if let Err(error) = thread {
+        if let Err(error) = started {
             eprintln!("{peer_addr}: turned away, no thread: {error}");
         }
     }

@@ -86,7 +86,7 @@ fn start_thread(
     let args = args.clone(); // The thread may outlive this call, so it owns what it uses.
     let job = move || handle_client(stream, peer_addr, slot, &args);
     // thread::spawn() would panic here when the system has no thread left.
-    if let Err(error) = thread.spawn(job) {
+    if let Err(error) = labkit::spawn_detached(thread, job) {
         eprintln!("{peer_addr}: turned away, no thread: {error}");
     }
 }

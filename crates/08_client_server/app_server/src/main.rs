@@ -99,9 +99,8 @@ fn start_handler(
 ) {
     let args = args.clone();
     let thread = thread::Builder::new().name(format!("client-{number}"));
-    if let Err(error) =
-        thread.spawn(move || handle_client(stream, peer_addr, slot, &args))
-    {
+    let job = move || handle_client(stream, peer_addr, slot, &args);
+    if let Err(error) = labkit::spawn_detached(thread, job) {
         // The system has no thread left. The stream is closed by being dropped.
         eprintln!("{peer_addr}: no thread: {error}");
     }

@@ -238,8 +238,9 @@ impl Chat {
     fn start_helper(self: &Arc<Self>, id: usize, outlet: &mut Outlet) {
         let (chat, stream) = (Arc::clone(self), Arc::clone(&outlet.stream));
         let job = move || chat.help(id, stream);
-        match thread::Builder::new().stack_size(256 * 1024).spawn(job) {
-            Ok(_) => outlet.has_helper = true,
+        let thread = thread::Builder::new().stack_size(256 * 1024);
+        match labkit::spawn_detached(thread, job) {
+            Ok(()) => outlet.has_helper = true,
             Err(error) => outlet.drop_client(reason(&error)),
         }
     }

@@ -88,7 +88,7 @@ fn accept_loop(listener: &TcpListener, chat: &Arc<Chat>, args: &Args) {
                 };
                 // A small stack: two thousand clients are two thousand threads.
                 let thread = thread::Builder::new().stack_size(256 * 1024);
-                if let Err(error) = thread.spawn(job) {
+                if let Err(error) = labkit::spawn_detached(thread, job) {
                     eprintln!("{peer_addr}: turned away, no thread: {error}");
                 }
             }

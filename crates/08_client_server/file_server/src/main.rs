@@ -96,11 +96,11 @@ fn accept_loop(
                     continue;
                 };
                 let store = Arc::clone(store);
-                let thread = thread::Builder::new().spawn(move || {
+                let started = labkit::spawn_detached(thread::Builder::new(), move || {
                     serve_client(stream, peer_addr, &store, console);
                     drop(slot);
                 });
-                if let Err(error) = thread {
+                if let Err(error) = started {
                     eprintln!("{peer_addr}: no thread: {error}");
                 }
             }

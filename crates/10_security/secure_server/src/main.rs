@@ -151,9 +151,8 @@ fn accept_loop(
         }
         turned_away = 0;
         let thread_server = Arc::clone(server);
-        let started = thread::Builder::new()
-            .spawn(move || serve_client(&thread_server, stream, peer_addr, slot));
-        if let Err(error) = started {
+        let job = move || serve_client(&thread_server, stream, peer_addr, slot);
+        if let Err(error) = labkit::spawn_detached(thread::Builder::new(), job) {
             eprintln!("cannot start a thread: {error}");
         }
     }

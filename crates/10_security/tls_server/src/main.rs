@@ -91,11 +91,12 @@ fn serve(args: Args) -> anyhow::Result<()> {
 fn add_thread(server: &Arc<Server>) -> io::Result<()> {
     let newcomer = Arc::clone(server);
     server.waiting.fetch_add(1, Ordering::AcqRel);
-    let started = thread::Builder::new().spawn(move || accept_loop(&newcomer));
+    let job = move || accept_loop(&newcomer);
+    let started = labkit::spawn_detached(thread::Builder::new(), job);
     if started.is_err() {
         server.waiting.fetch_sub(1, Ordering::AcqRel);
     }
-    started.map(drop)
+    started
 }
 
 /// Serves one client after another, beside the other threads that do the same.

@@ -109,7 +109,7 @@ fn accept_loop(listener: &TcpListener, closer: &Closer, store: &Store, args: &Ar
             }
         };
         // Without a thread the stream is dropped, and so closed.
-        if let Err(error) = thread::Builder::new().spawn(serve_client) {
+        if let Err(error) = labkit::spawn_detached(thread::Builder::new(), serve_client) {
             eprintln!("{peer_addr}: no thread: {error}");
         }
     }

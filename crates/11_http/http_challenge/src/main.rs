@@ -94,7 +94,7 @@ fn accept_loop(listener: &TcpListener, closer: &Closer, args: &Args) {
             }
         };
         // Without a thread the stream is dropped, and so closed.
-        if let Err(error) = thread::Builder::new().spawn(serve_client) {
+        if let Err(error) = labkit::spawn_detached(thread::Builder::new(), serve_client) {
             eprintln!("{peer_addr}: no thread: {error}");
         }
     }

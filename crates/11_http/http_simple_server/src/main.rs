@@ -147,7 +147,7 @@ fn hand_over(
         }
     };
     // Without a thread the stream is dropped, and so closed.
-    if let Err(error) = thread::Builder::new().spawn(wait) {
+    if let Err(error) = labkit::spawn_detached(thread::Builder::new(), wait) {
         eprintln!("{peer_addr}: no thread: {error}");
     }
 }

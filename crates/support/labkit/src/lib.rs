@@ -7,6 +7,7 @@
 mod args;
 mod closer;
 mod deadline;
+mod detached;
 mod overload;
 mod report;
 mod text;
@@ -21,6 +22,7 @@ use anyhow::Context;
 pub use args::{Console, Endpoint, duration, seconds};
 pub use closer::Closer;
 pub use deadline::Deadline;
+pub use detached::spawn_detached;
 pub use overload::{Overload, Slot, Slots};
 pub use report::{reason, run, run_client};
 pub use text::{Printable, printable};
