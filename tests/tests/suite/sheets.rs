@@ -143,7 +143,7 @@ impl Isolation {
             ));
         }
         let script = Script::of(sheet, sheets::unmet).map_err(|p| p.to_string())?;
-        let cargo = match self {
+        let tools = match self {
             Isolation::Namespace(_) if !crate::in_full() => Some(quick_tools()?),
             _ => {
                 build(root, &script)?;
@@ -162,7 +162,7 @@ impl Isolation {
                     .filter(|need| sheets::unmet(need).is_some());
                 let missing: Vec<_> = missing.map(String::as_str).collect();
                 let mut inside = in_namespace(words, &[program, RUN_SCRIPT, path]);
-                if let Some(folder) = &cargo {
+                if let Some(folder) = &tools {
                     let path = std::env::var("PATH").unwrap_or_default();
                     inside.env("PATH", format!("{}:{path}", folder.path().display()));
                 }
