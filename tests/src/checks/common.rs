@@ -518,7 +518,7 @@ pub fn echoes_to_a_late_reader(
         let mut buf = vec![0; 65_536];
         let give_up = Instant::now() + READING;
         while got.len() < len && Instant::now() < give_up {
-            match reader.read(&mut buf) {
+            match uninterrupted(|| reader.read(&mut buf)) {
                 Ok(count) if count > 0 => {
                     got.extend_from_slice(buf.get(..count).unwrap_or_default());
                 }

@@ -26,7 +26,9 @@ const SILENCE: Duration = Duration::from_millis(150);
 const MOST: usize = 64 * 1024 * 1024;
 
 /// Makes a call again that a signal has cut short. A read with a time limit ends so when the
-/// grader itself was stopped and goes on (signal(7)).
+/// grader itself was stopped and goes on (signal(7)), and without any stop when a program
+/// ends that the grader has started: while another thread starts the next one, with all
+/// signals blocked, SIGCHLD wakes whichever thread does not block it (posix_spawn(3)).
 ///
 /// labkit has the same for the labs; the grader shares no code with what it grades.
 ///
@@ -798,5 +800,39 @@ impl Udp {
             Err(Stop::Failed(_)) => Ok(()),
             Err(stop) => Err(stop),
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::process::Command;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn programs_that_come_and_go_do_not_cut_a_read_short() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut stream = TcpStream::connect(addr).unwrap();
+        let _silent = listener.accept().unwrap();
+        let patience = Duration::from_millis(300);
+        stream.set_read_timeout(Some(patience)).unwrap();
+        let give_up = Instant::now() + patience;
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while Instant::now() < give_up {
+                        let start = || Command::new("/bin/true").spawn().unwrap();
+                        // The first one ends while the second one is being started.
+                        for mut child in [start(), start()] {
+                            child.wait().unwrap();
+                        }
+                    }
+                });
+            }
+            let error = uninterrupted(|| stream.read(&mut [0])).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        });
     }
 }

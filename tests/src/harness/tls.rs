@@ -23,8 +23,8 @@ use rustls::{
     ServerConfig, ServerConnection, SignatureScheme,
 };
 
-use super::Conn;
 use super::check::{Failure, Stop, Verdict};
+use super::conn::{Conn, uninterrupted};
 use super::kernel::overloaded;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -311,7 +311,7 @@ impl Read for TimedStream<'_> {
 
 impl Write for TimedStream<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.write(buf)
+        uninterrupted(|| self.0.write(buf))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use grading::harness::Target;
+use grading::harness::{Target, uninterrupted};
 use libtest_mimic::{Failed, Trial};
 
 /// How long a program may take for anything that is asked of it here.
@@ -625,9 +625,8 @@ fn lets_it_wait(binary: &Path, _: &str) -> Result<(), Failed> {
     let lines = lines.repeat(64);
     let mut sent = 0;
     let outcome = loop {
-        match stream.write(lines.as_bytes()) {
+        match uninterrupted(|| stream.write(lines.as_bytes())) {
             Ok(len) if sent + len < TOO_MUCH => sent += len,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             outcome => break outcome,
         }
     };
@@ -720,7 +719,8 @@ fn stop_and_go_on(listener: &TcpListener, child: &Child) -> Result<(), Failed> {
     }
     // Longer than a client waits that takes the signal for a pause within the reply.
     stream.set_read_timeout(Some(Duration::from_millis(1500)))?;
-    ensure(stream.read(&mut [0]).is_err(), || "it has gone".to_owned())?;
+    let silence = uninterrupted(|| stream.read(&mut [0]));
+    ensure(silence.is_err(), || "it has gone".to_owned())?;
     stream.write_all(buf.get(..len).unwrap_or_default())?;
     Ok(())
 }

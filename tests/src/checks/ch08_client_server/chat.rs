@@ -1,6 +1,6 @@
 //! chat_server.
 
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -1123,7 +1123,7 @@ fn waits_for_no_reader(exam: &mut Exam) -> Verdict {
     let hears = Arc::clone(&heard);
     thread::spawn(move || {
         let mut buf = [0; 65_536];
-        while let Ok(len @ 1..) = std::io::Read::read(&mut broadcasts, &mut buf) {
+        while let Ok(len @ 1..) = uninterrupted(|| broadcasts.read(&mut buf)) {
             hears.fetch_add(len, Ordering::Relaxed);
         }
     });
@@ -1237,7 +1237,7 @@ fn read_among_others(client: &mut Conn, word: &str) -> Verdict {
     let mut tail = Vec::new();
     while Instant::now() < give_up {
         let mut buf = [0; 65536];
-        let len = std::io::Read::read(&mut client.stream(), &mut buf).unwrap_or(0);
+        let len = uninterrupted(|| client.stream().read(&mut buf)).unwrap_or(0);
         tail.extend_from_slice(buf.get(..len).unwrap_or_default());
         if tail
             .windows(wanted.len())
