@@ -816,7 +816,7 @@ mod tests {
         let addr = listener.local_addr().unwrap();
         let mut stream = TcpStream::connect(addr).unwrap();
         let _silent = listener.accept().unwrap();
-        let patience = Duration::from_millis(300);
+        let patience = Duration::from_millis(100);
         stream.set_read_timeout(Some(patience)).unwrap();
         let give_up = Instant::now() + patience;
         thread::scope(|scope| {

@@ -27,7 +27,7 @@ mod soak;
 use std::process::ExitCode;
 
 use grading::harness::{kill_strays, raise_file_limit};
-use libtest_mimic::Arguments;
+use libtest_mimic::{Arguments, Trial};
 
 /// How many tests run at once, however few cores there are.
 const AT_ONCE: usize = 24;
@@ -55,12 +55,15 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     if soak::is_one_run() {
         arguments.test_threads.get_or_insert(AT_ONCE_IN_SOAK);
-        return libtest_mimic::run(&arguments, reference::trials()).exit_code();
+        let (waiting, quick) = reference::trials();
+        let trials = [waiting, quick].into_iter().flatten().collect();
+        return libtest_mimic::run(&arguments, trials).exit_code();
     }
     arguments.test_threads.get_or_insert(AT_ONCE);
-    // Those that take longest begin first.
-    let files = [
-        sheets::trials(),
+    // Those that take longest begin first, and those that wait are spread among those that
+    // work: the cores are never idle, and are never all waited for.
+    let (waiting, quick) = reference::trials();
+    let peers = [
         ch11_http::trials(),
         #[cfg(unix)]
         ch08_client_server::trials(),
@@ -70,11 +73,25 @@ fn main() -> ExitCode {
         ch_tools::trials(),
         ch09_udp::trials(),
         python_halves::trials(),
-        contract::trials(),
-        reference::trials(),
     ];
+    let peers = spread(waiting, peers.into_iter().flatten().collect());
+    let files = [sheets::trials(), peers, contract::trials(), quick];
     let trials = files.into_iter().flatten().collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     kill_strays();
     conclusion.exit_code()
+}
+
+/// Puts some among others, evenly.
+fn spread(some: Vec<Trial>, others: Vec<Trial>) -> Vec<Trial> {
+    let (count, among) = (some.len(), others.len());
+    let mut some = some.into_iter();
+    let mut all = Vec::with_capacity(count + among);
+    for (index, other) in others.into_iter().enumerate() {
+        all.push(other);
+        let due = count * (index + 1) / among;
+        all.extend(some.by_ref().take(due - count * index / among));
+    }
+    all.extend(some);
+    all
 }

@@ -6,7 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use grading::checks;
-use grading::harness::{Prepared, Status, Target, run_check};
+use grading::harness::{Check, Prepared, Status, Target, run_check};
 use libtest_mimic::{Failed, Trial};
 
 static PREPARED: OnceLock<Result<Arc<Prepared>, String>> = OnceLock::new();
@@ -23,18 +23,15 @@ const LONG: [&str; 8] = [
     "threaded_server.serves_many_at_once",
 ];
 
-/// The tests of this file.
-pub fn trials() -> Vec<Trial> {
+/// The tests of this file: those that wait for seconds, and the others.
+pub fn trials() -> (Vec<Trial>, Vec<Trial>) {
     let seed = std::env::var("SOCKET_LABS_SEED")
         .ok()
         .and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
     println!("seed {seed} (SOCKET_LABS_SEED={seed} replays it)");
 
-    let mut checks = checks::all();
-    // Those that take long begin first: the others fill the cores meanwhile.
-    checks.sort_by_key(|check| !check.timing && !LONG.contains(&check.id));
-    let trials = checks.into_iter().map(|check| {
+    let trial = |check: Check| {
         Trial::test(check.id, move || {
             let prepared = PREPARED.get_or_init(|| {
                 let prepared = Target::Reference.prepare(&checks::steps());
@@ -51,6 +48,11 @@ pub fn trials() -> Vec<Trial> {
                     .into()),
             }
         })
-    });
-    trials.collect()
+    };
+    let waits = |check: &Check| check.timing || LONG.contains(&check.id);
+    let (waiting, quick): (Vec<_>, Vec<_>) = checks::all().into_iter().partition(waits);
+    (
+        waiting.into_iter().map(trial).collect(),
+        quick.into_iter().map(trial).collect(),
+    )
 }
