@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use sha2::{Digest, Sha256};
 
 use super::isolate::{Isolation, wrapper};
 use crate::Usage;
@@ -190,48 +191,39 @@ impl Submission {
     ///
     /// When one cannot be read.
     pub fn fingerprint(&self) -> anyhow::Result<String> {
-        let mut hash = Fnv::default();
-        for file in files(&self.dir)? {
-            hash.add(file.to_string_lossy().as_bytes());
-            hash.add(&[0]);
-            hash.add(&fs::read(self.dir.join(&file))?);
-            hash.add(&[0]);
-        }
-        Ok(format!("{:016x}", hash.0))
-    }
-}
-
-/// FNV-1a, 64 bits: not for secrets, but the same everywhere.
-pub(super) struct Fnv(pub u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Fnv(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv {
-    pub(super) fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        let mut hash = Sha256::new();
+        add_files(&mut hash, &self.dir)?;
+        Ok(digits(hash))
     }
 }
 
 /// A hash of the sources that decide on marks: another one is another version of the
 /// course, whose marks are not to be mixed with these.
 pub(super) fn course_version() -> anyhow::Result<String> {
-    let mut hash = Fnv::default();
+    let mut hash = Sha256::new();
     for folder in ["checks", "grade", "harness"] {
-        let folder = course_root().join("tests/src").join(folder);
-        for file in files(&folder)? {
-            hash.add(file.to_string_lossy().as_bytes());
-            hash.add(&[0]);
-            hash.add(&fs::read(folder.join(&file))?);
-            hash.add(&[0]);
-        }
+        add_files(&mut hash, &course_root().join("tests/src").join(folder))?;
     }
-    Ok(format!("{:016x}", hash.0))
+    Ok(digits(hash))
+}
+
+/// Adds the files of a folder, each with its name and its length.
+fn add_files(hash: &mut Sha256, dir: &Path) -> anyhow::Result<()> {
+    for file in files(dir)? {
+        let content = fs::read(dir.join(&file))?;
+        hash.update(file.as_os_str().as_encoded_bytes());
+        hash.update([0]);
+        hash.update((content.len() as u64).to_be_bytes());
+        hash.update(content);
+    }
+    Ok(())
+}
+
+/// The first 16 hexadecimal digits of a hash: short enough for a message and for a path.
+fn digits(hash: Sha256) -> String {
+    let bytes = hash.finalize();
+    let shown = bytes.iter().take(8);
+    shown.map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns the files of a submission, relative to it, without what tools have made.
@@ -305,10 +297,10 @@ impl Scratch {
         let all = root();
         fs::create_dir_all(&all)
             .with_context(|| format!("cannot make {}", all.display()))?;
-        let mut hash = Fnv::default();
-        hash.add(submission.dir.to_string_lossy().as_bytes());
+        let path = submission.dir.as_os_str().as_encoded_bytes();
+        let name = digits(Sha256::new().chain_update(path));
         for number in 0..MOST_COPIES {
-            let dir = all.join(format!("{:016x}-{number}", hash.0));
+            let dir = all.join(format!("{name}-{number}"));
             let Ok(lock) =
                 fs::create_dir_all(&dir).and_then(|()| File::create(dir.join("lock")))
             else {
