@@ -60,8 +60,8 @@ fn main() -> ExitCode {
         return libtest_mimic::run(&arguments, trials).exit_code();
     }
     arguments.test_threads.get_or_insert(AT_ONCE);
-    // Those that take longest begin first, and those that wait are spread among those that
-    // work: the cores are never idle, and are never all waited for.
+    // Those that take longest begin first. The checks that wait are spread among tests that
+    // work: all at once they would hold every place, and the cores would idle.
     let (waiting, quick) = reference::trials();
     let peers = [
         ch11_http::trials(),
