@@ -454,7 +454,7 @@ mod tests {
     }
 
     const SERVER: &str = "```console\n# Terminal 1\n$ trap 'echo bye; exit' INT; echo ready; \
-         while sleep 0.01; do [ -e f ] && cat f && rm f; done\nready\n```\n";
+         while sleep 0.01; do [ -s f ] && cat f && rm f; done\nready\n```\n";
 
     #[test]
     fn what_is_shown_is_compared() {
