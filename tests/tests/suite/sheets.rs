@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use grading::harness::{Target, forget_package};
 use grading::sheets::{self, Problem, Script, Sheet};
@@ -143,10 +143,12 @@ impl Isolation {
             ));
         }
         let script = Script::of(sheet, sheets::unmet).map_err(|p| p.to_string())?;
+        let mut _no_build = None;
         let tools = match self {
             Isolation::Namespace(_) if !crate::in_full() => Some(quick_tools()?),
             _ => {
                 build(root, &script)?;
+                _no_build = Some(BUILDS.read());
                 None
             }
         };
@@ -245,9 +247,14 @@ exec "{cargo}" "$@"
     Ok(folder)
 }
 
+/// Written by who builds, read by who runs a script: `cargo run` would wait for the end of
+/// another script's build.
+static BUILDS: RwLock<()> = RwLock::new(());
+
 /// Builds what the script runs, so that no wait contains a compilation. One by one: that
 /// is how `cargo run -p` selects features.
 fn build(root: &Path, script: &Script) -> Result<(), Failed> {
+    let _alone = BUILDS.write();
     for package in script.packages() {
         let mut cargo = Command::new(env!("CARGO"));
         forget_package(&mut cargo);
