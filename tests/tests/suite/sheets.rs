@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use grading::harness::{Target, forget_package};
 use grading::sheets::{self, Problem, Script, Sheet};
@@ -143,14 +143,9 @@ impl Isolation {
             ));
         }
         let script = Script::of(sheet, sheets::unmet).map_err(|p| p.to_string())?;
-        let mut _no_build = None;
-        let tools = match self {
-            Isolation::Namespace(_) if !crate::in_full() => Some(quick_tools()?),
-            _ => {
-                build(root, &script)?;
-                _no_build = Some(BUILDS.read());
-                None
-            }
+        let (tools, _no_build) = match self {
+            Isolation::Namespace(_) if !crate::in_full() => (Some(quick_tools()?), None),
+            _ => (None, Some(build(root, &script)?)),
         };
         match self {
             Isolation::Namespace(words) => {
@@ -247,14 +242,12 @@ exec "{cargo}" "$@"
     Ok(folder)
 }
 
-/// Written by who builds, read by who runs a script: `cargo run` would wait for the end of
-/// another script's build.
-static BUILDS: RwLock<()> = RwLock::new(());
-
 /// Builds what the script runs, so that no wait contains a compilation. One by one: that
-/// is how `cargo run -p` selects features.
-fn build(root: &Path, script: &Script) -> Result<(), Failed> {
-    let _alone = BUILDS.write();
+/// is how `cargo run -p` selects features. Returns what keeps other scripts from building:
+/// `cargo run` would wait for the end of their builds.
+fn build(root: &Path, script: &Script) -> Result<RwLockReadGuard<'static, ()>, Failed> {
+    static BUILDS: RwLock<()> = RwLock::new(());
+    let alone = BUILDS.write();
     for package in script.packages() {
         let mut cargo = Command::new(env!("CARGO"));
         forget_package(&mut cargo);
@@ -267,7 +260,8 @@ fn build(root: &Path, script: &Script) -> Result<(), Failed> {
             return Err(format!("{package} does not compile:\n{errors}").into());
         }
     }
-    Ok(())
+    drop(alone); // Who waits to build does so first.
+    Ok(BUILDS.read().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// What this program does within the namespace.
