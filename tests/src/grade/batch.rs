@@ -481,7 +481,8 @@ fn grade_rest(
         prepared,
         isolation,
         code: scratch.code(),
-        has_leash: has_leash(),
+        // A process table of its own ends with all that is in it.
+        has_leash: isolation != Isolation::Namespaces && has_leash(),
     };
     let executor = || -> Executor<'_> {
         let mut slot: Option<Lane> = None;

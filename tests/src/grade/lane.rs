@@ -38,7 +38,7 @@ pub(super) struct Setup {
     pub isolation: Isolation,
     /// Where the programs are.
     pub code: PathBuf,
-    /// Whether programs can be made to end with who has started them.
+    /// Whether programs are started so that they end with who has started them.
     pub has_leash: bool,
 }
 

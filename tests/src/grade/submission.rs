@@ -432,7 +432,7 @@ impl Scratch {
             return Prepared::from_folder(dir, &options);
         }
         let target = self.dir.join("target");
-        if !target.join("debug").exists() && self.code_has_cargo() {
+        if !target.join("debug").exists() && self.may_use_crates() {
             // Most of a first build is the crates that all starters use.
             let _ = copy_tree(&base(time_limit)?, &target);
         }
@@ -462,6 +462,14 @@ impl Scratch {
                 .output();
         }
         Prepared::from_folder(&self.code(), &options(wrapped))
+    }
+
+    /// Whether a package, or a member of a workspace, can ask for crates.
+    fn may_use_crates(&self) -> bool {
+        project_folders(&self.code()).iter().any(|dir| {
+            let text = fs::read_to_string(dir.join("Cargo.toml")).unwrap_or_default();
+            text.contains("dependencies") || text.contains("members")
+        })
     }
 
     fn code_has_cargo(&self) -> bool {

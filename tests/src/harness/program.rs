@@ -1028,7 +1028,7 @@ pub(crate) fn has_leash() -> bool {
     *HAS_LEASH.get_or_init(|| runs(LEASH))
 }
 
-/// Takes over what the process that has started this one has found out.
+/// Takes over what the process that has started this one has found out, or decided.
 pub(crate) fn trust_leash(is_there: bool) {
     let _ = HAS_LEASH.set(is_there); // Only the first one counts.
 }
