@@ -464,7 +464,8 @@ impl Scratch {
         Prepared::from_folder(&self.code(), &options(wrapped))
     }
 
-    /// Whether a package, or a member of a workspace, can ask for crates.
+    /// Whether a package, or a member of a workspace, can ask for crates: where none can,
+    /// those 200 files would be copied for nothing.
     fn may_use_crates(&self) -> bool {
         project_folders(&self.code()).iter().any(|dir| {
             let text = fs::read_to_string(dir.join("Cargo.toml")).unwrap_or_default();
