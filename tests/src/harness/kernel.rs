@@ -424,9 +424,10 @@ mod linux {
         use super::*;
 
         #[test]
-        fn a_listener_is_named_with_its_inode_over_netlink_and_in_proc() {
-            let ours = ["127.0.0.1:0", "[::1]:0"].map(TcpListener::bind);
-            let ours: Vec<_> = ours.into_iter().flatten().collect();
+        fn each_listener_is_named_with_its_inode_over_netlink_and_in_proc() {
+            // More than one datagram of the kernel's answer holds.
+            let addrs = ["127.0.0.1:0", "[::1]:0"].repeat(150);
+            let ours: Vec<_> = addrs.into_iter().flat_map(TcpListener::bind).collect();
             assert!(!ours.is_empty());
             let over_netlink = sock_diag::listeners();
             for found in [over_netlink.unwrap(), listeners_in_proc().unwrap()] {

@@ -5,15 +5,29 @@
 //! program that starts.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
 
-use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send,
+    socket_with,
 };
-use netlink_packet_sock_diag::SockDiagMessage;
-use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
-use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
-use netlink_sys::{Socket, protocols::NETLINK_SOCK_DIAG};
+
+/// `SOCK_DIAG_BY_FAMILY`, the type of a question and of each part of its answer.
+const BY_FAMILY: u16 = 20;
+/// `NLMSG_ERROR` and `NLMSG_DONE` of netlink(7): the last message of an answer.
+const ERROR: u16 = 2;
+const DONE: u16 = 3;
+/// `NLM_F_REQUEST` with `NLM_F_DUMP`: all sockets of which the question is true.
+const ALL: u16 = 0x301;
+const IPPROTO_TCP: u8 = 6;
+/// The bit of the state TCP_LISTEN, which is 10.
+const LISTEN: u32 = 1 << 10;
+/// The bytes of a `struct nlmsghdr`, and of one with a `struct inet_diag_req_v2`.
+const HEADER_LEN: usize = 16;
+const QUESTION_LEN: u32 = 72;
+/// The kernel puts no more than this into one datagram of an answer.
+const MAX_DATAGRAM: usize = 32 * 1024;
 
 /// Returns the address and the inode of every listening TCP socket.
 ///
@@ -21,59 +35,75 @@ use netlink_sys::{Socket, protocols::NETLINK_SOCK_DIAG};
 ///
 /// Where the kernel does not answer: an old one, or one within a sandbox.
 pub(super) fn listeners() -> io::Result<Vec<(SocketAddr, u64)>> {
-    let socket = Socket::new(NETLINK_SOCK_DIAG)?;
+    let (raw, flags) = (SocketType::RAW, SocketFlags::CLOEXEC);
+    let protocol = Some(netlink::SOCK_DIAG);
+    let socket = socket_with(AddressFamily::NETLINK, raw, flags, protocol)?;
     let mut found = Vec::new();
-    for (family, any) in [
-        (AF_INET, SocketId::new_v4()),
-        (AF_INET6, SocketId::new_v6()),
-    ] {
-        let request = InetRequest {
-            family,
-            protocol: IPPROTO_TCP,
-            extensions: ExtensionFlags::empty(),
-            states: StateFlags::LISTEN,
-            socket_id: any,
-        };
-        ask(&socket, request, &mut found)?;
+    for family in [AddressFamily::INET, AddressFamily::INET6] {
+        ask(&socket, family, &mut found)?;
     }
     Ok(found)
 }
 
 /// Sends one question and takes the parts of its answer up to the last.
 fn ask(
-    socket: &Socket,
-    request: InetRequest,
+    socket: &OwnedFd,
+    family: AddressFamily,
     found: &mut Vec<(SocketAddr, u64)>,
 ) -> io::Result<()> {
-    let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-    let question = SockDiagMessage::InetRequest(request);
-    let mut message = NetlinkMessage::new(header, question.into());
-    message.finalize();
-    let mut bytes = vec![0; message.buffer_len()];
-    message.serialize(&mut bytes);
-    socket.send(&bytes, 0)?;
+    send(socket.as_fd(), &question(family), SendFlags::empty())?;
+    let mut buf = vec![0; MAX_DATAGRAM];
     loop {
-        let (datagram, _) = socket.recv_from_full()?;
-        let mut rest = datagram.as_slice();
+        let (len, _) = recv(socket.as_fd(), &mut buf[..], RecvFlags::empty())?;
+        let mut rest = buf.get(..len).unwrap_or_default();
         while !rest.is_empty() {
-            let message = NetlinkMessage::<SockDiagMessage>::deserialize(rest)
-                .map_err(io::Error::other)?;
-            match message.payload {
-                NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(answer)) => {
-                    let id = &answer.header.socket_id;
-                    let addr = SocketAddr::new(id.source_address, id.source_port);
-                    found.push((addr, u64::from(answer.header.inode)));
+            let malformed = || io::Error::from(io::ErrorKind::InvalidData);
+            let len = u32::from_ne_bytes(field(rest, 0).ok_or_else(malformed)?);
+            let len = usize::try_from(len).unwrap_or(usize::MAX);
+            let message = rest.get(HEADER_LEN..len).ok_or_else(malformed)?;
+            match u16::from_ne_bytes(field(rest, 4).ok_or_else(malformed)?) {
+                DONE => return Ok(()),
+                ERROR => {
+                    let number =
+                        i32::from_ne_bytes(field(message, 0).unwrap_or_default());
+                    return Err(io::Error::from_raw_os_error(-number));
                 }
-                NetlinkPayload::Done(_) => return Ok(()),
-                NetlinkPayload::Error(error) => return Err(error.to_io()),
+                BY_FAMILY => found.push(listener(message).ok_or_else(malformed)?),
                 _ => {}
             }
-            // Each message begins at a multiple of four bytes (netlink(7), NLMSG_ALIGN).
-            let len = usize::try_from(message.header.length).unwrap_or(usize::MAX);
-            rest = rest
-                .get(len.next_multiple_of(4).max(4)..)
-                .unwrap_or_default();
+            // Each message begins at a multiple of four bytes (NLMSG_ALIGN).
+            rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
         }
     }
+}
+
+/// The question for all listeners of a family: a header and a `struct inet_diag_req_v2`.
+fn question(family: AddressFamily) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.extend(QUESTION_LEN.to_ne_bytes());
+    bytes.extend(BY_FAMILY.to_ne_bytes());
+    bytes.extend(ALL.to_ne_bytes());
+    bytes.extend([0; 8]); // sequence number, port id
+    bytes.extend(u8::try_from(family.as_raw()));
+    bytes.extend([IPPROTO_TCP, 0, 0]); // nothing but what is always told
+    bytes.extend(LISTEN.to_ne_bytes());
+    bytes.extend([0; 48]); // of whatever address
+    bytes
+}
+
+/// Reads a `struct inet_diag_msg`: family and state, then the ports and addresses, in the
+/// order of the network, and at its end the inode.
+fn listener(message: &[u8]) -> Option<(SocketAddr, u64)> {
+    let port = u16::from_be_bytes(field(message, 4)?);
+    let ip = match AddressFamily::from_raw(u16::from(*message.first()?)) {
+        AddressFamily::INET => IpAddr::from(Ipv4Addr::from(field::<4>(message, 8)?)),
+        _ => IpAddr::from(Ipv6Addr::from(field::<16>(message, 8)?)),
+    };
+    let inode = u32::from_ne_bytes(field(message, 68)?);
+    Some((SocketAddr::new(ip, port), u64::from(inode)))
+}
+
+/// The bytes of a field that begins at `at`.
+fn field<const LEN: usize>(bytes: &[u8], at: usize) -> Option<[u8; LEN]> {
+    bytes.get(at..)?.first_chunk().copied()
 }

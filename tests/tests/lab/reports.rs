@@ -190,10 +190,10 @@ fn junit_is_read_by_another_parser() {
         match reader.read_event().unwrap() {
             Event::Eof => break,
             Event::Start(tag) | Event::Empty(tag) => match tag.name().as_ref() {
-                "testcase" => cases += 1,
-                "failure" => failures += 1,
-                "error" => errors += 1,
-                "skipped" => skipped += 1,
+                b"testcase" => cases += 1,
+                b"failure" => failures += 1,
+                b"error" => errors += 1,
+                b"skipped" => skipped += 1,
                 _ => {}
             },
             _ => {}
