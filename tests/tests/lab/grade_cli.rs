@@ -151,11 +151,23 @@ pub fn trials() -> Vec<Trial> {
         let too_long = (!crate::in_full())
             .then_some("SOCKET_LABS_ALL=1 runs it")
             .or_else(crate::no_python);
-        trials.push(crate::unless(
-            no_namespaces,
-            "hostile_programs_harm_nobody_in_isolation",
-            hostile_programs_harm_nobody_in_isolation,
-        ));
+        let in_isolation: [(&'static str, fn()); 3] = [
+            (
+                "a_killed_grader_leaves_no_program_behind_in_isolation",
+                a_killed_grader_leaves_no_program_behind_in_isolation,
+            ),
+            (
+                "a_program_in_isolation_has_no_capability",
+                a_program_in_isolation_has_no_capability,
+            ),
+            (
+                "hostile_programs_harm_nobody_in_isolation",
+                hostile_programs_harm_nobody_in_isolation,
+            ),
+        ];
+        for (name, test) in in_isolation {
+            trials.push(crate::unless(no_namespaces, name, test));
+        }
         trials.push(crate::unless(
             too_long,
             "hostile_programs_harm_nobody_without_namespaces",
@@ -533,40 +545,86 @@ fn a_killed_run_leaves_a_valid_report_and_resumes_to_the_same() {
 
 #[cfg(target_os = "linux")]
 fn a_killed_grader_leaves_no_program_behind() {
+    killed_grader_leaves_nothing(&["--no-isolation"]);
+}
+
+/// There the kernel sees to it: with the first process of a table all others end.
+#[cfg(target_os = "linux")]
+fn a_killed_grader_leaves_no_program_behind_in_isolation() {
+    killed_grader_leaves_nothing(&[]);
+}
+
+#[cfg(target_os = "linux")]
+fn killed_grader_leaves_nothing(args: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
-    let started = dir.path().join("started");
     let submission = dir.path().join("handed_in");
-    python_submission(&submission, |source| {
-        let line = format!("print(os.getpid(), file=open({started:?}, 'a'), flush=True)");
-        source.replace("listener.listen", &format!("{line}\nlistener.listen"))
-    });
-    // Where there are namespaces, the kernel sees to it.
+    python_submission(&submission, |source| source);
+    // Within a process table of its own the program has another id than here, where its
+    // last argument tells it from all others.
+    let mark = dir.path().join("mark").display().to_string();
+    let lab_toml = submission.join("lab.toml");
+    let words = fs::read_to_string(&lab_toml).unwrap();
+    fs::write(lab_toml, words.replace(".py\"", &format!(".py {mark}\""))).unwrap();
+    let programs = || -> Vec<String> {
+        let all = fs::read_dir("/proc").unwrap().flatten();
+        let lines = all.map(|entry| {
+            let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).replace('\0', " ")
+        });
+        lines.filter(|line| line.contains(&mark)).collect()
+    };
     let mut child = lab()
-        .args(["grade", "--no-isolation", "--out"])
+        .args(["grade", "--out"])
         .arg(dir.path().join("out"))
+        .args(args)
         .arg(&submission)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let give_up = Instant::now() + Duration::from_secs(60);
-    let pids = || fs::read_to_string(&started).unwrap_or_default();
-    while pids().is_empty() && Instant::now() < give_up {
-        std::thread::sleep(Duration::from_millis(10));
+    let python = grading::harness::python().unwrap();
+    let runs = || programs().iter().any(|line| line.starts_with(python));
+    while !runs() && Instant::now() < give_up {
+        std::thread::sleep(Duration::from_millis(1));
     }
+    assert!(runs(), "no program was started");
     child.kill().unwrap(); // SIGKILL
     child.wait().unwrap();
-    assert!(!pids().is_empty(), "no program was started");
-    let left = || -> Vec<String> {
-        let pids = pids();
-        let pids = pids.lines().map(str::to_owned);
-        pids.filter(|pid| Path::new("/proc").join(pid).exists())
-            .collect()
-    };
-    while !left().is_empty() && Instant::now() < give_up {
+    // Before the lane would have ended by itself, with its check.
+    let give_up = Instant::now() + Duration::from_secs(5);
+    while !programs().is_empty() && Instant::now() < give_up {
         std::thread::sleep(Duration::from_millis(10));
     }
-    assert_eq!(left(), [""; 0]);
+    assert_eq!(programs(), [""; 0]);
+}
+
+/// Neither a program nor the lane that has started it: root within its namespaces, it
+/// could undo with any one of them what keeps it in.
+#[cfg(target_os = "linux")]
+fn a_program_in_isolation_has_no_capability() {
+    let dir = tempfile::tempdir().unwrap();
+    let submission = dir.path().join("handed_in");
+    python_submission(&submission, |_| {
+        r#"
+import os
+import sys
+for name, process in ("program", "self"), ("lane", os.getppid()):
+    with open(f"/proc/{process}/status") as status:
+        sets = [int(line.split()[1], 16) for line in status if line.startswith("Cap")]
+    print(name, *sets, file=sys.stderr)
+raise SystemExit(3)
+"#
+        .to_owned()
+    });
+    let only = "--only=tcp_server.listens";
+    let report = grade(&submission, &dir.path().join("out"), &[only]);
+    assert_eq!(report.isolation, Isolation::Namespaces);
+    let feedback = report.submissions[0].checks[0].feedback.as_deref().unwrap();
+    // Inheritable, permitted, effective, bounding, ambient.
+    for sets in ["program 0 0 0 0 0\n", "lane 0 0 0 0 0\n"] {
+        assert!(feedback.contains(sets), "no {sets:?} in\n{feedback}");
+    }
 }
 
 /// `cargo test` and `cargo lab check` where there are no lanes to clean up.
