@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use grading::harness::Exam;
 use libtest_mimic::{Failed, Trial};
-use rustix::process::{Resource, getrlimit};
 
 const CLIENTS: u16 = 2000;
 /// Both ends of all connections, and some more.
@@ -15,14 +14,12 @@ const DESCRIPTORS: u64 = 2500;
 
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
-    let limit = getrlimit(Resource::Nofile);
-    let too_few = limit.maximum.is_some_and(|most| most < DESCRIPTORS);
     vec![
         Trial::test(
             "select_server::serves_2000_clients_in_one_thread_and_rests",
             || serves_2000_clients_in_one_thread_and_rests().map_err(Failed::from),
         )
-        .with_ignored_flag(too_few),
+        .with_ignored_flag(!crate::may_open(DESCRIPTORS)),
     ]
 }
 

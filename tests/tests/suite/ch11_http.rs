@@ -83,6 +83,11 @@ pub fn trials() -> Vec<Trial> {
         ("", "one_client_too_many_learns_it", one_client_too_many),
         (
             "",
+            "host_is_without_the_zone_of_an_address",
+            host_without_zone,
+        ),
+        (
+            "",
             "a_bad_body_is_logged_with_its_status",
             bad_body_in_the_log,
         ),
@@ -113,15 +118,24 @@ pub fn trials() -> Vec<Trial> {
             refuses_other_files,
         ),
     ];
-    let trials = tests.iter().map(|&(tool, name, function)| {
+    let mut trials = Vec::new();
+    #[cfg(target_os = "linux")]
+    trials.push(
+        Trial::test(
+            "ch11::one_silent_client_too_many_learns_it",
+            one_silent_client_too_many,
+        )
+        .with_ignored_flag(!crate::may_open(4096)),
+    );
+    trials.extend(tests.iter().map(|&(tool, name, function)| {
         let is_missing = !tool.is_empty() && !is_installed(tool);
         let name = match is_missing {
             true => format!("ch11::{name} (needs {tool})"),
             false => format!("ch11::{name}"),
         };
         Trial::test(name, function).with_ignored_flag(is_missing)
-    });
-    trials.collect()
+    }));
+    trials
 }
 
 fn is_installed(tool: &str) -> bool {
@@ -863,7 +877,37 @@ fn one_client_too_many() -> Outcome {
     Ok(())
 }
 
+/// Who has sent all of a request needs no thread of the 1,024, and is served meanwhile.
+#[cfg(target_os = "linux")]
+fn one_silent_client_too_many() -> Outcome {
+    let exam = Exam::reference("http_simple_server")?;
+    let server = exam.launch().open_files(4096).server()?;
+    // So many more that the last of them need not be waited for yet.
+    let silent: Vec<TcpStream> = (0..1024 + 8)
+        .map(|_| connect(server.addr()))
+        .collect::<Result<_, _>>()?;
+    let reply = exchange(server.addr(), b"GET / HTTP/1.1\r\nHo")?;
+    expect(&reply, "HTTP/1.1 503 Service Unavailable\r\n")?;
+    is_served(server.addr())?;
+    drop(silent);
+    Ok(())
+}
+
 // ------------------------------------------------------------------ the clients' ends
+
+fn host_without_zone() -> Outcome {
+    let listener = TcpListener::bind("[::1]:0")?;
+    let addr = listener.local_addr()?;
+    let exam = Exam::reference("http_manual_client")?;
+    let client = exam.launch().host("::1%1").client(addr)?;
+    let (mut stream, _) = listener.accept()?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    let mut request = [0; 1024];
+    let len = stream.read(&mut request)?;
+    let request = String::from_utf8_lossy(&request[..len]).into_owned();
+    drop((stream, client));
+    expect(&request, &format!("\r\nHost: [::1]:{}\r\n", addr.port()))
+}
 
 /// Runs http_manual_client against a server that sends this body; returns the client when
 /// it has ended.

@@ -63,10 +63,11 @@ fn talk(args: Args) -> anyhow::Result<()> {
         .line(format_args!("Connected to {server_addr}"));
     stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
 
+    let host = without_zone(&endpoint);
     // RFC 9112 §3.2: Host is the one field that a request must have. Without the last
     // one the server would keep the connection open, and we would wait for its end.
     let request = format!(
-        "GET {} HTTP/1.1\r\nHost: {endpoint}\r\nConnection: close\r\n\r\n",
+        "GET {} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n",
         args.path
     );
     stream
@@ -89,6 +90,16 @@ fn talk(args: Args) -> anyhow::Result<()> {
         "the server closed the connection without a response"
     );
     Ok(())
+}
+
+/// Leaves out the zone of an address (fe80::1%eth0): only this machine knows that name of a
+/// link, so it is no part of Host (RFC 6874 §1).
+fn without_zone(endpoint: &Endpoint<80>) -> Endpoint<80> {
+    let host = endpoint.host.trim_matches(['[', ']']);
+    Endpoint {
+        host: host.split('%').take(1).collect(),
+        port: endpoint.port,
+    }
 }
 
 /// Prints the lines of a message as they come, so that none of them can drive the

@@ -4,6 +4,11 @@
 pub const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\
     Content-Length: 24\r\nConnection: close\r\n\r\n<h1>400 Bad Request</h1>";
 
+/// The response to who is one too many.
+pub const UNAVAILABLE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+    Content-Type: text/html\r\nContent-Length: 32\r\nConnection: close\r\n\r\n\
+    <h1>503 Service Unavailable</h1>";
+
 /// Tells whether these bytes are one request to the end: a head, and no body after it.
 pub fn is_whole_request(received: &[u8]) -> bool {
     // Where one of these announces a body, it may still be on its way (RFC 9112 §6).
@@ -43,6 +48,7 @@ fn after_empty_line(received: &[u8]) -> &[u8] {
 
 /// Returns the request line without its end: method, target and version, a space between
 /// them (RFC 9112 §3). `None` if that is not what stands there, or the head is not whole.
+/// `None` also for CONNECT: 200 would promise a tunnel, not a page (RFC 9110 §9.3.6).
 ///
 /// Not done here: to refuse a request of HTTP/1.1 without Host (§3.2).
 pub fn request_line(received: &[u8]) -> Option<&[u8]> {
@@ -53,7 +59,8 @@ pub fn request_line(received: &[u8]) -> Option<&[u8]> {
     let mut parts = line.split(|&byte| byte == b' ');
     let (method, target, version) = (parts.next()?, parts.next()?, parts.next()?);
     let is_whole = !method.is_empty() && !target.is_empty() && parts.next().is_none();
-    (is_whole && version.starts_with(b"HTTP/")).then_some(line)
+    let is_for_a_page = version.starts_with(b"HTTP/") && method != b"CONNECT";
+    (is_whole && is_for_a_page).then_some(line)
 }
 
 /// Builds the response to the visitor of this number: head and page; to HEAD the head
@@ -133,6 +140,7 @@ mod tests {
         assert_eq!(request_line(b"GET /a b HTTP/1.1\r\n\r\n"), None);
         assert_eq!(request_line(b"GET  HTTP/1.1\r\n\r\n"), None);
         assert_eq!(request_line(b"GET / FOO/7\r\n\r\n"), None);
+        assert_eq!(request_line(b"CONNECT a:443 HTTP/1.1\r\n\r\n"), None);
     }
 
     #[test]
@@ -144,8 +152,10 @@ mod tests {
         let response_to_head = response(b"HEAD / HTTP/1.1", 12345);
         assert_eq!(response_to_head, format!("{head}\r\n\r\n"));
 
-        let refusal = str::from_utf8(BAD_REQUEST).unwrap();
-        let (head, page) = refusal.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", page.len())));
+        for refusal in [BAD_REQUEST, UNAVAILABLE] {
+            let refusal = str::from_utf8(refusal).unwrap();
+            let (head, page) = refusal.split_once("\r\n\r\n").unwrap();
+            assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", page.len())));
+        }
     }
 }

@@ -99,7 +99,8 @@ fn accept_loop(listener: &TcpListener, server: &Arc<Server>) {
         };
         let received = buf.get(..len).unwrap_or_default();
         if http::is_whole_request(received) {
-            // Every byte has been read: dropping the stream sends FIN, not RST.
+            // Every byte has been read, so dropping the stream sends FIN, not RST: unless
+            // the client is already sending a second request, which has no answer here.
             if let Err(error) = answer(&stream, peer_addr, received, server) {
                 server
                     .console
@@ -135,6 +136,7 @@ fn hand_over(
         server
             .console
             .failure(format_args!("{peer_addr}: too many clients are waited for"));
+        let _ = (&stream).write_all(http::UNAVAILABLE); // It may be gone.
         return;
     };
     let server = Arc::clone(server);
