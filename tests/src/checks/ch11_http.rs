@@ -344,22 +344,21 @@ fn survives_malformed_requests(exam: &mut Exam) -> Verdict {
 /// A crowd is answered, and it leaves neither threads nor sockets behind; nor do clients
 /// that are refused (C9).
 fn answers_a_crowd(exam: &mut Exam, visit: common::Probe) -> Verdict {
-    const REFUSED: usize = 16;
     common::answers_a_crowd(exam, visit)?;
     common::returns_what_clients_used(exam, probe)?;
     let server = exam.server()?;
     probe(&server, "before")?;
-    let before = server.open_files();
-    for _ in 0..REFUSED {
-        // Whether it lives on is another check.
-        let Ok(mut client) = server.connect() else {
-            return Ok(());
-        };
-        client.send_anyway("GARBAGE\r\n\r\n");
-        client.read_some(Duration::from_millis(100));
-    }
-    let visits = format!("{REFUSED} malformed requests");
-    common::settles_after(&visits, "open descriptors", before, || server.open_files())
+    common::gives_descriptors_back(&server, "16 malformed requests", || {
+        for _ in 0..16 {
+            // Whether it lives on is another check.
+            let Ok(mut client) = server.connect() else {
+                return Ok(());
+            };
+            client.send_anyway("GARBAGE\r\n\r\n");
+            client.read_some(Duration::from_millis(100));
+        }
+        Ok(())
+    })
 }
 
 fn answers_a_request_of_1024_bytes(exam: &mut Exam) -> Verdict {

@@ -183,6 +183,7 @@ pub fn checks() -> Vec<Check> {
                 let addr = exam.refusing_addr()?;
                 let mut client = exam.client(addr)?;
                 client.close_stdin();
+                client.wait_exit(Duration::from_secs(15))?;
                 client.wait_for_output("Could not connect to server. Is it running?")
             },
         )

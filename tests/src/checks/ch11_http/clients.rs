@@ -771,7 +771,8 @@ fn follows_redirects(exam: &mut Exam) -> Verdict {
     let word = exam.word(10);
     let moved = |status: u16| {
         format!(
-            "HTTP/1.1 {status} Moved\r\nLocation: ../c?d\r\nContent-Length: 0\r\n\r\n"
+            "HTTP/1.1 {status} Moved\r\nLocation: ../c?d\r\n\
+             Content-Length: 0\r\nConnection: close\r\n\r\n"
         )
     };
     for status in [302, 301, 303, 307, 308] {
@@ -811,7 +812,8 @@ fn follows_to_another_server(exam: &mut Exam, listener: &Listener) -> Verdict {
     ] {
         exam.note(&format!("Location: {location}"));
         server.send(format!(
-            "HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+            "HTTP/1.1 302 Found\r\nLocation: {location}\r\n\
+             Content-Length: 0\r\nConnection: close\r\n\r\n"
         ))?;
         server.half_close();
         server = next.accept()?;
@@ -857,12 +859,13 @@ fn survives_a_redirect_to_nowhere(exam: &mut Exam) -> Verdict {
 
 fn leaves_a_redirect_loop(exam: &mut Exam) -> Verdict {
     let listener = exam.listener()?;
-    let moved = "HTTP/1.1 301 Moved\r\nLocation: /\r\nContent-Length: 0\r\n\r\n";
+    let moved = "HTTP/1.1 301 Moved\r\nLocation: /\r\n\
+        Content-Length: 0\r\nConnection: close\r\n\r\n";
     let url = format!("http://{}/", listener.addr());
     let mut client = exam.tool(&["-L", &url])?;
     for _ in 0..100 {
-        // No further request means that it has given up.
-        let Ok(mut server) = listener.accept_within(Duration::from_secs(3)) else {
+        // No further request means that it has given up: the client has ended.
+        let Ok(Some(mut server)) = connected(&listener, &mut client) else {
             return expect_failure(&mut client);
         };
         server.read_until(b"\r\n\r\n")?;
