@@ -52,6 +52,7 @@ pub fn checks() -> Vec<Check> {
                 Ok(())
             },
         )
+        .deadline(Duration::from_secs(60)) // it starts several times
         .needs(&["layers.writes_a_capture"])
         .sheet(field_by_field)
         .hints(HINTS_LENGTH)
@@ -71,6 +72,7 @@ pub fn checks() -> Vec<Check> {
                 Ok(())
             },
         )
+        .deadline(Duration::from_secs(60)) // it starts several times
         .needs(&["layers.writes_a_capture"])
         .points(2)
         .sheet("labs/01_networks.md#step-4-add-up-a-checksum")
@@ -81,6 +83,7 @@ pub fn checks() -> Vec<Check> {
             "computes the checksum of the TCP segment, also of odd length",
             |exam| transport_checksum(exam, "tcp"),
         )
+        .deadline(Duration::from_secs(60)) // it starts several times
         .needs(&["layers.writes_a_capture"])
         .points(2)
         .sheet("labs/01_networks.md#step-4-add-up-a-checksum")
@@ -101,6 +104,7 @@ pub fn checks() -> Vec<Check> {
                 expect_bytes("the length", &[0, 41], slice(frame, 38..40)?)
             },
         )
+        .deadline(Duration::from_secs(60)) // it starts several times
         .needs(&["layers.writes_a_capture"])
         .points(2)
         .sheet("labs/01_networks.md#step-2-tcp-or-udp")

@@ -904,6 +904,7 @@ fn unix_socket_server() -> Vec<Check> {
             "removes its file when it ends, on Ctrl-C and SIGTERM as well",
             unix::removes_its_file,
         )
+        .deadline(Duration::from_secs(60)) // it starts several times
         .needs(&["unix_socket_server.accepts_messages"])
         .timing()
         .sheet(sheet)
@@ -1018,6 +1019,7 @@ fn unix_socket_client() -> Vec<Check> {
             "sends each line without its line end, prints the answers, ends on closed",
             unix::client_talks,
         )
+        .deadline(Duration::from_secs(60)) // it starts several times
         .points(2)
         .sheet(sheet)
         .hints(&[

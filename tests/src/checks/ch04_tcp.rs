@@ -168,6 +168,7 @@ fn tcp_server() -> Vec<Check> {
                 Ok(())
             },
         )
+        .deadline(Duration::from_secs(60)) // it starts several times
         .needs(answers)
         .sheet(CONNECT)
         .hints(HINTS_CLOSES)

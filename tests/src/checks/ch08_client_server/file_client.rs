@@ -32,6 +32,7 @@ pub fn checks() -> Vec<Check> {
             "sends a file as name, size, content and checksum",
             puts,
         )
+        .deadline(Duration::from_secs(60)) // it starts several times
         .points(2)
         .sheet(sheet)
         .hints(HINTS_FRAMES)
@@ -86,6 +87,7 @@ pub fn checks() -> Vec<Check> {
             "fetches a file of any size and ends with status 0",
             gets,
         )
+        .deadline(Duration::from_secs(90)) // it starts several times
         .points(2)
         .sheet(sheet)
         .hints(HINTS_FRAMES)

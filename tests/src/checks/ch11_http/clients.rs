@@ -240,6 +240,7 @@ pub fn fetch_checks() -> Vec<Check> {
             "writes an empty page and a large one, of any bytes",
             pages_of_any_size,
         )
+        .deadline(Duration::from_secs(90)) // it starts several times
         .needs(&["fetch_url.writes_the_body"])
         .sheet(FETCH)
         .hints(&[
@@ -385,7 +386,7 @@ pub fn fetch_checks() -> Vec<Check> {
             "follows redirects with -L, and only then",
             follows_redirects,
         )
-        .deadline(Duration::from_secs(60))
+        .deadline(Duration::from_secs(120))
         .needs(&["fetch_url.writes_the_body"])
         .sheet(FETCH)
         .hints(&[
@@ -432,6 +433,7 @@ pub fn fetch_checks() -> Vec<Check> {
             "finds a field of the response however its name is written",
             field_names_in_any_case,
         )
+        .deadline(Duration::from_secs(60)) // it starts several times
         .needs(&["fetch_url.reads_chunks", "fetch_url.follows_redirects"])
         .sheet(FETCH)
         .hints(&[
@@ -461,6 +463,7 @@ pub fn fetch_checks() -> Vec<Check> {
             "fails when the body is shorter than announced",
             reports_a_cut_body,
         )
+        .deadline(Duration::from_secs(60)) // it starts several times
         .needs(&["fetch_url.writes_the_body"])
         .sheet(FETCH)
         .hints(&[
@@ -476,6 +479,7 @@ pub fn fetch_checks() -> Vec<Check> {
             "refuses https and bad URLs with a message",
             refuses_https,
         )
+        .deadline(Duration::from_secs(90)) // it starts several times
         .needs(&["fetch_url.writes_the_body"])
         .sheet(FETCH)
         .hints(&[
