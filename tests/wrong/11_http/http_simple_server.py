@@ -53,6 +53,8 @@ def serve(conn):
                         pass
                 return
             buf += data
+            if BUG == "first_line" and b"\r\n" in buf:
+                break
             if BUG == "one_read" or BUG == "short_read" and len(data) < 1024:
                 break
         words = buf.split(b"\r\n")[0].split(b" ")

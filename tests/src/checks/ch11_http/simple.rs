@@ -488,7 +488,9 @@ fn simple_waits_for_the_head(exam: &mut Exam) -> Verdict {
     let mut client = server.connect()?;
     client.send("GET /hel")?;
     client.expect_silence(Duration::from_millis(300))?;
-    client.send("lo HTTP/1.1\r\nHost: x\r\n\r\n")?;
+    client.send("lo HTTP/1.1\r\nHost: x\r\n")?;
+    client.expect_silence(Duration::from_millis(300))?;
+    client.send("\r\n")?;
     read_response(&mut client, false)?.expect_status(&[200])?;
     let mut client = server.connect()?;
     client.send_bytewise(get("/").as_bytes(), Duration::from_millis(1))?;
