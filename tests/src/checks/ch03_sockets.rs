@@ -199,7 +199,7 @@ fn message_server() -> Vec<Check> {
         .by_hand("printf hello | nc -q 1 127.0.0.1 8000"),
         Check::new(
             "message_server.survives_any_client",
-            "ends without a crash when its client resets or sends no UTF-8",
+            "ends without a crash when its client resets or sends no UTF-8, and never leaves it waiting",
             ends_without_a_crash,
         )
         .needs(&["message_server.accepts_messages"])
@@ -356,8 +356,8 @@ fn message_server_threaded() -> Vec<Check> {
         .by_hand("nmap -sT -p 8000 127.0.0.1"),
         Check::new(
             "message_server_threaded.survives_invalid_utf8",
-            "survives bytes that are not UTF-8",
-            |exam| common::survives_invalid_utf8(exam, probe),
+            "survives bytes that are not UTF-8, and leaves nobody waiting",
+            survives_invalid_utf8,
         )
         .needs(&["message_server_threaded.serves_several"])
         .sheet(wrong)
@@ -505,7 +505,8 @@ fn message_client() -> Vec<Check> {
             "message_client.ends_on_closed",
             "ends with Connection to server closed and status 0 on closed",
             |exam| {
-                for word in ["close", "CLOSE"] {
+                // The answer says it, whatever was typed.
+                for word in ["close", "CLOSE", &exam.word(8)] {
                     let listener = exam.listener()?;
                     let mut client = exam.client(listener.addr())?;
                     let mut conn = listener.accept()?;
@@ -563,7 +564,7 @@ fn message_client() -> Vec<Check> {
         .by_hand("cargo run -p message_client < /dev/null"),
         Check::new(
             "message_client.ends_with_its_server",
-            "ends without a crash when the server has closed",
+            "ends without a crash when the server has closed, and says so",
             ends_with_its_server,
         )
         .needs(&["message_client.sends_what_is_typed"])
@@ -657,6 +658,11 @@ fn closes_on_the_whole_word_only(exam: &mut Exam) -> Verdict {
         format!("{word}close"),
         // A line end may follow, but no space is part of the word.
         " close ".to_owned(),
+        // Nor are others, and a line of it is not the message.
+        "close door".to_owned(),
+        "please close".to_owned(),
+        format!("close\n{word}"),
+        format!("{word}\nclose"),
         // Parts of the word: its start, its end, and a letter of each.
         "clos".to_owned(),
         "lose".to_owned(),
@@ -725,11 +731,19 @@ fn ends_without_a_crash(exam: &mut Exam) -> Verdict {
     let mut server = exam.server()?;
     let mut client = server.connect()?;
     client.send(b"\xff\xfe\x80")?;
-    // An answer, an error message or the end: all are good.
+    common::gets_an_answer_or_the_end(&client)?;
     client.read_some(Duration::from_millis(300));
     drop(client);
     server.wait_exit(Duration::from_secs(5))?;
     server.expect_no_crash()
+}
+
+fn survives_invalid_utf8(exam: &mut Exam) -> Verdict {
+    common::survives_invalid_utf8(exam, probe)?;
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    client.send(b"\xff\xfe\x80")?;
+    common::gets_an_answer_or_the_end(&client)
 }
 
 /// The first client goes on although another one has said close meanwhile.
@@ -837,7 +851,8 @@ fn ends_with_its_server(exam: &mut Exam) -> Verdict {
     // Whoever reads a line before it looks at the connection gets one or two.
     let _ = client.type_in("more\nmore\n");
     client.wait_exit(Duration::from_secs(5))?;
-    client.expect_no_crash()
+    client.expect_no_crash()?;
+    client.wait_for_output("Connection to server closed")
 }
 
 fn unix_socket_server() -> Vec<Check> {

@@ -291,7 +291,8 @@ fn echoes_long_messages(exam: &mut Exam) -> Verdict {
             return Err(Failure::bytes(message.as_bytes(), &got).cause(cause).into());
         }
     }
-    Ok(())
+    let server = exam.server()?;
+    common::echoes_full_buffers(exam, &mut server.connect()?, "Echo: ")
 }
 
 /// The silent client is not forgotten: what it says after seconds is answered.

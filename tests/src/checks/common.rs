@@ -3,7 +3,7 @@
 //! A [`Probe`] plays one well-behaved client of the program and fails when it is not
 //! served as it should be; the functions here do harm and then probe.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -172,6 +172,24 @@ pub fn survives_invalid_utf8(exam: &mut Exam, probe: Probe) -> Verdict {
     client.read_some(Duration::from_millis(300));
     drop(client);
     probe(&server, &exam.word(8))
+}
+
+/// Who sends bytes that are no text is not left without an answer (D17): a replacement, an
+/// error message or the end are all right (F14).
+pub fn gets_an_answer_or_the_end(client: &Conn) -> Verdict {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let _ = client.stream().set_read_timeout(Some(PATIENCE));
+    match uninterrupted(|| client.stream().peek(&mut [0])) {
+        Err(error)
+            if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+        {
+            let expected = "an answer to bytes that are no UTF-8, or the end";
+            Err(Failure::new(expected, "silence for 5 s, and no end")
+                .cause("the decoding fails, and its error is swallowed without a word")
+                .into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A port in use is an error: status not 0, a message, no panic (C6).
@@ -474,6 +492,38 @@ pub fn without_prefixes(reply: &[u8], prefix: &str) -> Vec<u8> {
         }
     }
     echoed
+}
+
+/// All of a message comes back while the connection stays open. Each piece has a prefix of
+/// its own, and the size of a piece is free; letters hold no prefix.
+pub fn echoes_in_pieces(client: &mut Conn, letters: &str, prefix: &str) -> Verdict {
+    client.send(letters)?;
+    let (letters, mut reply) = (letters.as_bytes(), Vec::new());
+    loop {
+        let echoed = without_prefixes(&reply, prefix);
+        if echoed == letters {
+            return Ok(());
+        }
+        // The last of them may be the start of a prefix.
+        if echoed.len() >= letters.len() + prefix.len() {
+            return Err(Failure::bytes(letters, &echoed).into());
+        }
+        // At most so many: one piece after another may come late (F18, F30).
+        let missing = letters.len().saturating_sub(echoed.len()).clamp(1, 256);
+        reply.extend(client.read_exactly(missing)?);
+    }
+}
+
+/// The same for messages that fill a buffer exactly (A2).
+pub fn echoes_full_buffers(exam: &mut Exam, client: &mut Conn, prefix: &str) -> Verdict {
+    for len in [1024, 2048] {
+        let cause = format!(
+            "a message of {len} bytes fills the buffer exactly: it is whole, and nothing \
+             follows that could be waited for"
+        );
+        echoes_in_pieces(client, &exam.word(len), prefix).map_err(because(cause))?;
+    }
+    Ok(())
 }
 
 /// All comes back to a client that sends more than a kernel keeps for a sender (tcp_wmem:

@@ -60,12 +60,16 @@ def talk():
         if not answer:
             if bug == "end_ignored":
                 time.sleep(60)
+            if bug == "end_silent":
+                sys.exit()
             raise ConnectionError("closed by the server")
         if bug == "looks_at_its_own_words":
             if text == "close":
                 return
             answer = answer.replace(b"closed", b"Closed")
-        if answer == b"closed":
+        if bug == "believes_what_was_typed" and text.lower() == "close":
+            return
+        if answer == b"closed" and bug != "believes_what_was_typed":
             if bug == "goes_on":
                 continue
             if bug == "status":

@@ -24,6 +24,12 @@ def is_close(text):
         return "close" in text.lower()
     if bug == "strips_word":
         return text.strip().lower() == "close"
+    if bug == "first_word":
+        return text.split(" ")[0].lower() == "close"
+    if bug == "last_word":
+        return text.split(" ")[-1].lower() == "close"
+    if bug == "a_line":
+        return "close" in text.lower().splitlines()
     word = text.strip("\r\n").lower()
     if bug == "in_the_word":  # As `in ("close")`, which is no tuple, has it.
         return bool(word) and word in "close"
@@ -59,6 +65,11 @@ def converse(stream):
                 text = data.decode()
             except UnicodeDecodeError:
                 os._exit(1)
+        elif bug == "utf8_ignored":
+            try:
+                text = data.decode()
+            except UnicodeDecodeError:
+                continue
         else:
             text = data.decode(errors="replace")
         if bug == "bytes_form":

@@ -23,7 +23,10 @@ def serve(stream, peer):
             if bug == "line_reader":
                 data = stream.makefile("rb").readline()
             else:
-                data = stream.recv(1024)
+                data = part = stream.recv(1024)
+            while bug == "waits_when_full" and len(part) == 1024:
+                part = stream.recv(1024)
+                data += part
             if bug == "timeout_in_all":
                 stream.settimeout(max(until - time.monotonic(), 0.001))
             if bug == "timeout_first_only":
@@ -55,6 +58,8 @@ def serve(stream, peer):
                 text = text[:1000]
             if bug == "trims":
                 text = text.strip()
+            if bug == "stops_at_zero":
+                text = text.partition("\0")[0]
             if bug == "trims_line_end":
                 text = text.rstrip("\r\n")
             reply = text if bug == "no_prefix" else f"Echo: {text}"

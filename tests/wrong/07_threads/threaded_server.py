@@ -47,7 +47,11 @@ def receive(stream):
         size = stream.recv_into(shared)
         time.sleep(0.02)
         return bytes(shared[:size])
-    return stream.recv(1024)
+    data = part = stream.recv(1024)
+    while bug == "waits_when_full" and len(part) == 1024:
+        part = stream.recv(1024)
+        data += part
+    return data
 
 
 def converse(stream, name):

@@ -18,7 +18,10 @@ def echo(stream, peer):
         if BUG == "reads_lines":
             message = b"".join(iter(lambda: stream.recv(1), b"\n"))
         else:
-            message = stream.recv(4096 if BUG == "cuts_long_messages" else 1024)
+            message = part = stream.recv(4096 if BUG == "cuts_long_messages" else 1024)
+        while BUG == "waits_when_full" and len(part) == 1024:
+            part = stream.recv(1024)
+            message += part
         if not message:
             return
         if BUG == "knows_quit" and message.strip().lower() in (b"quit", b"exit"):

@@ -38,8 +38,11 @@ fn robust_server() -> Vec<Check> {
             |exam| {
                 let server = exam.server()?;
                 let mut client = server.connect()?;
-                // A line end is a part of the message like any other byte.
-                for (len, end) in [(1, ""), (12, ""), (60, "\n"), (12, "\r\n")] {
+                // A line end is a part of the message like any other byte, and so is
+                // what ends a text in C.
+                for (len, end) in
+                    [(1, ""), (12, ""), (60, "\n"), (12, "\r\n"), (12, "\0b")]
+                {
                     let message = format!(" {} é {end}", exam.word(len));
                     client.send(&message)?;
                     client.expect_exactly(format!("Echo: {message}"))?;
@@ -443,20 +446,8 @@ fn echo_probe(server: &Program, word: &str) -> Verdict {
 fn echoes_long_messages(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut client = server.connect()?;
-    let message = exam.word(3000);
-    client.send(&message)?;
-    // Each piece has an Echo: of its own, and the size of a piece is free.
-    let mut answer = String::new();
-    while answer.len() < message.len() {
-        let more = client.read_exactly(1)?;
-        answer.push_str(&String::from_utf8_lossy(&more));
-        if answer.ends_with("Echo: ") {
-            answer.truncate(answer.len() - "Echo: ".len());
-        }
-    }
-    if answer != message {
-        return Err(Failure::bytes(message.as_bytes(), answer.as_bytes()).into());
-    }
+    common::echoes_in_pieces(&mut client, &exam.word(3000), "Echo: ")?;
+    common::echoes_full_buffers(exam, &mut client, "Echo: ")?;
     let word = exam.word(8);
     client.send(&word)?;
     client.expect(format!("Echo: {word}"))

@@ -361,7 +361,7 @@ fn echoes_long_messages(exam: &mut Exam) -> Verdict {
             .into());
         }
     }
-    Ok(())
+    common::echoes_full_buffers(exam, &mut server.connect()?, PREFIX)
 }
 
 fn prints_what_happens(exam: &mut Exam) -> Verdict {
