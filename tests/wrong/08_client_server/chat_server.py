@@ -146,6 +146,11 @@ def hear(client, message):
             message.decode()
         except UnicodeDecodeError:
             os._exit(1)
+    if BUG == "ignores_bytes":
+        try:
+            message.decode()
+        except UnicodeDecodeError:
+            return True
     text = message.decode(errors="replace")
     print(f"[{client.peer}] {message if BUG == 'prints_bytes' else text.rstrip()}", flush=True)
     if is_quit(text.strip()) or (BUG == "quit_by_an_empty_line" and not text.strip()):
@@ -154,9 +159,15 @@ def hear(client, message):
         return False
     if BUG == "needs_a_name" and text.strip() == "/name":
         os._exit(1)
+    if BUG == "confirms_a_bare_line_end":
+        message = message.replace(b"\r\n", b"\n")
+    if BUG == "confirms_no_zeros":
+        message = message.replace(b"\0", b"")
     client.tell(b"Server received: " + (message.strip() if BUG == "trims" else message))
     pattern = r"/name (.+)" if BUG == "takes_any_name" else r"/name ([A-Za-z][\w-]*)"
     command = re.fullmatch(pattern, text.strip())
+    if BUG == "finds_a_name_anywhere":
+        command = re.search(pattern, text)
     if command and BUG != "knows_no_names":
         with lock:
             taken = list(NAMES) if BUG == "keeps_the_names_of_the_gone" else [
@@ -173,10 +184,11 @@ def hear(client, message):
     if text.strip() == "/who" and BUG != "does_not_know_who":
         with lock:
             room = ever if BUG == "lists_who_has_been" else clients
-            here = [other.name for other in room]
+            here = [other.name for other in room
+                    if other is not client or BUG != "lists_the_others"]
         client.tell(f"* {len(here)} here: {', '.join(here)}\n".encode())
         return True
-    line = text.removesuffix("\n")
+    line = text.strip() if BUG == "tells_it_trimmed" else text.removesuffix("\n")
     if BUG == "splits_lines":
         for part in line.splitlines():
             tell_others(client, f"[{client.name}] {part}\n")
@@ -220,7 +232,8 @@ def handle(stream, peer):
             clients.remove(client)
     if BUG != "announces_nobody" and (BUG != "announces_no_reset" or has_ended):
         who = client.peer if BUG == "forgets_the_name_at_the_end" else client.name
-        tell_others(client, f"* {who} left\n" * (2 if BUG == "leaves_twice" else 1))
+        twice = BUG == "leaves_twice" or (BUG == "leaves_twice_by_a_reset" and not has_ended)
+        tell_others(client, f"* {who} left\n" * (2 if twice else 1))
     # What is queued is still sent, but not waited for without end.
     try:
         client.queue.put_nowait(None)

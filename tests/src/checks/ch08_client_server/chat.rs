@@ -30,7 +30,7 @@ const HINTS_QUIT: &[&str] = &[
 const HINTS_BROADCAST: &[&str] = &[
     "Who needs to know of all the others? Keep a list that every handler can reach.",
     "Go through the list and write to everybody on it, except to the sender.",
-    "A line to the others is [NAME], a space, the text, and exactly one line end.",
+    "A line to the others is [NAME], a space, the text as it came, and exactly one line end.",
 ];
 const HINTS_NAMES: &[&str] = &[
     "Where does your server keep what a client is called?",
@@ -396,8 +396,8 @@ fn endurance() -> Vec<Check> {
         .by_hand("read the lines [ACTIVE CONNECTIONS] as clients come and go"),
         check(
             "chat_server.survives_invalid_utf8",
-            "goes on when a client sends bytes that are not UTF-8",
-            |exam| common::survives_invalid_utf8(exam, probe),
+            "goes on when a client sends bytes that are not UTF-8, and leaves nobody waiting",
+            survives_invalid_utf8,
         )
         .hints(HINTS_SURVIVES)
         .by_hand("printf '\\377\\376' | nc -q 1 127.0.0.1 5555"),
@@ -563,6 +563,14 @@ fn survives_odd_commands(exam: &mut Exam) -> Verdict {
     Ok(())
 }
 
+fn survives_invalid_utf8(exam: &mut Exam) -> Verdict {
+    common::survives_invalid_utf8(exam, probe)?;
+    let server = exam.server()?;
+    let mut client = enter(&server)?;
+    client.send(b"\xff\xfe\n")?;
+    common::gets_an_answer_or_the_end(&client)
+}
+
 fn confirms_each_line(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let mut client = enter(&server)?;
@@ -570,6 +578,10 @@ fn confirms_each_line(exam: &mut Exam) -> Verdict {
     client.send(format!("{one}\n{two}\n"))?;
     skip_news(&mut client)?;
     client.expect_exactly(format!("{CONFIRMATION}{one}\n{CONFIRMATION}{two}\n"))?;
+    for line in [format!("{one}\r\n"), format!("{one}\0{two}\n")] {
+        client.send(&line)?;
+        client.expect_exactly(format!("{CONFIRMATION}{line}"))?;
+    }
     // An empty line may be confirmed or not; it is no good-bye.
     let word = exam.word(8);
     client.send("\n")?;
@@ -752,9 +764,10 @@ fn tells_others(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let [mut a, mut b, mut c] = three(&server)?;
     let name = a.local_addr()?;
-    // A message with a line end, and one without. (No blanks around it: they are free.)
+    // Messages with a line end, and one without.
     for (text, end) in [
         (exam.word(7), "\n"),
+        (format!("  aB é {}  ", exam.word(3)), "\n"),
         (format!("aB é  {}", exam.word(4)), ""),
     ] {
         a.send(format!("{text}{end}"))?;
@@ -806,6 +819,9 @@ fn announces(exam: &mut Exam) -> Verdict {
         hears_of(&mut first, name, "left", None)?;
         gone = Some(name);
     }
+    // Whose farewell came last has none before this one joins.
+    let last = enter(&server)?;
+    hears_of(&mut first, last.local_addr()?, "joined", gone)?;
     announces_nobody_to_himself(exam)
 }
 
@@ -856,6 +872,7 @@ fn gives_names(exam: &mut Exam) -> Verdict {
     hears(&mut b, &format!("[{name}] {text}\n")).map_err(because(
         "this is the second name that the client has asked for",
     ))?;
+    takes_a_command_at_the_start_only(exam, &mut a, &mut b, &name)?;
     // Whether it says who leaves has a check of its own.
     let peer_addr = a.local_addr()?.to_string();
     a.send("quit\n")?;
@@ -867,6 +884,24 @@ fn gives_names(exam: &mut Exam) -> Verdict {
         }
         _ => Ok(()),
     }
+}
+
+/// What has /name further behind is a message, and changes no name.
+fn takes_a_command_at_the_start_only(
+    exam: &mut Exam,
+    speaker: &mut Conn,
+    listener: &mut Conn,
+    name: &str,
+) -> Verdict {
+    let about_names = format!("please type /name o{}", exam.word(6));
+    for text in [about_names, exam.word(9)] {
+        thread::sleep(Duration::from_millis(5)); // Who speaks in a rush has another check.
+        say(speaker, &format!("{text}\n"))?;
+        hears(listener, &format!("[{name}] {text}\n")).map_err(because(
+            "a message with /name in it is no command: that stands at the start",
+        ))?;
+    }
+    Ok(())
 }
 
 fn gives_a_name_again(exam: &mut Exam) -> Verdict {
@@ -963,7 +998,11 @@ fn tells_who_is_here(exam: &mut Exam) -> Verdict {
     said(&mut a, &mut c, &exam.word(9))?;
     c.send("/who\n")?;
     // The list may have any form; the names stand in it.
-    let mut missing = vec![name.clone(), b.local_addr()?.to_string()];
+    let mut missing = vec![
+        name.clone(),
+        b.local_addr()?.to_string(),
+        c.local_addr()?.to_string(), // The asker is here as well.
+    ];
     let mut list = String::new();
     let give_up = Instant::now() + PATIENCE;
     while !missing.is_empty() && Instant::now() < give_up {
