@@ -24,6 +24,8 @@ def read_head(stream):
 def fetch(url, hops):
     parts = urlsplit(url)
     plain = ("http", "https") if BUG == "https_in_plain" else ("http",)
+    if BUG == "redirected_in_plain" and hops < 10:
+        plain = ("http", "https")
     if parts.scheme not in plain and BUG != "any_scheme":
         fail("only http")
     if not parts.hostname:
@@ -41,6 +43,8 @@ def fetch(url, hops):
             sys.exit(0)
         fail(error)
     path = parts.path or ("" if BUG == "no_root" else "/")
+    if BUG == "bare_query" and not parts.path and parts.query:
+        path = ""
     if parts.query and BUG != "no_query":
         path += "?" + parts.query
     if BUG == "fragment" and parts.fragment:
@@ -65,14 +69,14 @@ def fetch(url, hops):
     lines = head.decode("utf-8" if BUG == "utf8_head" else "latin-1").split("\r\n")
     fields = {}
     for line in lines[1:]:
-        name, _, value = line.partition(":")
+        name, _, value = line.partition(": " if BUG == "needs_space" else ":")
         if BUG == "case" and name != name.title():
             continue
         fields[name.lower()] = value.strip()
     status = int(lines[0].split(" ")[1])
     if BUG == "needs_reason" and not lines[0].split(" ")[2]:
         fail("no reason")
-    if status >= 400 and BUG == "no_error_pages":
+    if status >= (500 if BUG == "no_500_pages" else 400) and BUG in ("no_error_pages", "no_500_pages"):
         fail(status)
     if BUG == "verbose_stdout" and "-v" in WORDS:
         sys.stdout.buffer.write(head)
@@ -84,6 +88,8 @@ def fetch(url, hops):
             sys.exit(0)
         if hops == 0 and BUG != "endless" or hops == 9 and BUG == "one_redirect":
             fail("too many redirects")
+        if BUG == "all_pages":
+            sys.stdout.buffer.write(read_body(stream, fields))
         target = fields["location"]
         if BUG == "no_join":
             target = f"http://{parts.netloc}/{target}"
@@ -101,8 +107,13 @@ def fetch(url, hops):
             sys.exit(0)
         if BUG == "text_file":
             body = body.decode("utf-8", "replace").encode()
-        with open(WORDS[WORDS.index("-o") + 1], "wb") as file:
-            file.write(body)
+        try:
+            with open(WORDS[WORDS.index("-o") + 1], "wb") as file:
+                file.write(body)
+        except OSError as error:
+            if BUG != "no_folder_is_fine":
+                fail(error)
+            print(error, file=sys.stderr)
         return
     if BUG == "line_end":
         body += b"\n"
@@ -132,7 +143,10 @@ def read_body(stream, fields):
                 if BUG == "cut_is_fine":
                     return body
                 fail("cut")
-            size = int(line.split(b";")[0], 16)
+            size = line.split(b";")[0].strip()
+            if BUG == "lower_hex" and size != size.lower():
+                fail("bad size")
+            size = int(size, 16)
             data = stream.read(size + 2)
             if size == 0:
                 return body
@@ -152,7 +166,14 @@ def read_body(stream, fields):
         return body
     if BUG == "needs_length" and "transfer-encoding" not in fields:
         return b""
-    return stream.read()
+    body = b""
+    try:
+        while more := stream.read1(65536):
+            body += more
+    except ConnectionResetError as error:
+        if BUG != "reset_is_an_end":
+            fail(error)
+    return body
 
 
 url = next(word for word in WORDS if not word.startswith("-") and (WORDS.index(word) == 0 or WORDS[WORDS.index(word) - 1] != "-o"))

@@ -255,7 +255,7 @@ pub fn fetch_checks() -> Vec<Check> {
         .by_hand("(printf 'HTTP/1.1 200 OK\\r\\nContent-Length: 200000\\r\\n\\r\\n'; head -c 200000 /dev/urandom) | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/ | wc -c"),
         Check::new(
             "fetch_url.writes_error_pages",
-            "writes the page of a 404 as well",
+            "writes the page of a 404 or a 500 as well",
             writes_error_pages,
         )
         .needs(&["fetch_url.writes_the_body"])
@@ -430,7 +430,7 @@ pub fn fetch_checks() -> Vec<Check> {
         .by_hand("printf 'HTTP/1.1 302 Found\\r\\nContent-Length: 0\\r\\n\\r\\n' | nc -l -N 8000 & cargo run -p fetch_url -- -L http://127.0.0.1:8000/; echo $?"),
         Check::new(
             "fetch_url.field_names_in_any_case",
-            "finds a field of the response however its name is written",
+            "finds a field of the response however it is written",
             field_names_in_any_case,
         )
         .deadline(Duration::from_secs(60)) // it starts several times
@@ -438,9 +438,11 @@ pub fn fetch_checks() -> Vec<Check> {
         .sheet(FETCH)
         .hints(&[
             "Does your program find content-length and TRANSFER-ENCODING as well?",
-            "RFC 9110 §5.1: field names are case-insensitive.",
-            "Compare with name.eq_ignore_ascii_case(\"content-length\"); in Python use \
-             name.lower() as the key of your dict.",
+            "RFC 9110 §5.1: field names are case-insensitive. White space behind the colon \
+             may be there or not (RFC 9112 §5.1).",
+            "Cut the line at the colon alone and trim the value. Compare with \
+             name.eq_ignore_ascii_case(\"content-length\"); in Python use name.lower() as \
+             the key of your dict.",
         ])
         .by_hand("(printf 'HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok'; sleep 9) | nc -l -N 8000 & cargo run -p fetch_url -- http://127.0.0.1:8000/"),
         Check::new(
@@ -574,9 +576,17 @@ fn asks_for_path_and_query(exam: &mut Exam) -> Verdict {
     server.send(response_of("ok"))?;
     expect_output(&mut client, "ok")?;
     // Without a path it asks for the root; read_request looks at the target.
-    let (mut client, _, mut server) = fetch(exam, &listener, &[], "")?;
-    server.send(response_of("ok"))?;
-    expect_output(&mut client, "ok")
+    let query = format!("?q={}", exam.word(4));
+    for (rest, target) in [("", "/"), (&query, &format!("/{query}"))] {
+        let (mut client, request, mut server) = fetch(exam, &listener, &[], rest)?;
+        let got = request.first().cloned().unwrap_or_default();
+        if !got.starts_with(&format!("GET {target} HTTP/1.")) {
+            return Err(Failure::new(format!("GET {target} HTTP/1.1"), got).into());
+        }
+        server.send(response_of("ok"))?;
+        expect_output(&mut client, "ok")?;
+    }
+    Ok(())
 }
 
 fn pages_of_any_size(exam: &mut Exam) -> Verdict {
@@ -613,18 +623,23 @@ fn pages_of_any_size(exam: &mut Exam) -> Verdict {
 
 fn writes_error_pages(exam: &mut Exam) -> Verdict {
     let listener = exam.listener()?;
-    let (mut client, _, mut server) = fetch(exam, &listener, &[], "/nothing")?;
     let page = format!("no such page: {}", exam.word(10));
-    server.send(response_of(&page).replace("200 OK", "404 Not Found"))?;
-    // Whether that is a failure is for each program to say: for curl it is none.
-    client.wait_exit(Duration::from_secs(5))?;
-    expect_written(&client, &page)?;
-    // The reason phrase may be empty (RFC 9112 §4).
-    let (mut client, _, mut server) = fetch(exam, &listener, &[], "/nothing")?;
-    server.send(response_of(&page).replace("200 OK", "404 "))?;
-    client.wait_exit(Duration::from_secs(5))?;
-    expect_written(&client, &page)
-        .map_err(because("the status line has no words behind the code"))
+    for (status, cause) in [
+        ("404 Not Found", "also the page of a 404 is a page"),
+        (
+            "500 Internal Server Error",
+            "also the page of a 500 is a page",
+        ),
+        // The reason phrase may be empty (RFC 9112 §4).
+        ("404 ", "the status line has no words behind the code"),
+    ] {
+        let (mut client, _, mut server) = fetch(exam, &listener, &[], "/nothing")?;
+        server.send(response_of(&page).replace("200 OK", status))?;
+        // Whether that is a failure is for each program to say: for curl it is none.
+        client.wait_exit(Duration::from_secs(5))?;
+        expect_written(&client, &page).map_err(because(cause))?;
+    }
+    Ok(())
 }
 
 fn verbose_spares_stdout(exam: &mut Exam) -> Verdict {
@@ -639,14 +654,18 @@ fn field_names_in_any_case(exam: &mut Exam) -> Verdict {
     let listener = exam.listener()?;
     let word = exam.word(10);
     // The connection stays open: only these fields say where the body ends.
-    for rest in [
-        format!("content-length: 10\r\n\r\n{word}"),
-        format!("TRANSFER-ENCODING: chunked\r\n\r\na\r\n{word}\r\n0\r\n\r\n"),
+    let chunks = format!("chunked\r\n\r\na\r\n{word}\r\n0\r\n\r\n");
+    let case = "it looks for these fields with regard to case";
+    let space = "no white space need follow the colon (RFC 9112 §5.1)";
+    for (rest, cause) in [
+        (format!("content-length: 10\r\n\r\n{word}"), case),
+        (format!("TRANSFER-ENCODING: {chunks}"), case),
+        (format!("Content-Length:10\r\n\r\n{word}"), space),
+        (format!("Transfer-Encoding:{chunks}"), space),
     ] {
         let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
         server.send(format!("HTTP/1.1 200 OK\r\n{rest}"))?;
-        expect_output(&mut client, &word)
-            .map_err(because("it looks for these fields with regard to case"))?;
+        expect_output(&mut client, &word).map_err(because(cause))?;
     }
     let (mut client, _, mut server) = fetch(exam, &listener, &["-L"], "/")?;
     server.send("HTTP/1.1 302 Found\r\nlocation: /b\r\ncontent-length: 0\r\n\r\n")?;
@@ -678,7 +697,8 @@ fn reads_chunks(exam: &mut Exam) -> Verdict {
     let listener = exam.listener()?;
     let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
     let words = [exam.word(3), exam.word(300), exam.word(17)];
-    let mut response = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let mut response = head.to_owned();
     for word in &words {
         response.push_str(&format!("{:x};note=1\r\n{word}\r\n", word.len()));
     }
@@ -686,12 +706,18 @@ fn reads_chunks(exam: &mut Exam) -> Verdict {
     server.send(response)?;
     expect_output(&mut client, words.concat())?;
 
+    let word = exam.word(0xab);
+    let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
+    server.send(format!("{head}AB\r\n{word}\r\n0\r\n\r\n"))?;
+    expect_output(&mut client, word).map_err(because(
+        "the hexadecimal digits of a size may be upper case",
+    ))?;
+
     // What looks like the last chunk may stand within one, and a read may end anywhere.
     let body = format!("{}\r\n0\r\n\r\n{}", exam.word(20), exam.word(300));
     let size = format!("{:x}", body.len());
     let (size_start, size_end) = size.split_at(1);
     let (body_start, body_end) = body.split_at(27);
-    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
     for piece in [
         format!("{head}{size_start}"),
@@ -764,20 +790,38 @@ fn writes_a_file(exam: &mut Exam) -> Verdict {
     server.send([head.as_bytes(), &body].concat())?;
     client.expect_exit(0)?;
     let written = std::fs::read(&path).unwrap_or_default();
-    if written == body {
+    if written != body {
+        return Err(Failure::bytes(&body, &written).into());
+    }
+    says_that_there_is_no_folder(exam, &listener)
+}
+
+/// It may look at the file before it connects, or afterwards.
+fn says_that_there_is_no_folder(exam: &Exam, listener: &Listener) -> Verdict {
+    let path = exam.dir().join("no-such-folder").join("page.bin");
+    let name = path.display().to_string();
+    let url = format!("http://{}/", listener.addr());
+    let mut client = exam.tool(&["-o", &name, &url])?;
+    let mut server = connected(listener, &mut client)?;
+    if let Some(server) = &mut server {
+        server.send_anyway(response_of("ok"));
+    }
+    let exit = client.wait_exit(Duration::from_secs(20))?;
+    if exit != Exit::Status(0) || path.exists() {
         return Ok(());
     }
-    Err(Failure::bytes(&body, &written).into())
+    let expected = "the file, or an exit status that is not 0";
+    Err(Failure::new(expected, "no file and exit status 0")
+        .cause("the folder of the file is not there, and nobody learns of it")
+        .into())
 }
 
 fn follows_redirects(exam: &mut Exam) -> Verdict {
     let listener = exam.listener()?;
-    let word = exam.word(10);
+    let (word, note) = (exam.word(10), exam.word(10));
     let moved = |status: u16| {
-        format!(
-            "HTTP/1.1 {status} Moved\r\nLocation: ../c?d\r\n\
-             Content-Length: 0\r\nConnection: close\r\n\r\n"
-        )
+        let status = format!("{status} Moved\r\nConnection: close\r\nLocation: ../c?d");
+        response_of(&note).replace("200 OK", &status)
     };
     for status in [302, 301, 303, 307, 308] {
         let (mut client, _, mut server) = fetch(exam, &listener, &["-L"], "/a/b")?;
@@ -790,7 +834,9 @@ fn follows_redirects(exam: &mut Exam) -> Verdict {
             return Err(Failure::new("GET /c?d HTTP/1.1", got).into());
         }
         server.send(response_of(&word))?;
-        expect_output(&mut client, &word)?;
+        expect_output(&mut client, &word).map_err(because(
+            "with -L the page at the end is written, and none that only leads there",
+        ))?;
     }
     follows_to_another_server(exam, &listener)?;
 
@@ -891,20 +937,20 @@ fn reports_a_cut_body(exam: &mut Exam) -> Verdict {
         server.half_close();
         expect_failure(&mut client)?;
     }
-    Ok(())
+    // Without a length only a close is an end (RFC 9112 §8).
+    let listener = exam.listener()?;
+    let (mut client, _, mut server) = fetch(exam, &listener, &[], "/")?;
+    server.send(format!("HTTP/1.1 200 OK\r\n\r\n{word}"))?;
+    server.reset();
+    expect_failure(&mut client)
+        .map_err(because("a reset is not the end of a page: it may be cut"))
 }
 
 fn refuses_https(exam: &mut Exam) -> Verdict {
     // Also where somebody listens: what is meant to be secret is not sent in plain.
     let listener = exam.listener()?;
     let mut client = exam.tool(&[&format!("https://{}/", listener.addr())])?;
-    if let Some(mut server) = connected(&listener, &mut client)? {
-        let got = crate::harness::escape(&server.read_some(Duration::from_secs(1)));
-        if got.contains("HTTP/1.") {
-            let expected = "no request in plain: https asks for TLS";
-            return Err(Failure::new(expected, got).into());
-        }
-    }
+    expect_no_plain_request(&listener, &mut client)?;
     expect_failure(&mut client)?;
     for url in [
         "https://127.0.0.1:1/",
@@ -914,7 +960,37 @@ fn refuses_https(exam: &mut Exam) -> Verdict {
     ] {
         expect_failure(&mut exam.tool(&[url])?)?;
     }
+    refuses_a_redirect_to_https(exam, &listener)
+}
+
+fn expect_no_plain_request(listener: &Listener, client: &mut Program) -> Verdict {
+    if let Some(mut server) = connected(listener, client)? {
+        let got = crate::harness::escape(&server.read_some(Duration::from_secs(1)));
+        if got.contains("HTTP/1.") {
+            let expected = "no request in plain: https asks for TLS";
+            return Err(Failure::new(expected, got).into());
+        }
+    }
     Ok(())
+}
+
+fn refuses_a_redirect_to_https(exam: &mut Exam, secure: &Listener) -> Verdict {
+    let listener = exam.listener()?;
+    let (mut client, _, mut server) = fetch(exam, &listener, &["-L"], "/")?;
+    // Who asks the same server again need not wait for an answer.
+    drop(listener);
+    let page = exam.word(10);
+    let moved = format!("302 Found\r\nLocation: https://{}/", secure.addr());
+    server.send(response_of(&page).replace("200 OK", &moved))?;
+    server.half_close();
+    expect_no_plain_request(secure, &mut client)?;
+    // Who does not follow at all may show what came: that is another check.
+    if client.output_bytes() == page.as_bytes() {
+        return Ok(());
+    }
+    expect_failure(&mut client).map_err(because(
+        "the redirect leads to https, and the page never came",
+    ))
 }
 
 fn fetch_refused(exam: &mut Exam) -> Verdict {
