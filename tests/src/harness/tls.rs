@@ -43,6 +43,12 @@ pub enum Cert {
     WrongName,
     /// Valid today, for the name localhost, but not for its addresses.
     NameOnly,
+    /// Valid today, for hosts whose names have localhost or 127.0.0.1 as a part.
+    NameWithin,
+    /// Valid today, for another host; 127.0.0.1 stands in its subject alone.
+    InSubject,
+    /// As good, but signed by itself.
+    SelfSigned,
 }
 
 /// A certificate chain and its key.
@@ -87,12 +93,22 @@ impl TestCa {
     /// The grader's own.
     pub fn sign(&self, cert: Cert) -> Result<TestIdentity, Stop> {
         let names = match cert {
-            Cert::WrongName => vec!["somebody-else.example".to_owned()],
-            Cert::NameOnly => vec!["localhost".to_owned()],
-            _ => ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into(),
+            Cert::WrongName | Cert::InSubject => &["somebody-else.example"][..],
+            Cert::NameOnly => &["localhost"],
+            Cert::NameWithin => &[
+                "localhost.example",
+                "127.0.0.1.example",
+                "not-localhost",
+                "127.0.0.10",
+            ],
+            _ => &["localhost", "127.0.0.1", "::1"],
         };
+        let names: Vec<String> = names.iter().copied().map(str::to_owned).collect();
         let mut params = CertificateParams::new(names).map_err(own)?;
-        name(&mut params, "peer of the check");
+        match cert {
+            Cert::InSubject => name(&mut params, "127.0.0.1"),
+            _ => name(&mut params, "peer of the check"),
+        }
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![
@@ -112,7 +128,11 @@ impl TestCa {
             _ => now + 30 * DAY,
         };
         let key = KeyPair::generate().map_err(own)?;
-        let signed = params.signed_by(&key, &self.issuer).map_err(own)?;
+        let signed = match cert {
+            Cert::SelfSigned => params.self_signed(&key),
+            _ => params.signed_by(&key, &self.issuer),
+        }
+        .map_err(own)?;
         let pem = key.serialize_pem();
         let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(own)?;
         Ok((vec![signed.der().clone()], key))

@@ -325,10 +325,12 @@ pub fn client_checks() -> Vec<Check> {
             "says nothing to a server whose certificate no trusted CA has signed",
             |exam| {
                 refuses(exam, Cert::Good, true)?;
+                refuses(exam, Cert::SelfSigned, false)?;
                 refuses_without_a_ca(exam)
             },
         )
         .points(2)
+        .deadline(Duration::from_secs(60))
         .hints(&[
             "Does your client check who signed the certificate, and end if it does not know?",
             "Verification is on by default. Nothing may switch it off.",
@@ -342,9 +344,12 @@ pub fn client_checks() -> Vec<Check> {
             |exam| {
                 refuses(exam, Cert::WrongName, false)?;
                 // The client is told 127.0.0.1: it must not compare with another name.
-                refuses(exam, Cert::NameOnly, false)
+                refuses(exam, Cert::NameOnly, false)?;
+                refuses(exam, Cert::NameWithin, false)?;
+                refuses(exam, Cert::InSubject, false)
             },
         )
+        .deadline(Duration::from_secs(60))
         .hints(&[
             "The signature is right. Is the certificate for the host that you asked for?",
             "Give your TLS library the value of --host as the server's name, and let it compare.",
@@ -831,18 +836,39 @@ fn refuses(exam: &mut Exam, cert: Cert, unknown_ca: bool) -> Verdict {
     let (listener, ca) = (exam.listener()?, TestCa::new()?);
     let mut client = start_client(exam, &listener, &ca)?;
     let signer = if unknown_ca { TestCa::new()? } else { ca };
-    if let Ok(mut server) = TlsConn::server(listener.accept()?, signer.sign(cert)?) {
-        // With TLS 1.3 the client's refusal may come after our half of the handshake.
-        let (message, _) = server.read_some(GREETING.len(), Duration::from_secs(3));
-        if !message.is_empty() {
-            let expected = "an end of the handshake: this server is not the right one";
-            let got = String::from_utf8_lossy(&message).into_owned();
-            return Err(Failure::new(expected, format!("it sends {got:?}"))
-                .cause("the certificate is not verified, or its name is not compared")
-                .into());
+    let mut next = Some(listener.accept()?);
+    let give_up = Instant::now() + Duration::from_secs(15);
+    while let Some(conn) = next {
+        if let Ok(mut server) = TlsConn::server(conn, signer.sign(cert)?) {
+            // With TLS 1.3 the client's refusal may come after our half of the handshake.
+            let (message, _) = server.read_some(GREETING.len(), Duration::from_secs(3));
+            if !message.is_empty() {
+                let expected =
+                    "an end of the handshake: this server is not the right one";
+                let got = String::from_utf8_lossy(&message).into_owned();
+                return Err(Failure::new(expected, format!("it sends {got:?}"))
+                    .cause("the certificate is not verified, or its name is not compared")
+                    .into());
+            }
         }
+        next = comes_again(&listener, &mut client, give_up)?;
     }
     ends_with_a_message(&mut client)
+}
+
+/// Waits for another connection of the client; `None` when it ends without one.
+fn comes_again(
+    listener: &Listener,
+    client: &mut Program,
+    give_up: Instant,
+) -> Result<Option<Conn>, Stop> {
+    while client.runs()? && Instant::now() < give_up {
+        match listener.accept_within(Duration::from_millis(100)) {
+            Err(Stop::Failed(_)) => {}
+            conn => return conn.map(Some),
+        }
+    }
+    Ok(None)
 }
 
 /// Answers as a server of the past does, where the client offers that. An offer alone is
