@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import unquote
 
 HOST, PORT = sys.argv[1], int(sys.argv[2])
 BUG = sys.argv[3] if len(sys.argv) > 3 else ""
@@ -42,6 +43,8 @@ def serve(conn):
                     break
             head, _, buf = buf.partition(b"\r\n\r\n")
             lines = head.decode("utf-8", "replace").split("\r\n")
+            if BUG == "splitlines":
+                lines = "\r\n".join(lines).splitlines()
             words = lines[0].split(" ")
             if len(words) != 3 or not words[2].startswith("HTTP/"):
                 if BUG == "malformed_ends_it":
@@ -53,7 +56,9 @@ def serve(conn):
             kept = {name: fields[name] for name in fields if name == "user-agent"}
             fields = kept if BUG == "keeps_fields" else {}
             for line in lines[1:]:
-                name, colon, value = line.partition(":")
+                name, colon, value = line.partition(": " if BUG == "colon_space" else ":")
+                if BUG == "empty_value" and not value:
+                    return
                 if BUG == "second_colon":
                     value = (line.split(":") + [""])[1]
                 if BUG == "case" and name.lower() == "user-agent" and name != "User-Agent":
@@ -79,9 +84,13 @@ def serve(conn):
                 "no_body_of_404": path not in ("/", "/hello", "/about"),
             }
             if not skips.get(BUG):
+                if BUG == "waits_for_body" and method == "POST" and not {"content-length", "transfer-encoding"} & fields.keys():
+                    conn.recv(65536)
                 buf = body(conn, buf, fields)
                 if buf is None:
                     return refuse(conn, "400 Bad Request")
+                if BUG == "drops_behind_body" and {"content-length", "transfer-encoding"} & fields.keys():
+                    buf = b""
             close = version == "HTTP/1.0" or "close" in fields.get("connection", "").lower()
             close = close and BUG != "stays_open" or BUG in ("one_read", "short_read", "one_thread")
             conn.sendall(respond(method, path, version, fields, close))
@@ -90,6 +99,8 @@ def serve(conn):
                 return
             if BUG == "drops_the_rest":
                 buf = b""
+            if BUG == "next_after_close" and buf:
+                continue
             if close or BUG == "to_eof":
                 return
     except ConnectionResetError:
@@ -138,13 +149,19 @@ def body(conn, buf, fields):
                 need(len(buf) + 1)
             line, _, buf = buf.partition(b"\r\n")
             size = int(line if BUG == "no_extension" else line.split(b";")[0], 16)
-            need(size + 2)
+            if BUG == "small_digits" and line.lower() != line:
+                return None
+            need(1 if BUG == "chunk_at_hand" else size + 2)
             buf = buf[size + 2:]
             if size == 0:
                 return buf
     length = fields.get("content-length", "0")
     if BUG == "length_list":
         length = length.split(",")[0].strip()
+    if BUG == "int_length" and length[:1].isdigit():
+        length = str(int(length, 0 if length != "0" * len(length) else 10))
+    if BUG == "empty_length" and not length:
+        length = "0"
     if BUG == "plus_length":
         length = length.removeprefix("+")
     if BUG == "minus_length" and length.startswith("-"):
@@ -196,10 +213,14 @@ def respond(method, path, version, fields, close):
             page = "<h1>Oops</h1></html>"
         if BUG == "characters_404":
             page += html.escape(name)
+        if BUG == "decoded_404":
+            page += unquote(html.escape(name))
         if BUG == "raw_404":
             page += "Back to " + fields.get("referer", "")
     else:
         page = page_of(method, name, agent, shown)
+        if BUG == "decoded_query":
+            page += unquote(html.escape(path))
     data = page.encode()
     length = len(page) if BUG in ("characters", "characters_404") else len(data)
     if BUG == "head_length_0" and method == "HEAD":

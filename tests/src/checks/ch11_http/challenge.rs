@@ -106,9 +106,11 @@ pub fn checks() -> Vec<Check> {
         .sheet(CHALLENGE)
         .hints(&[
             "Does your server find user-agent and USER-AGENT as well?",
-            "RFC 9110 §5.1: field names are case-insensitive.",
+            "RFC 9110 §5.1: field names are case-insensitive. §5.5: white space behind \
+             the colon may be missing.",
             "Compare with name.eq_ignore_ascii_case(\"user-agent\"); in Python use \
-             name.lower() as the key of your dict.",
+             name.lower() as the key of your dict. Split at the colon alone, not at a \
+             colon and a space, and trim (strip) the value.",
         ])
         .by_hand("curl -H 'user-agent: x' http://127.0.0.1:8000/"),
         Check::new(
@@ -134,7 +136,7 @@ pub fn checks() -> Vec<Check> {
         .sheet(CHALLENGE)
         .hints(&[
             "What does your server do when no line of the head says User-Agent?",
-            "A field that you look up may not be there.",
+            "A field that you look up may not be there, and a value may be empty.",
             "get and unwrap_or(\"Unknown\") in place of an index or an unwrap; in Python \
              fields.get(\"user-agent\", \"Unknown\").",
         ])
@@ -163,8 +165,9 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "What does your server answer to POST /hello, and to GET /hello HTTP/1.0?",
             "Take the request line apart instead of comparing it as a whole.",
-            "Choose the page by the path alone and show the method that came. Answer \
-             HTTP/1.0 with Content-Length or a close, never in chunks.",
+            "Choose the page by the path alone and show the method that came. A POST \
+             that announces no body has none: answer at once. Answer HTTP/1.0 with \
+             Content-Length or a close, never in chunks.",
         ])
         .by_hand("curl -0 -d a=b http://127.0.0.1:8000/hello"),
         Check::new(
@@ -180,7 +183,7 @@ pub fn checks() -> Vec<Check> {
             "Five characters mean something in HTML: & < > \" and '.",
             "Replace & first, then < > \" and ', by &amp; &lt; &gt; &quot; and &#39; \
              (html.escape in Python does it). Do so with method, path and browser where \
-             the page is made.",
+             the page is made, and after you have decoded any %3C.",
         ])
         .by_hand("curl -A '<script>alert(1)</script>' http://127.0.0.1:8000/"),
         Check::new(
@@ -259,7 +262,8 @@ pub fn checks() -> Vec<Check> {
         .hints(&[
             "A client that reads to the end of the stream waits for your close.",
             "HTTP/1.1 stays open unless a Connection field says close; HTTP/1.0 closes unless it says keep-alive.",
-            "Look the field up without regard to case, send the response, then close.",
+            "Look the field up without regard to case, send the response, then close, \
+             whatever else has come.",
         ])
         .by_hand("printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' | nc 127.0.0.1 8000   # must end by itself"),
         Check::new(
@@ -289,8 +293,9 @@ pub fn checks() -> Vec<Check> {
             "RFC 9112 §6.3: answer 400 and close, since nobody knows where it ends.",
             "Answer 400 and close for both fields together, for two different lengths, \
              for a length that is not all digits, for a space in front of the colon, and \
-             for any coding but chunked. parse::<usize>() and Python's int take +5: look \
-             at each digit.",
+             for any coding but chunked. parse::<usize>() and Python's int take +5, int \
+             takes 1_0 as well: look at each digit. Split the head at \\r\\n alone, not \
+             with splitlines.",
         ])
         .by_hand("printf 'POST /hello HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 5\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n0\\r\\n\\r\\n' | nc 127.0.0.1 8000"),
         Check::new(
@@ -583,6 +588,16 @@ fn field_names_in_any_case(exam: &mut Exam) -> Verdict {
             format!("GET /hello HTTP/1.1\r\nhOsT: x\r\n{name}: {agent}\r\n\r\n");
         ask(&server, request)?.expect_text(&agent)?;
     }
+    for space in ["", "\t", "  "] {
+        let agent = exam.word(8);
+        let request = format!(
+            "GET /hello HTTP/1.1\r\nHost: x\r\nUser-Agent:{space}{agent}\r\n\r\n"
+        );
+        let verdict = ask(&server, request)?.expect_text(&agent);
+        verdict.map_err(because(
+            "white space behind the colon may be missing, or be a tab (RFC 9110 §5.5)",
+        ))?;
+    }
     Ok(())
 }
 
@@ -601,6 +616,11 @@ fn user_agent_may_be_missing(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     let without = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
     ask(&server, without)?.expect_status(&[200])?;
+    for field in ["Accept:", "User-Agent:"] {
+        let request = format!("GET /hello HTTP/1.1\r\nHost: x\r\n{field}\r\n\r\n");
+        let response = ask(&server, request).map_err(because("a value may be empty"));
+        response?.expect_status(&[200])?;
+    }
     // What one request said is not shown to the next: neither on its connection nor on
     // another one.
     let agent = exam.word(12);
@@ -638,6 +658,7 @@ fn other_methods_and_versions(exam: &mut Exam) -> Verdict {
     let response = ask(&server, post)?;
     response.expect_status(&[200])?;
     response.expect_text("<strong>Method:</strong> POST")?;
+    a_post_may_have_no_body(&server)?;
     let response = ask(&server, "GET /hello HTTP/1.0\r\nUser-Agent: x\r\n\r\n")?;
     response.expect_status(&[200])?;
     response.expect_text("<strong>Method:</strong> GET")?;
@@ -652,6 +673,17 @@ fn other_methods_and_versions(exam: &mut Exam) -> Verdict {
     }
 }
 
+/// Without Content-Length and Transfer-Encoding there is no body to wait for (RFC 9112
+/// §6.3); to insist on a length is right as well.
+fn a_post_may_have_no_body(server: &Program) -> Verdict {
+    let cause = "neither Content-Length nor Transfer-Encoding: no body follows";
+    let post = ask(server, with_agent("POST", "/hello", "x")).map_err(because(cause))?;
+    match post.status {
+        400..=407 | 409..=499 => Ok(()),
+        _ => post.expect_status(&[200, 411]).map_err(because(cause)),
+    }
+}
+
 fn closes_when_asked(exam: &mut Exam) -> Verdict {
     let server = exam.server()?;
     for request in [
@@ -663,6 +695,16 @@ fn closes_when_asked(exam: &mut Exam) -> Verdict {
         client.send(request)?;
         read_response(&mut client, false)?.expect_status(&[200])?;
         client.expect_end()?;
+        let mut client = server.connect()?;
+        client.send(request.to_owned() + &get("/about"))?;
+        // Closing with the second one unread may cost the response.
+        if let Some(response) = next_response(&mut client)? {
+            response.expect_status(&[200])?;
+            client.expect_end().map_err(because(
+                "after the response to the last request no other one is answered, even \
+                 if it has come (RFC 9112 §9.6)",
+            ))?;
+        }
     }
     Ok(())
 }
@@ -688,6 +730,8 @@ fn escapes_what_it_shows(exam: &mut Exam) -> Verdict {
         ask_for("/hello"),
         ask_for(&format!("/<b{word}>bold</b>")),
         ask_for(&format!("/about?<i{word}>")),
+        ask_for(&format!("/%3Cb{word}%3E")),
+        ask_for(&format!("/hello?q=%3Cb{word}%3E")),
         // What is refused is shown in a page as well.
         with_agent(&format!("<b{word}>"), "/hello", &agent),
         with_agent(&format!("<i{word}>"), "/no-such-page", &agent),
@@ -751,18 +795,28 @@ fn reads_the_body(exam: &mut Exam) -> Verdict {
     let long = hidden.repeat(80);
     // What stands behind the size of a chunk is left aside (RFC 9112 §7.1.1).
     let noted = chunk(hidden).replacen("\r\n", ";note=1\r\n", 1);
-    let chunks = noted + &chunk(&long) + "0\r\n\r\n";
+    // The digits of a size are hexadecimal, in either case.
+    let upper = format!("{:X}\r\n{long}\r\n", long.len());
+    let chunks = noted + &chunk(&long) + &upper + "0\r\n\r\n";
     for (field, body) in [
         (format!("Content-Length: {}", hidden.len()), hidden),
         ("Transfer-Encoding: chunked".to_owned(), &chunked),
         (format!("content-length: {}", long.len()), &long),
         ("transfer-encoding: chunked".to_owned(), &chunks),
     ] {
-        let mut client = server.connect()?;
-        client.send(format!(
+        let request = format!(
             "POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n{field}\r\n\r\n{body}"
-        ))?;
+        );
+        let mut client = server.connect()?;
+        client.send(&request)?;
         in_step_after_the_body(&mut client)?;
+        let mut client = server.connect()?;
+        client.patience(Duration::from_secs(15));
+        client.send(request + &get("/about"))?;
+        read_response(&mut client, false)?.expect_status(&[200])?;
+        expect_about_or_end(&mut client).map_err(because(
+            "what stands behind the body, in the same read as well, is the next request",
+        ))?;
     }
     // Whatever the method and the page: what is announced belongs to the request.
     for (method, path) in [
@@ -789,19 +843,44 @@ fn reads_the_body(exam: &mut Exam) -> Verdict {
             verdict.map_err(because(cause))?;
         }
     }
-    // Head and body arrive apart, the body in two pieces.
-    let mut client = server.connect()?;
-    let length = long.len();
-    let head = format!(
-        "POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\nContent-Length: {length}\r\n\r\n"
-    );
-    let (first, second) = long.split_at(1000);
-    for piece in [head.as_str(), first, second] {
-        client.send_anyway(piece);
+    body_in_pieces(&server, &long)
+}
+
+/// Head and body arrive apart, and the body in pieces: by length on one connection, in
+/// chunks on another.
+fn body_in_pieces(server: &Program, body: &str) -> Verdict {
+    let head = |field: &str| {
+        format!("POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n{field}\r\n\r\n")
+    };
+    let (first, second) = body.split_at(1000);
+    let size = format!("{:x}", body.len());
+    let (digit, digits) = size.split_at(1);
+    let counted = [
+        head(&format!("Content-Length: {}", body.len())),
+        first.to_owned(),
+        second.to_owned(),
+    ];
+    let chunked = [
+        head("Transfer-Encoding: chunked"),
+        digit.to_owned(),
+        format!("{digits}\r"),
+        format!("\n{first}"),
+        format!("{second}\r"),
+        "\n0\r\n\r\n".to_owned(),
+    ];
+    let (mut by_length, mut in_chunks) = (server.connect()?, server.connect()?);
+    for (index, piece) in chunked.iter().enumerate() {
+        in_chunks.send_anyway(piece);
+        if let Some(piece) = counted.get(index) {
+            by_length.send_anyway(piece);
+        }
         // The pause is the point: each piece must arrive alone.
         thread::sleep(Duration::from_millis(100));
     }
-    in_step_after_the_body(&mut client)
+    in_step_after_the_body(&mut by_length)?;
+    in_step_after_the_body(&mut in_chunks).map_err(because(
+        "a chunk may come in pieces, and so may the line with its size",
+    ))
 }
 
 /// Reads the response to a request with a body, and expects that to the next one.
@@ -842,10 +921,14 @@ fn is_in_step_after_head(client: &mut Conn) -> Verdict {
     }
 }
 
-/// Expects the response to the next request, and no other.
+/// Expects the response to the next request, and no other. Whoever closes here is right
+/// as well; whoever does not must be in step.
 fn is_in_step(client: &mut Conn) -> Verdict {
-    // Whoever closes here is right as well; whoever does not must be in step.
     client.send_anyway(get("/about"));
+    expect_about_or_end(client)
+}
+
+fn expect_about_or_end(client: &mut Conn) -> Verdict {
     match next_response(client)? {
         Some(next) => {
             next.expect_status(&[200])?;
@@ -895,6 +978,9 @@ fn never_two_readings(exam: &mut Exam) -> Verdict {
         "Content-Length: 5x\r\n",
         "Content-Length: +5\r\n",
         "Content-Length: -5\r\n",
+        "Content-Length: 1_0\r\n",
+        "Content-Length: 0x5\r\n",
+        "Content-Length: \r\n",
         "Transfer-Encoding: xchunked\r\n",
         // A coding that is not known is no reason to read on as if there were none.
         "Transfer-Encoding: gzip\r\n",
@@ -928,30 +1014,35 @@ fn never_two_readings(exam: &mut Exam) -> Verdict {
             return Err(Failure::new(expected, got).into());
         }
     }
-    a_folded_line_is_no_field(&server, &hidden)
+    no_field_begins_within_a_value(&server, &hidden)
 }
 
-/// A line that begins with a space belongs to the field above it (RFC 9112 §5.2): it is
-/// joined to that one, or the request is refused.
-fn a_folded_line_is_no_field(server: &Program, next: &str) -> Verdict {
-    let mut client = server.connect()?;
+/// A line that begins with a space belongs to the field above it (RFC 9112 §5.2), and
+/// lines end with CR LF, not with what else ends one in a text (§2.2): it is all one
+/// value, or the request is refused.
+fn no_field_begins_within_a_value(server: &Program, next: &str) -> Verdict {
     let length = next.len();
-    client.send_anyway(format!(
-        "POST /hello HTTP/1.1\r\nHost: x\r\nX-Note: a\r\n Content-Length: {length}\r\n\r\n{next}"
-    ));
-    let refused = |response: &Response| response.status >= 400;
-    if next_response(&mut client)?.is_none_or(|response| refused(&response)) {
-        return Ok(());
+    for between in ["\r\n ", "\x0b", "\x0c", "\x1c"] {
+        let mut client = server.connect()?;
+        client.send_anyway(format!(
+            "POST /hello HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\nX-Note: a{between}Content-Length: {length}\r\n\r\n{next}"
+        ));
+        let refused = |response: &Response| response.status >= 400;
+        if next_response(&mut client)?.is_none_or(|response| refused(&response)) {
+            continue;
+        }
+        let cause = match between {
+            "\r\n " => {
+                "the folded line \" Content-Length: …\" was taken for a field of its own"
+            }
+            _ => {
+                "a control character was taken for the end of a line, as splitlines of \
+                 Python does: only CR LF ends one"
+            }
+        };
+        next_response(&mut client).map_err(because(cause))?;
     }
-    match next_response(&mut client) {
-        Ok(_) => Ok(()),
-        Err(Stop::Failed(failure)) => Err(failure
-            .cause(
-                "the folded line \" Content-Length: …\" was taken for a field of its own",
-            )
-            .into()),
-        Err(stop) => Err(stop),
-    }
+    Ok(())
 }
 
 fn unsupported_methods(exam: &mut Exam) -> Verdict {
