@@ -182,6 +182,42 @@ fn names_the_sender(receiver: &mut Program, sender: &Udp) -> Verdict {
     receiver.wait_for_printed(&expected, |printed| printed.contains(&port))
 }
 
+/// Where it prints a peer's address behind `label`, it is this one. Whether it prints one
+/// is free.
+fn names_no_other(program: &Program, label: &str, peer: SocketAddr) -> Verdict {
+    let (ip, port) = (peer.ip().to_string(), peer.port().to_string());
+    for printed in [program.output(), program.errors()] {
+        // The last line may not have come whole yet.
+        let lines = printed.split_inclusive('\n').filter(|l| l.ends_with('\n'));
+        for (line, named) in
+            lines.filter_map(|line| Some((line, line.split_once(label)?.1)))
+        {
+            if named.contains(&ip) && !named.contains(&port) {
+                let expected = format!("{label}{peer}");
+                return Err(Failure::new(expected, line.trim_end()).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A client at another address of this machine, as on another machine; `None` where that
+/// address cannot be had: only on Linux all of 127.0.0.0/8 is this machine.
+fn client_elsewhere(exam: &Exam) -> Option<Udp> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let socket = UdpSocket::bind(("127.0.0.2", 0));
+    if socket.is_err() {
+        exam.note("this machine has no address but 127.0.0.1");
+    }
+    Some(exam.udp_of(socket.ok()?, "127.0.0.2"))
+}
+
+/// What is behind an answer that a client at another address does not get.
+const NOT_ELSEWHERE: &str =
+    "this client is at another address than the others, 127.0.0.2";
+
 /// It has a UDP socket on the port that it is given, and on loopback only.
 fn listens(exam: &mut Exam) -> Verdict {
     let server = exam.udp_server()?;
@@ -265,7 +301,7 @@ fn expect_datagram(socket: &Udp, expected: &[u8]) -> Result<SocketAddr, Stop> {
 }
 
 /// A client without an answer ends 5 s (2.5 to 7.5) later, says so, and not with 0 (C12).
-fn gives_up(client: &mut Program) -> Verdict {
+fn gives_up(client: &mut Program, says_so: fn(&Program) -> Verdict) -> Verdict {
     let asked = Instant::now();
     let exit = client.wait_exit(Duration::from_millis(7500))?;
     let waited = asked.elapsed();
@@ -278,5 +314,5 @@ fn gives_up(client: &mut Program) -> Verdict {
         let expected = "an exit status that is not 0, since no reply came";
         return Err(Failure::new(expected, "exit status 0").into());
     }
-    Ok(())
+    says_so(client)
 }

@@ -57,6 +57,8 @@ except OSError as error:
         raise
     if bug in ("silent_end", "says_sent"):
         sys.exit(1)
+    if bug == "silent_timeout" and "timed" in str(error):
+        sys.exit(1)
     if bug == "status_zero":
         print(f"no reply: {error}")
         sys.exit(0)
@@ -65,6 +67,8 @@ if bug == "bytes_form":
     print("Received:", data)
 elif bug == "cut":
     print("Received from server:", data[:4].decode(errors="replace"))
+elif bug == "own_port":
+    print(f"Received from {host}:{sock.getsockname()[1]}:", data.decode(errors="replace"))
 elif bug != "mute":
     print("Received from server:", data.decode(errors="replace"))
 if bug == "status":

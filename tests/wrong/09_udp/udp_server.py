@@ -2,6 +2,7 @@
 
 import socket
 import sys
+import threading
 
 host, port, step, bug = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
 sys.stdout.reconfigure(line_buffering=True, encoding="utf-8")
@@ -16,6 +17,8 @@ def reply(count, data):
             data = data.rstrip(b"\r\n")
         elif bug == "upper":
             data = data.upper()
+        elif bug == "cut_at_nul":
+            data = data.partition(b"\0")[0]
         text = prefix + data
     else:
         text = b"Received! Message #%d" % count
@@ -61,7 +64,7 @@ if bug == "tcp":
     while True:
         sock.accept()
 
-first = None
+first = last = None
 buffer = bytearray(65535)
 per_client = {}
 count = 0 if bug == "from_zero" else 1
@@ -81,10 +84,15 @@ while True:
         if bug == "empty_ends":
             break
         continue
+    if bug == "drops_repeats" and data == last:
+        continue
+    last = data
     first = first or peer
     number = count
     if bug == "per_client":
         number = per_client[peer] = per_client.get(peer, 0) + 1
+    if bug == "per_address":
+        number = per_client[peer[0]] = per_client.get(peer[0], 0) + 1
     if bug == "frozen":
         number = 1
     text = shown(data)
@@ -96,8 +104,15 @@ while True:
     answer = reply(number, data)
     if bug == "other_socket":
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(answer, peer)
+    elif bug == "number_of_the_moment":
+        late = lambda to: sock.sendto(reply(count - 1, b""), to)
+        threading.Timer(0.1, late, [peer]).start()
+    elif bug == "own_machine":
+        sock.sendto(answer, (host, peer[1]))
     elif bug != "no_reply":
         sock.sendto(answer, first if bug == "first_client" else peer)
+    if bug == "sent_to_itself":
+        print(f"Sent response to {host}:{port}")
     if bug == "twice":
         sock.sendto(answer, peer)
     if bug == "one_only":

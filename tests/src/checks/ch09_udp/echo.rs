@@ -42,7 +42,11 @@ fn udp_echo_server() -> Vec<Check> {
                     let text = format!("  aB é {}  ", exam.word(8));
                     ask(&client, &server, &text, format!("Server echo: {text}"))?;
                 }
-                Ok(())
+                let text = format!("{}\0{}", exam.word(4), exam.word(8));
+                let whole = ask(&client, &server, &text, format!("Server echo: {text}"));
+                whole.map_err(common::because(
+                    "a zero byte ends texts in C: a datagram ends where its length says",
+                ))
             },
         )
         .needs(&["udp_echo_server.listens"])
@@ -66,7 +70,12 @@ fn udp_echo_server() -> Vec<Check> {
                     let text = exam.word(8);
                     ask(client, &server, &text, format!("Server echo: {text}"))?;
                 }
-                Ok(())
+                let Some(third) = client_elsewhere(exam) else {
+                    return Ok(());
+                };
+                let text = exam.word(8);
+                ask(&third, &server, &text, format!("Server echo: {text}"))
+                    .map_err(common::likely(NOT_ELSEWHERE))
             },
         )
         .needs(&["udp_echo_server.sends_each_datagram_back"])
@@ -115,7 +124,8 @@ fn udp_echo_server() -> Vec<Check> {
                     answer(&client, &server, text.as_bytes())?;
                     prints_alone(&mut server, text, &texts)?;
                 }
-                names_the_sender(&mut server, &client)
+                names_the_sender(&mut server, &client)?;
+                names_no_other(&server, "Sent response to ", client.addr()?)
             },
         )
         .needs(&["udp_echo_server.sends_each_datagram_back"])
@@ -189,13 +199,14 @@ fn udp_echo_client() -> Vec<Check> {
     vec![
         Check::new(
             "udp_echo_client.sends_the_line",
-            "sends the typed line without its line end, otherwise unchanged",
+            "sends the typed line once, without its line end, otherwise unchanged",
             |exam| {
                 let server = exam.udp()?;
                 let mut client = exam.client(server.addr()?)?;
                 let text = format!("  aB é {}  ", exam.word(8));
                 client.type_in(&format!("{text}\n"))?;
-                expect_datagram(&server, text.as_bytes()).map(drop)
+                expect_datagram(&server, text.as_bytes())?;
+                server.expect_silence(Duration::from_millis(300))
             },
         )
         .points(2)
@@ -265,13 +276,13 @@ fn udp_echo_client() -> Vec<Check> {
         .by_hand("printf '%01000d\\n' 7 | cargo run -p udp_echo_client"),
         Check::new(
             "udp_echo_client.gives_up_without_a_reply",
-            "gives up after 5 s without a reply, with a status that is not 0",
+            "gives up after 5 s without a reply, says so, and not with status 0",
             |exam| {
                 let server = exam.udp()?;
                 let mut client = exam.client(server.addr()?)?;
                 client.type_in("hello\n")?;
                 server.receive_within(START_TIME)?;
-                gives_up(&mut client)
+                gives_up(&mut client, says_more_than_its_prompt)
             },
         )
         .needs(&["udp_echo_client.sends_the_line"])
@@ -303,14 +314,7 @@ fn udp_echo_client() -> Vec<Check> {
                 client.close_stdin();
                 client.wait_exit(START_TIME)?;
                 client.expect_no_crash()?;
-                // Its prompt ends with a colon; a word about what happened comes after.
-                if client.printed().trim_end().ends_with(':')
-                    && client.errors().is_empty()
-                {
-                    let expected = "a message that no reply came";
-                    return Err(Failure::new(expected, "nothing after the prompt").into());
-                }
-                Ok(())
+                says_more_than_its_prompt(&client)
             },
         )
         .needs(&["udp_echo_client.sends_the_line"])
@@ -318,6 +322,18 @@ fn udp_echo_client() -> Vec<Check> {
         .hints(HINTS_NO_SERVER)
         .by_hand("echo hello | cargo run -p udp_echo_client -- --port 9"),
     ]
+}
+
+/// Its prompt ends with a colon; a word about what happened comes after.
+fn says_more_than_its_prompt(client: &Program) -> Verdict {
+    let printed = client.printed();
+    let printed = printed.trim_end();
+    let says_nothing = printed.is_empty() || printed.ends_with(':');
+    if says_nothing && client.errors().is_empty() {
+        let expected = "a message that no reply came";
+        return Err(Failure::new(expected, "nothing after the prompt").into());
+    }
+    Ok(())
 }
 
 /// What is behind a long line that does not leave as it was typed.

@@ -44,15 +44,7 @@ fn udp_server() -> Vec<Check> {
         Check::new(
             "udp_server.answers_whoever_asked",
             "answers each of several clients itself, and counts over all of them",
-            |exam| {
-                let server = exam.udp_server()?;
-                let (first, second) = (exam.udp_named("A")?, exam.udp_named("B")?);
-                for number in [1, 3] {
-                    ask(&first, &server, exam.word(8), numbered(number))?;
-                    ask(&second, &server, exam.word(8), numbered(number + 1))?;
-                }
-                Ok(())
-            },
+            answers_whoever_asked,
         )
         .needs(&["udp_server.numbers_each_datagram"])
         .sheet(SEND)
@@ -210,7 +202,8 @@ fn udp_client() -> Vec<Check> {
                 let reply = format!("Grüße {}", exam.word(200));
                 server.send_to(&reply, client_addr)?;
                 client.wait_for_output(&reply)?;
-                client.expect_exit(0)
+                client.expect_exit(0)?;
+                names_no_other(&client, "Received from ", server.addr()?)
             },
         )
         .needs(&["udp_client.sends_its_greeting"])
@@ -226,12 +219,12 @@ fn udp_client() -> Vec<Check> {
         .by_hand("cargo run -p udp_client"),
         Check::new(
             "udp_client.gives_up_without_a_reply",
-            "gives up after 5 s without a reply, with a status that is not 0",
+            "gives up after 5 s without a reply, says so, and not with status 0",
             |exam| {
                 let server = exam.udp()?;
                 let mut client = exam.client(server.addr()?)?;
                 server.receive_within(START_TIME)?;
-                gives_up(&mut client)
+                gives_up(&mut client, says_more_than_sent_to)
             },
         )
         .needs(&["udp_client.sends_its_greeting"])
@@ -256,6 +249,75 @@ fn numbered(number: u32) -> String {
     format!("Received! Message #{number}")
 }
 
+fn answers_whoever_asked(exam: &mut Exam) -> Verdict {
+    let server = exam.udp_server()?;
+    let (first, second) = (exam.udp_named("A")?, exam.udp_named("B")?);
+    for number in [1, 3] {
+        ask(&first, &server, exam.word(8), numbered(number))?;
+        ask(&second, &server, exam.word(8), numbered(number + 1))?;
+    }
+    let word = exam.word(8);
+    for (number, client) in (5..).zip([&first, &second, &second]) {
+        let again = ask(client, &server, &word, numbered(number));
+        again.map_err(common::likely(
+            "the same text again is another datagram, with a number of its own",
+        ))?;
+    }
+    let mut count = 7;
+    if let Some(third) = client_elsewhere(exam) {
+        count += 1;
+        ask(&third, &server, exam.word(8), numbered(count))
+            .map_err(common::likely(NOT_ELSEWHERE))?;
+    }
+    numbers_a_burst(exam, &server, count)
+}
+
+/// Datagrams that come before the first of them is answered get a number each (D2).
+fn numbers_a_burst(exam: &mut Exam, server: &Program, before: u32) -> Verdict {
+    const CLIENTS: u32 = 4;
+    const EACH: u32 = 2;
+    let named = |number| exam.udp_named(&format!("C{number}"));
+    let clients = (1..=CLIENTS).map(named).collect::<Result<Vec<_>, _>>()?;
+    for _ in 0..EACH {
+        for client in &clients {
+            client.send_to(exam.word(8), server.addr())?;
+        }
+    }
+    let mut numbers = Vec::new();
+    let mut patience = Duration::from_secs(5);
+    for client in &clients {
+        for _ in 0..EACH {
+            match client.receive_within(patience) {
+                Ok((answer, _)) => numbers.push(number_in(&answer)?),
+                // A server that answers from a fresh socket each time loses some (F29).
+                Err(Stop::Failed(_)) => patience = Duration::from_millis(300),
+                Err(stop) => return Err(stop),
+            }
+        }
+    }
+    numbers.sort_unstable();
+    let all = before + 1..=before + CLIENTS * EACH;
+    let is_new = numbers.windows(2).all(|pair| pair.first() != pair.last());
+    if is_new && numbers.iter().all(|number| all.contains(number)) {
+        return Ok(());
+    }
+    let expected = format!("numbers from {} to {}, each once", all.start(), all.end());
+    Err(Failure::new(expected, format!("{numbers:?}"))
+        .cause(
+            "several datagrams come before the first is answered, and the number in an \
+             answer is not the one that its datagram was given",
+        )
+        .into())
+}
+
+/// The number in an answer.
+fn number_in(answer: &[u8]) -> Result<u32, Stop> {
+    let text = String::from_utf8_lossy(answer);
+    let digits = text.strip_prefix("Received! Message #").unwrap_or_default();
+    let number = digits.parse();
+    number.map_err(|_| Failure::bytes(numbered(1).as_bytes(), answer).into())
+}
+
 /// The largest datagram harms nobody (E2). Whether it is answered is free: what has to be
 /// added may not fit any more.
 fn survives_the_largest(exam: &mut Exam, reply: fn(u32, &str) -> String) -> Verdict {
@@ -276,13 +338,16 @@ fn survives_the_largest(exam: &mut Exam, reply: fn(u32, &str) -> String) -> Verd
     answers_with_some_number(exam, &server, reply)
 }
 
-/// Waits for a datagram with these bytes.
-/// Something beside the line that says where the datagram went.
 fn says_that_nobody_is_there(exam: &mut Exam) -> Verdict {
     let mut client = exam.client(exam.unused_addr()?)?;
     client.close_stdin();
     client.wait_exit(START_TIME)?;
     client.expect_no_crash()?;
+    says_more_than_sent_to(&client)
+}
+
+/// Something beside the line that says where the datagram went.
+fn says_more_than_sent_to(client: &Program) -> Verdict {
     let printed = client.printed();
     let sent_to = |line: &str| match line.split_once("Sent to ") {
         Some((_, place)) => !place.trim().contains(' '),
