@@ -1,5 +1,6 @@
 //! Chapter 4: what the counting server, the echo server and their clients must do.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::thread;
 
 use super::common;
@@ -114,6 +115,13 @@ pub(super) const HINTS_PRINTS: &[&str] = &[
     "Only the bytes that read has filled count. Decode them and print them as text.",
     "read waits until something comes. Print String::from_utf8_lossy(&buf[..len]), or \
      data.decode(errors=\"replace\") in Python: neither fails on bytes that are no text.",
+];
+const HINTS_THE_REST: &[&str] = &[
+    "How many bytes have you sent, and how many of them has your read returned?",
+    "One read returns what is there. What went out in one write may come back in two \
+     pieces, a moment apart.",
+    "Read in a loop until as many bytes are back as you have sent, or until a read \
+     returns 0 bytes: while len(reply) < len(message) around recv in Python.",
 ];
 pub(super) const HINTS_REFUSED: &[&str] = &[
     "Start your client without a server. What would a user want to read?",
@@ -249,8 +257,11 @@ fn tcp_server() -> Vec<Check> {
         .by_hand(hello),
         Check::new(
             "tcp_server.survives_invalid_utf8",
-            "survives bytes that are no UTF-8",
-            |exam| common::survives_invalid_utf8(exam, greeted),
+            "survives bytes that are no UTF-8, and keeps nobody waiting who sends them",
+            |exam| {
+                common::survives_invalid_utf8(exam, greeted)?;
+                keeps_nobody_waiting(exam)
+            },
         )
         .needs(several)
         .sheet(WRONG)
@@ -348,6 +359,9 @@ fn tcp_server() -> Vec<Check> {
     ]
 }
 
+/// Another machine's address, as far as a server can tell.
+const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+
 /// What is behind a long message that is not answered as a short one is.
 const NO_ROOM: &str = "a message that fills the buffer, or more, harms it: a zero byte \
                        behind the text needs a place of its own, and read must be told \
@@ -390,7 +404,27 @@ fn numbers_each_connection(exam: &mut Exam) -> Verdict {
         client.expect(format!("Hello! You are connection #{number}"))?;
         client.read_some(Duration::from_millis(100));
     }
-    Ok(())
+    let Some(mut client) = server.connect_from(ELSEWHERE)? else {
+        return Ok(());
+    };
+    client.send(exam.word(8))?;
+    let numbered = client.expect("Hello! You are connection #4");
+    numbered.map_err(common::likely(
+        "this client comes from another address: all clients share one count",
+    ))
+}
+
+/// Bytes that are no text get an answer, in whatever words, or the end (F14, D17).
+fn keeps_nobody_waiting(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    client.send(b"\xff\xfe")?;
+    if !client.read_some(Duration::from_secs(2)).is_empty() {
+        return Ok(());
+    }
+    client.expect_end().map_err(common::because(
+        "bytes that are no text get no answer, and the client waits for ever",
+    ))
 }
 
 fn counts_every_connection(exam: &mut Exam) -> Verdict {
@@ -531,6 +565,15 @@ pub(super) fn client_sends(exam: &mut Exam, message: &str) -> Verdict {
         let got = [message.as_bytes(), &more].concat();
         return Err(Failure::bytes(message.as_bytes(), &got).into());
     }
+    conn.send_anyway(exam.word(message.len()));
+    conn.half_close();
+    let more = conn.read_some(Duration::from_secs(1));
+    if !more.is_empty() {
+        let got = [message.as_bytes(), &more].concat();
+        return Err(Failure::bytes(message.as_bytes(), &got)
+            .cause("it sends more when it has the reply")
+            .into());
+    }
     client_finds_another_host(exam)
 }
 
@@ -570,6 +613,9 @@ pub(super) fn client_prints_and_leaves(
     prints_the_reply(exam, forms, prefix, false)
 }
 
+/// Longer than `tcp_server`'s answer with any number, and short enough for a small buffer.
+const LONG_REPLY: usize = 60;
+
 fn prints_the_reply(
     exam: &mut Exam,
     forms: &[&str],
@@ -581,7 +627,10 @@ fn prints_the_reply(
         let mut client = exam.client(listener.addr())?;
         client.close_stdin();
         let mut conn = listener.accept()?;
-        let len = take_message(&mut conn)?;
+        let len = match (take_message(&mut conn)?, server_ends) {
+            (_, true) => LONG_REPLY,
+            (len, false) => len,
+        };
         let reply = format!("{prefix}{}{extra}", exam.word(len - extra.len()));
         conn.send(&reply)?;
         if server_ends {
@@ -612,6 +661,25 @@ pub(super) fn client_waits(exam: &mut Exam, form: &str) -> Verdict {
     conn.send(&reply)?;
     conn.half_close();
     client.wait_for_output(&form.replace("REPLY", &reply))
+}
+
+/// The reply comes in two pieces: TCP keeps no message together.
+fn client_waits_for_the_rest(exam: &mut Exam) -> Verdict {
+    let listener = exam.listener()?;
+    let mut client = exam.client(listener.addr())?;
+    client.close_stdin();
+    let mut conn = listener.accept()?;
+    let len = take_message(&mut conn)?;
+    let (first, rest) = (exam.word(len / 2), exam.word(len - len / 2));
+    conn.send(&first)?;
+    conn.read_some(Duration::from_millis(200));
+    conn.send_anyway(&rest);
+    conn.half_close();
+    client
+        .wait_for_output(&format!("{first}{rest}"))
+        .map_err(common::likely(
+            "it is content with one read: the rest of the reply comes a moment later",
+        ))
 }
 
 /// The server takes the message and closes, or resets: the client ends, in whatever words.
@@ -742,7 +810,8 @@ fn echo_server() -> Vec<Check> {
                 client.expect(&text)?;
                 let text = text_that_reads_cut(exam, 1000);
                 client.send(&text)?;
-                client.expect(&text).map_err(common::likely(CUT_CHARACTER))
+                client.expect(&text).map_err(common::likely(CUT_CHARACTER))?;
+                echoes_full_buffers(exam, &server)
             },
         )
         .needs(echoes)
@@ -867,6 +936,19 @@ fn echoed(server: &Program, word: &str) -> Verdict {
     client.expect(word)
 }
 
+/// A message that fills a buffer comes back although nothing follows it (A2).
+pub(super) fn echoes_full_buffers(exam: &mut Exam, server: &Program) -> Verdict {
+    let mut client = server.connect()?;
+    for len in [512, 1024, 2048, 4096] {
+        let text = exam.word(len);
+        client.send(&text)?;
+        client.expect(&text).map_err(common::likely(
+            "a message that fills the buffer is taken for the first part of a longer one",
+        ))?;
+    }
+    Ok(())
+}
+
 /// Letters of three bytes each, so that a read of 1024 bytes ends within one.
 pub(super) fn text_that_reads_cut(exam: &mut Exam, letters: usize) -> String {
     format!("{}{}", exam.word(2), "日".repeat(letters))
@@ -931,13 +1013,17 @@ fn echo_client() -> Vec<Check> {
         .by_hand("printf 'Hi!' | nc -l 65432"),
         Check::new(
             "echo_client.waits_for_the_reply",
-            "waits for a server that takes two seconds to reply",
-            |exam| client_waits(exam, "REPLY"),
+            "waits two seconds for a reply, and for the rest of one that comes in pieces",
+            |exam| {
+                client_waits(exam, "REPLY")?;
+                client_waits_for_the_rest(exam)
+            },
         )
         .needs(&["echo_client.prints_the_reply"])
+        .timing()
         .sheet(ECHO)
-        .hints(HINTS_PRINTS)
-        .by_hand("(sleep 2; printf 'Hi!') | nc -l 65432"),
+        .hints(HINTS_THE_REST)
+        .by_hand("(sleep 2; printf Hello; sleep 0.3; printf ', Server!') | nc -l 65432"),
         Check::new(
             "echo_client.ends_without_a_reply",
             "ends without a crash when the server closes without a reply",

@@ -57,11 +57,12 @@ if bug == "no_reply_wanted":
     server.close()
     sys.exit(0)
 try:
-    data = server.recv(1024)
+    data = server.recv(28 if bug == "one_digit" else 1024)
     while bug == "spins" and not data:
         data = server.recv(1024)
     more = data
-    while bug == "to_eof" and more:
+    counts = step == "echo_client" and bug != "one_read"
+    while more and (bug == "to_eof" or counts and len(data) < len(message)):
         more = server.recv(1024)
         data += more
     if bug == "asserts":
@@ -74,6 +75,8 @@ except ConnectionError as error:
     sys.exit(f"Error: {error}")
 if data:
     print(received(data))
+    if bug == "says_bye":
+        server.sendall(b"bye")
 if bug == "status":
     sys.exit(3)
 if bug == "never_ends":

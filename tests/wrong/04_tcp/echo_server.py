@@ -64,6 +64,13 @@ def converse(stream):
             data = stream.makefile("rb").read()
         else:
             data = receive(stream)
+        if bug == "waits_when_full":
+            data = bytearray(data)
+            last = len(data)
+            while last == 1024:
+                more = receive(stream)
+                last = len(more)
+                data += more
         if not data:
             if bug == "dies_on_silence" and not heard:
                 os._exit(1)

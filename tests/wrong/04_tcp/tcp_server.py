@@ -41,6 +41,8 @@ def serve(stream, peer):
         old = number
         time.sleep(0.01)
         number = old + 1
+    elif bug == "per_address":
+        number = addresses[peer[0]] = addresses.get(peer[0], 0) + 1
     elif bug != "counts_messages":
         number += 1
     if bug == "mute_connection":
@@ -64,6 +66,9 @@ def serve(stream, peer):
         return
     if bug == "knows_quit" and data.strip() == b"quit":
         os._exit(0)
+    if bug == "silent_on_bad_bytes" and "\ufffd" in data.decode(errors="replace"):
+        kept.append(stream.dup())
+        return
     if bug == "counts_words":
         number += len(data.split()) - 1
     if bug == "utf8_kills":
@@ -118,6 +123,7 @@ def serve_and_close(stream, peer):
 
 
 kept = []
+addresses = {}
 buffer = bytearray(1024)
 sys.stdout.reconfigure(line_buffering=bug != "buffered_output")
 if bug == "broken_pipe_ends":

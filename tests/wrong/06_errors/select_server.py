@@ -17,6 +17,7 @@ unsent = {}
 names = {}
 kept = []
 owed = {}
+held = {}
 ended = set()
 
 
@@ -93,6 +94,11 @@ def serve(stream, mask):
                 ended.add(stream)
                 return selector.modify(stream, selectors.EVENT_WRITE)
             return remove(stream)
+        if bug == "waits_when_full":
+            held[stream] = held.get(stream, b"") + data
+            if len(data) == 1024:
+                return
+            data = held.pop(stream)
         if bug == "line_reader" and b"\n" not in data:
             return
         text = data.decode() if bug == "utf8" else data.decode(errors="replace")

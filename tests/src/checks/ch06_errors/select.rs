@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use socket2::SockRef;
 
+use super::super::ch04_tcp::echoes_full_buffers;
 use super::super::common;
 use super::*;
 
@@ -154,7 +155,7 @@ fn select_server() -> Vec<Check> {
                     client.send(&message)?;
                     client.expect_exactly(&message)?;
                 }
-                Ok(())
+                echoes_full_buffers(exam, &server)
             },
         )
         .needs(&["select_server.listens"])
