@@ -811,7 +811,7 @@ fn echo_server() -> Vec<Check> {
                 let text = text_that_reads_cut(exam, 1000);
                 client.send(&text)?;
                 client.expect(&text).map_err(common::likely(CUT_CHARACTER))?;
-                echoes_full_buffers(exam, &server)
+                echoes_full_buffers(exam, &mut client)
             },
         )
         .needs(echoes)
@@ -937,8 +937,7 @@ fn echoed(server: &Program, word: &str) -> Verdict {
 }
 
 /// A message that fills a buffer comes back although nothing follows it (A2).
-pub(super) fn echoes_full_buffers(exam: &mut Exam, server: &Program) -> Verdict {
-    let mut client = server.connect()?;
+pub(super) fn echoes_full_buffers(exam: &mut Exam, client: &mut Conn) -> Verdict {
     for len in [512, 1024, 2048, 4096] {
         let text = exam.word(len);
         client.send(&text)?;

@@ -155,7 +155,7 @@ fn select_server() -> Vec<Check> {
                     client.send(&message)?;
                     client.expect_exactly(&message)?;
                 }
-                echoes_full_buffers(exam, &server)
+                echoes_full_buffers(exam, &mut client)
             },
         )
         .needs(&["select_server.listens"])
