@@ -357,7 +357,7 @@ fn message_server_threaded() -> Vec<Check> {
         Check::new(
             "message_server_threaded.survives_invalid_utf8",
             "survives bytes that are not UTF-8, and leaves nobody waiting",
-            survives_invalid_utf8,
+            |exam| common::answers_invalid_utf8(exam, probe),
         )
         .needs(&["message_server_threaded.serves_several"])
         .sheet(wrong)
@@ -736,14 +736,6 @@ fn ends_without_a_crash(exam: &mut Exam) -> Verdict {
     drop(client);
     server.wait_exit(Duration::from_secs(5))?;
     server.expect_no_crash()
-}
-
-fn survives_invalid_utf8(exam: &mut Exam) -> Verdict {
-    common::survives_invalid_utf8(exam, probe)?;
-    let server = exam.server()?;
-    let mut client = server.connect()?;
-    client.send(b"\xff\xfe\x80")?;
-    common::gets_an_answer_or_the_end(&client)
 }
 
 /// The first client goes on although another one has said close meanwhile.

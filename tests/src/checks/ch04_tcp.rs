@@ -258,10 +258,7 @@ fn tcp_server() -> Vec<Check> {
         Check::new(
             "tcp_server.survives_invalid_utf8",
             "survives bytes that are no UTF-8, and keeps nobody waiting who sends them",
-            |exam| {
-                common::survives_invalid_utf8(exam, greeted)?;
-                keeps_nobody_waiting(exam)
-            },
+            |exam| common::answers_invalid_utf8(exam, greeted),
         )
         .needs(several)
         .sheet(WRONG)
@@ -411,19 +408,6 @@ fn numbers_each_connection(exam: &mut Exam) -> Verdict {
     let numbered = client.expect("Hello! You are connection #4");
     numbered.map_err(common::likely(
         "this client comes from another address: all clients share one count",
-    ))
-}
-
-/// Bytes that are no text get an answer, in whatever words, or the end (F14, D17).
-fn keeps_nobody_waiting(exam: &mut Exam) -> Verdict {
-    let server = exam.server()?;
-    let mut client = server.connect()?;
-    client.send(b"\xff\xfe")?;
-    if !client.read_some(Duration::from_secs(2)).is_empty() {
-        return Ok(());
-    }
-    client.expect_end().map_err(common::because(
-        "bytes that are no text get no answer, and the client waits for ever",
     ))
 }
 
@@ -627,10 +611,8 @@ fn prints_the_reply(
         let mut client = exam.client(listener.addr())?;
         client.close_stdin();
         let mut conn = listener.accept()?;
-        let len = match (take_message(&mut conn)?, server_ends) {
-            (_, true) => LONG_REPLY,
-            (len, false) => len,
-        };
+        let sent = take_message(&mut conn)?;
+        let len = if server_ends { LONG_REPLY } else { sent };
         let reply = format!("{prefix}{}{extra}", exam.word(len - extra.len()));
         conn.send(&reply)?;
         if server_ends {

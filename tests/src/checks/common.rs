@@ -174,6 +174,16 @@ pub fn survives_invalid_utf8(exam: &mut Exam, probe: Probe) -> Verdict {
     probe(&server, &exam.word(8))
 }
 
+/// Bytes that are not UTF-8 harm nobody ([`survives_invalid_utf8`]), and who sends them is
+/// answered or let go.
+pub fn answers_invalid_utf8(exam: &mut Exam, probe: Probe) -> Verdict {
+    survives_invalid_utf8(exam, probe)?;
+    let server = exam.server()?;
+    let mut client = server.connect()?;
+    client.send(b"\xff\xfe\x80")?;
+    gets_an_answer_or_the_end(&client)
+}
+
 /// Who sends bytes that are no text is not left without an answer (D17): a replacement, an
 /// error message or the end are all right (F14).
 pub fn gets_an_answer_or_the_end(client: &Conn) -> Verdict {
