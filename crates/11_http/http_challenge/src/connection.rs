@@ -66,7 +66,7 @@ pub struct Connection {
     /// Answers that are not yet sent.
     waiting: String,
     page: String,
-    /// The console line about the request, which ends with the status.
+    /// What the console is told of the request: method, path and status.
     line: String,
     /// Whether the request being answered is HEAD, which gets no page; `None` while its
     /// head has not been parsed.
@@ -147,11 +147,7 @@ impl Connection {
         response::start_page(&mut self.page, &head, answer.status);
         // Written now, while the head is in the buffer; printed when the body has come, too.
         self.line.clear();
-        let _ = write!(
-            self.line,
-            "{} {} {} {}",
-            self.peer_addr, head.method, head.path, answer.status
-        );
+        let _ = write!(self.line, "{} {} {}", head.method, head.path, answer.status);
         self.is_head = Some(answer.is_head);
         self.start += head_len;
 
@@ -163,7 +159,8 @@ impl Connection {
         } else {
             self.read_body(&mut body, &mut expects_continue)?;
         }
-        self.console.line(format_args!("{}", self.line));
+        self.console
+            .line(format_args!("{} {}", self.peer_addr, self.line));
         response::end_page(&mut self.page, &answer, body.content_len());
         answer.write(&mut self.waiting, self.clock.date(), &self.page);
         if self.waiting.len() >= MAX_WAITING {
