@@ -611,7 +611,8 @@ impl Listener {
     ///
     /// A failure when it does not connect.
     pub fn accept_within(&self, patience: Duration) -> Result<Conn, Stop> {
-        let give_up = (Instant::now() + patience).min(self.deadline);
+        let begin = Instant::now();
+        let give_up = (begin + patience).min(self.deadline);
         let mut watch = self.started.watch();
         loop {
             let ended = watch.end();
@@ -637,8 +638,9 @@ impl Listener {
                         return Err(Failure::new(expected, ended.to_string()).into());
                     }
                     if Instant::now() >= give_up {
-                        let got =
-                            format!("no connection within {} s", patience.as_secs());
+                        // Less than the patience where the check's time has ended.
+                        let waited = begin.elapsed().as_secs();
+                        let got = format!("no connection within {waited} s");
                         return Err(Failure::new(expected, got).into());
                     }
                     thread::sleep(Duration::from_millis(2));
