@@ -66,6 +66,8 @@ def serve(conn):
             return
         if BUG == "http11_only" and not words[-1].endswith(b"1.1"):
             return
+        if BUG == "bytes_form":
+            print("Request received:", buf, flush=True)
         number = next_number(words[0], words[1] if len(words) > 1 else b"")
         page = (
             "<html><h1>Hello from a Socket!</h1>\n"

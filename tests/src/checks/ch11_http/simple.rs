@@ -68,6 +68,21 @@ pub fn checks() -> Vec<Check> {
         ])
         .by_hand("curl http://127.0.0.1:8000/"),
         Check::new(
+            "http_simple_server.prints_requests_as_text",
+            "prints the requests, if it does, as text and not as a list of bytes",
+            prints_requests_as_text,
+        )
+        .needs(&["http_simple_server.sends_the_page"])
+        .sheet(SIMPLE)
+        .hints(&[
+            "Compare what your server prints with the sheet.",
+            "What the socket returns is bytes: make a text of the request line before \
+             you print it.",
+            "String::from_utf8_lossy(line) in Rust, line.decode(errors=\"replace\") in \
+             Python: bytes that are no UTF-8 end neither.",
+        ])
+        .by_hand("curl http://127.0.0.1:8000/hello   # and look at the server's terminal"),
+        Check::new(
             "http_simple_server.counts_a_crowd_once_each",
             "gives 100 visitors who come at once 100 different numbers",
             counts_a_crowd,
@@ -386,6 +401,36 @@ fn expect_number(response: &Response, number: u64) -> Verdict {
     }
     let expected = format!("visitor #{number}");
     Err(Failure::new(expected, format!("visitor #{got}")).into())
+}
+
+/// What it prints is its own affair, but it is made for people (D14).
+fn prints_requests_as_text(exam: &mut Exam) -> Verdict {
+    /// GET as Python, Rust, Go and Node show bytes that nobody made a text of.
+    const BYTES: [&str; 5] = [
+        "b'GET ",
+        "b\"GET ",
+        "[71, 69, 84",
+        "[71 69 84",
+        "<Buffer 47",
+    ];
+    let mut server = exam.server()?;
+    let target = format!("/{}", exam.word(6));
+    ask(&server, get(&target))?;
+    // At its end the last of it comes out of its buffers. It may have said nothing.
+    server.interrupt();
+    let _ = server.wait_for_output(&target);
+    let printed = server.printed();
+    let Some(line) = printed
+        .lines()
+        .find(|line| BYTES.iter().any(|bytes| line.contains(bytes)))
+    else {
+        return Ok(());
+    };
+    let expected = format!("a line like GET {target} HTTP/1.1, or none");
+    let got: String = line.chars().take(200).collect();
+    Err(Failure::new(expected, got)
+        .cause("the bytes are printed, not the text that they stand for")
+        .into())
 }
 
 fn counts_every_method(exam: &mut Exam) -> Verdict {
