@@ -1,6 +1,7 @@
 //! Chapter 7: what the threaded server and its client must do.
 
 use std::net::SocketAddr;
+use std::thread;
 
 use super::ch04_tcp::{
     CUT_CHARACTER, HINTS_ECHO, HINTS_END, HINTS_IN_USE, HINTS_LINES, HINTS_LISTENS,
@@ -40,6 +41,12 @@ const HINTS_AT_ONCE: &[&str] = &[
     "Where is your program while it waits for the message of a client?",
     "The loop that accepts must be back in accept at once: who else can read?",
     "Start a thread per client and move the stream into it. Do not join it in the loop.",
+];
+const HINTS_WAITS: &[&str] = &[
+    "What does accept do in your program while nobody comes?",
+    "A time limit is for a client that has come; the listener has none.",
+    "Set the limit on the stream that accept returns. In Python, settimeout on the \
+     listener makes accept raise an exception: call it on conn.",
 ];
 const HINTS_APART: &[&str] = &[
     "Which variables do the threads of two clients share?",
@@ -135,6 +142,16 @@ fn threaded_server() -> Vec<Check> {
         .sheet(AT_ONCE)
         .hints(HINTS_AT_ONCE)
         .by_hand("nc 127.0.0.1 65432 in one terminal, and again in another"),
+        Check::new(
+            "threaded_server.waits_for_clients",
+            "serves a client although nobody came for 7 s",
+            waits_for_clients,
+        )
+        .needs(echoes)
+        .timing()
+        .sheet(START)
+        .hints(HINTS_WAITS)
+        .by_hand("sleep 7; printf hello | nc 127.0.0.1 65432"),
         Check::new(
             "threaded_server.serves_fifty_at_once",
             "keeps fifty clients apart that talk in turns, each gets its own messages back",
@@ -305,6 +322,17 @@ fn serves_many_at_once(exam: &mut Exam) -> Verdict {
     let word = exam.word(8);
     silent.send(&word)?;
     silent.expect(format!("Echo: {word}"))
+}
+
+fn waits_for_clients(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    exam.note("nobody comes for 7 s");
+    // Time is what is measured here; there is no event to wait for. Limits of 5 s are
+    // known from chapter 6.
+    thread::sleep(Duration::from_secs(7));
+    echoed(&server, &exam.word(8)).map_err(common::likely(
+        "a time limit on accept: a server without clients waits for the next",
+    ))
 }
 
 fn serves_fifty_at_once(exam: &mut Exam) -> Verdict {

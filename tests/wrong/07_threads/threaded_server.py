@@ -182,6 +182,8 @@ except OSError as error:
 print(f"Server started on {host}:{port}, waiting for connections...")
 if bug == "one_loop":
     serve_in_one_loop()
+if bug == "limits_accept":
+    listener.settimeout(5)
 while True:
     try:
         stream, peer = listener.accept()

@@ -99,11 +99,14 @@ def tell_each(client, line):
 def messages(stream):
     """Lines, or what has come when nothing follows for 50 ms."""
     buf = b""
+    patience = 5 if BUG == "impatient" else None
     while True:
-        stream.settimeout(0.05 if buf and BUG != "waits_for_line_ends" else None)
+        stream.settimeout(0.05 if buf and BUG != "waits_for_line_ends" else patience)
         try:
             data = stream.recv(MAX)
         except TimeoutError:
+            if not buf:
+                break
             yield buf
             buf = b""
             continue
@@ -273,6 +276,8 @@ except OSError as error:
     sys.exit(0 if BUG == "ends_well_without_a_port" else 1)
 listener.listen(128)
 workers = ThreadPoolExecutor(10)
+if BUG == "limits_accept":
+    listener.settimeout(5)
 print(f"[LISTENING] Server is listening on {HOST}:{PORT}", flush=True)
 while True:
     stream, peer = listener.accept()

@@ -236,6 +236,20 @@ fn room() -> Vec<Check> {
         .hints(HINTS_BROADCAST)
         .by_hand("nc 127.0.0.1 5555 (three times, in three terminals)"),
         check(
+            "chat_server.lets_people_think",
+            "keeps the room as it is while nobody says a word for 8 s, and nobody comes",
+            lets_people_think,
+        )
+        .timing()
+        .sheet(sheet)
+        .hints(&[
+            "Whose time runs out in your server, and after how many seconds?",
+            "Nobody has left because nobody talks: people read, think, and go for a cup \
+             of tea.",
+            "Give accept no time limit, and each client minutes; here they are five.",
+        ])
+        .by_hand("(sleep 8; echo hello) | nc -q 1 127.0.0.1 5555, and nc 127.0.0.1 5555 beside it"),
+        check(
             "chat_server.tells_nothing_back",
             "does not tell the sender what it tells the others",
             tells_nothing_back,
@@ -776,6 +790,21 @@ fn tells_others(exam: &mut Exam) -> Verdict {
         }
     }
     Ok(())
+}
+
+fn lets_people_think(exam: &mut Exam) -> Verdict {
+    let server = exam.server()?;
+    let (mut a, mut b) = (enter(&server)?, enter(&server)?);
+    let (name, word) = (a.local_addr()?, exam.word(8));
+    exam.note("nobody says a word for 8 s");
+    // Time is what is measured here; there is no event to wait for.
+    thread::sleep(Duration::from_secs(8));
+    a.send(format!("{word}\n"))
+        .and_then(|()| hears(&mut b, &format!("[{name}] {word}\n")))
+        .and_then(|()| probe(&server, &exam.word(8)))
+        .map_err(common::likely(
+            "a time limit of seconds, on a client's socket or on accept",
+        ))
 }
 
 fn tells_nothing_back(exam: &mut Exam) -> Verdict {
