@@ -86,7 +86,9 @@ def serve(stream, mask):
             return
         if unsent[stream] and bug not in ("ends_with_a_debt", "hoards"):
             return
-        data = stream.recv(65536 if bug == "hoards" else 1024)
+        if bug == "ends_with_a_debt" and len(unsent[stream]) > 10_000_000:
+            return selector.modify(stream, selectors.EVENT_WRITE)
+        data = stream.recv(65536 if bug in ("ends_with_a_debt", "hoards") else 1024)
         if not data:
             if bug == "eof_spins":
                 return print("Received: ")

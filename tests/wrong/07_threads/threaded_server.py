@@ -94,7 +94,10 @@ def converse(stream, name):
             print(f"Received from {name}:", data.decode(errors="replace"))
         if bug == "silent_on_blank" and not data.strip():
             continue
-        target = latest if bug == "answers_the_latest" else stream
+        target = stream
+        if bug == "answers_the_latest":
+            target = latest
+            stream.getpeername()  # Fails for who has gone: nobody hears the answer to him.
         if bug == "drops_long" and len(data) == 1024:
             target.sendall(reply_to(data[:1000]))
         elif bug == "closes_on_long" and len(data) == 1024:
