@@ -15,16 +15,19 @@ fn main() -> ExitCode {
         contenders: vec![
             // TCP, one connection for all requests.
             Contender::step("threaded_server", || {
+                bench::on_one_core(true);
                 let server = Running::step(&[])?;
                 let reply_len = b"Echo: ".len() + MESSAGE.len();
                 load::round_trips(server.addr, 1, MESSAGE, reply_len)
             }),
             // A datagram each.
             Contender::step("udp_server", || {
+                bench::on_one_core(true);
                 load::datagrams(Running::step(&[])?.addr, 1, MESSAGE)
             }),
             // TCP, a connection for each request.
             Contender::step("tcp_server", || {
+                bench::on_one_core(true);
                 load::exchanges(Running::step(&[])?.addr, 1, MESSAGE)
             }),
         ],

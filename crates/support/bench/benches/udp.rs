@@ -18,10 +18,14 @@ fn request_reply(clients: usize) -> Comparison {
         unit: "answers/s",
         contenders: vec![
             Contender::step("udp_server", move || {
+                bench::on_one_core(clients == 1);
                 datagrams(&Running::step(&[])?, clients)
             }),
-            Contender::peer(BARE, move || datagrams(&Running::peer(BARE)?, clients))
-                .goal(0.95),
+            Contender::peer(BARE, move || {
+                bench::on_one_core(clients == 1);
+                datagrams(&Running::peer(BARE)?, clients)
+            })
+            .goal(0.95),
         ],
     }
 }
