@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use labkit::{Console, Endpoint, Overload, Slots, printable, reason};
+use labkit::{Closer, Console, Endpoint, Overload, Slots, printable, reason};
 
 /// Threads that block in accept(). A thread per client would cost more than the page.
 const ACCEPTING_THREADS: usize = 4;
@@ -45,6 +45,7 @@ struct Server {
     console: Console,
     visitors: AtomicU64,
     waiting: Slots,
+    closer: Closer,
 }
 
 fn main() -> ExitCode {
@@ -61,6 +62,7 @@ fn serve(args: Args) -> anyhow::Result<()> {
         console: args.console,
         visitors: AtomicU64::new(0),
         waiting: Slots::new(MAX_WAITING),
+        closer: Closer::new().context("cannot start a thread")?,
     });
 
     for _ in 0..ACCEPTING_THREADS {
@@ -99,13 +101,14 @@ fn accept_loop(listener: &TcpListener, server: &Arc<Server>) {
         };
         let received = buf.get(..len).unwrap_or_default();
         if http::is_whole_request(received) {
-            // Every byte has been read, so dropping the stream sends FIN, not RST: unless
-            // the client is already sending a second request, which has no answer here.
             if let Err(error) = answer(&stream, peer_addr, received, server) {
                 server
                     .console
                     .failure(format_args!("{peer_addr}: {}", reason(&error)));
             }
+            // A second request may be right behind. It has no answer here, but unread it
+            // would make a reset of the close, and could cost the client its page.
+            server.closer.close(stream);
         } else {
             hand_over(stream, peer_addr, received.to_vec(), server);
         }
