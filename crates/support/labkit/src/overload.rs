@@ -1,6 +1,6 @@
 //! What a server does when more clients come than it can take.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,9 +87,17 @@ impl Overload {
     /// Without a descriptor `accept` fails also while nobody waits. That is reported once a
     /// minute, and not twenty times a second.
     pub fn shed(&mut self, listener: &TcpListener, error: &io::Error) {
-        // Where several threads accept, one of them has the socket non-blocking for a
-        // moment, see below; or the client left before it was accepted.
-        let harmless = [io::ErrorKind::WouldBlock, io::ErrorKind::ConnectionAborted];
+        let harmless = [
+            // Where several threads accept, one of them has the socket non-blocking for a
+            // moment, see below.
+            ErrorKind::WouldBlock,
+            // The client left before it was accepted; Windows calls that a reset.
+            ErrorKind::ConnectionAborted,
+            ErrorKind::ConnectionReset,
+            // Linux hands over what has befallen the new connection, see accept(2).
+            ErrorKind::HostUnreachable,
+            ErrorKind::NetworkUnreachable,
+        ];
         if harmless.contains(&error.kind()) {
             return;
         }
@@ -118,7 +126,37 @@ impl Overload {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::net::TcpStream;
+
     use super::*;
+
+    /// Sheds because of `error` while a client waits; returns it, and the listener.
+    fn shed_beside_a_client(error: ErrorKind) -> (TcpStream, TcpListener) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        Overload::new(&listener).shed(&listener, &error.into());
+        (client, listener)
+    }
+
+    #[test]
+    fn who_left_before_being_accepted_costs_nobody_else_the_place() {
+        for error in [ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset] {
+            let (client, listener) = shed_beside_a_client(error);
+            listener.set_nonblocking(true).unwrap();
+            let (_, peer_addr) = listener.accept().unwrap();
+            assert_eq!(peer_addr, client.local_addr().unwrap());
+        }
+    }
+
+    #[test]
+    fn where_descriptors_are_short_the_next_client_is_turned_away() {
+        let (mut client, _listener) = shed_beside_a_client(ErrorKind::OutOfMemory);
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    }
 
     #[test]
     fn a_slot_is_free_again_after_its_client() {
