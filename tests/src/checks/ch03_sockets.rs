@@ -521,6 +521,7 @@ fn message_client() -> Vec<Check> {
             },
         )
         .needs(&["message_client.sends_what_is_typed"])
+        .deadline(Duration::from_secs(60))
         .points(2)
         .sheet(sheet)
         .hints(&[

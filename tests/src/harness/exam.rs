@@ -28,11 +28,7 @@ pub struct Exam {
     step: String,
     prepared: Arc<Prepared>,
     rng: fastrand::Rng,
-    /// The check's time begins here, and ends here unless programs take time to start.
-    begin: Instant,
-    end: Instant,
-    /// What programs took until they listened (F9): a check measures other things.
-    starting: Mutex<Duration>,
+    deadline: Instant,
     transcript: Transcript,
     dir: TempDir,
     env: Vec<(String, String)>,
@@ -54,14 +50,11 @@ impl Exam {
             .prefix("lab-")
             .tempdir()
             .map_err(|error| Stop::grader("cannot make a working directory", &error))?;
-        let begin = Instant::now();
         Ok(Exam {
             step: step.to_owned(),
             prepared: Arc::clone(prepared),
             rng: fastrand::Rng::with_seed(seed),
-            begin,
-            end: begin + deadline,
-            starting: Mutex::default(),
+            deadline: Instant::now() + deadline,
             transcript: Transcript::default(),
             dir,
             env: Vec::new(),
@@ -177,7 +170,7 @@ impl Exam {
             host,
             &self.accepted,
             &self.started,
-            self.deadline(),
+            self.deadline,
             &self.transcript,
         )
     }
@@ -195,7 +188,7 @@ impl Exam {
             socket.into(),
             &self.accepted,
             &self.started,
-            self.deadline(),
+            self.deadline,
             &self.transcript,
         )
     }
@@ -231,7 +224,7 @@ impl Exam {
             socket,
             &label,
             &self.started,
-            self.deadline(),
+            self.deadline,
             &self.transcript,
         )
     }
@@ -324,14 +317,9 @@ impl Exam {
         Ok(addr)
     }
 
-    /// The end of the check's time, to which the starts of its programs are added.
+    /// The end of the check's time.
     pub fn deadline(&self) -> Instant {
-        self.end + *lock(&self.starting)
-    }
-
-    /// What has been used of the check's time.
-    pub(super) fn used(&self) -> Duration {
-        self.begin.elapsed().saturating_sub(*lock(&self.starting))
+        self.deadline
     }
 
     /// The ports that programs of this check were told.
@@ -486,13 +474,10 @@ impl Launch<'_> {
                 Some(port) => port,
                 None => self.exam.free_port(ip, protocol)?,
             };
-            let begin = Instant::now();
             let mut program = self.start(Some(SocketAddr::new(ip, port)))?;
             match program.wait_ready(protocol, START_PATIENCE) {
                 Ok(Ready::Listening) => {
                     self.exam.transcript.note("it listens");
-                    *lock(&self.exam.starting) += begin.elapsed();
-                    program.set_deadline(self.exam.deadline());
                     return Ok(program);
                 }
                 // Lost to another process between choosing and binding: not its fault.
@@ -577,7 +562,7 @@ impl Launch<'_> {
             addr: addr.unwrap_or(SocketAddr::new(self.ip(), 0)),
             accepted: &exam.accepted,
             started: &exam.started,
-            deadline: exam.deadline(),
+            deadline: exam.deadline,
             transcript: &exam.transcript,
         })
     }

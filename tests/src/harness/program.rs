@@ -401,11 +401,6 @@ impl Program {
         WORDS.iter().any(|words| said.contains(words))
     }
 
-    /// Gives it, and the connections to it, another end of the check's time.
-    pub(super) fn set_deadline(&mut self, deadline: Instant) {
-        self.deadline = deadline;
-    }
-
     /// Waits until the program listens on its port, or says why it does not.
     pub(super) fn wait_ready(
         &mut self,

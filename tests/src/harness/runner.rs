@@ -150,36 +150,32 @@ fn next(checks: &[Check], state: &Progress) -> Option<(usize, Option<&'static st
 /// Runs one check, whatever it needs, and confirms its failure by a second run where it
 /// measures time, as far as its deadline leaves time for one.
 pub fn run_check(prepared: &Arc<Prepared>, check: &Check, seed: u64) -> Outcome {
-    let (first, used) = run_once(prepared, check, seed, check.deadline);
-    let left = check.deadline.saturating_sub(used);
-    if check.timing && first.status == Status::Failed && left > used {
-        return run_once(prepared, check, seed, left).0;
+    let start = Instant::now();
+    let first = run_once(prepared, check, seed, check.deadline);
+    let left = check.deadline.saturating_sub(start.elapsed());
+    if check.timing && first.status == Status::Failed && left > start.elapsed() {
+        return run_once(prepared, check, seed, left);
     }
     first
 }
 
-/// Runs one check once. Returns its outcome, and what it has used of its time.
 fn run_once(
     prepared: &Arc<Prepared>,
     check: &Check,
     seed: u64,
     deadline: Duration,
-) -> (Outcome, Duration) {
+) -> Outcome {
     let start = Instant::now();
     let seed = seed ^ hash(check.id);
     let mut exam = match Exam::new(check.step(), prepared, seed, deadline) {
         Ok(exam) => exam,
-        Err(stop) => {
-            let elapsed = start.elapsed();
-            let outcome = match stop {
-                Stop::Error(note) => Outcome::error(check, note, elapsed),
-                Stop::Failed(failure) => Outcome::failed(check, *failure, elapsed),
-            };
-            return (outcome, elapsed);
+        Err(Stop::Error(note)) => return Outcome::error(check, note, start.elapsed()),
+        Err(Stop::Failed(failure)) => {
+            return Outcome::failed(check, *failure, start.elapsed());
         }
     };
     let verdict = catch_unwind(AssertUnwindSafe(|| (check.function)(&mut exam)));
-    let outcome = match verdict {
+    match verdict {
         Ok(Ok(())) => Outcome::passed(check, start.elapsed()),
         Ok(Err(Stop::Failed(mut failure))) => {
             failure.conversation = exam.transcript().render();
@@ -192,8 +188,7 @@ fn run_once(
             let note = "the check itself panicked: a defect of the grader".to_owned();
             Outcome::error(check, note, start.elapsed())
         }
-    };
-    (outcome, exam.used())
+    }
 }
 
 /// Takes out of a failure what differs between two runs with the same seed: ports and the
