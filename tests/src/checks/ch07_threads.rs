@@ -129,6 +129,7 @@ fn threaded_server() -> Vec<Check> {
             echoes_long_messages,
         )
         .needs(echoes)
+        .deadline(Duration::from_secs(60))
         .sheet(CONNECT)
         .hints(HINTS_LONG)
         .by_hand("head -c 5000 /dev/zero | tr '\\0' a | nc -N 127.0.0.1 65432"),
