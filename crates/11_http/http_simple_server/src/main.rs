@@ -140,6 +140,7 @@ fn hand_over(
             .console
             .failure(format_args!("{peer_addr}: too many clients are waited for"));
         let _ = (&stream).write_all(http::UNAVAILABLE); // It may be gone.
+        server.closer.close(stream);
         return;
     };
     let server = Arc::clone(server);

@@ -14,7 +14,7 @@
 //! - Programs are built with `cargo build --release -p STEP` and run with `--quiet`.
 //! - A peer that is "the plainest loop" is a function in the bench's own file, run as a
 //!   process of its own, so that it costs the same switches between processes.
-//! - One client and its server share a core; where clients are many, all cores work.
+//! - One client and its server share a core, on Linux; many clients have all cores.
 //! - Every run has a fresh port and, on Linux where the system allows it, a network
 //!   namespace of its own: sockets that one run leaves in TIME_WAIT never slow the next.
 //! - What cannot be measured is said, with the reason: `not measured: nginx is missing`.
